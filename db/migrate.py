@@ -1,0 +1,76 @@
+"""Brings the database to the newest migration of ``sql/migrations``: numbered files, forward only, each once.
+
+Each runs in a transaction of its own with the row that records it, so a failed one leaves nothing behind. An advisory
+lock lets one process migrate while the others wait and then find nothing to do.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+
+from db.statements import SQL
+
+# Any number nobody else uses: an advisory lock belongs to the database, not to a table.
+LOCK = 0x6465616C
+NUMBERED = "[0-9][0-9][0-9][0-9]_*.sql"
+
+
+class MigrationError(Exception):
+    """The database and the files disagree, or a migration failed; the message says which and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered file: its name without suffix, its text, and the hash that is recorded."""
+
+    name: str
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the text, in hexadecimal."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+def migrations(folder: Path = SQL / "migrations") -> list[Migration]:
+    """All migrations, in their order."""
+    return [Migration(path.stem, path.read_text("utf-8")) for path in sorted(folder.glob(NUMBERED))]
+
+
+async def migrate(url: str, wanted: list[Migration] | None = None) -> list[str]:
+    """Applies what is missing and returns the names of what was applied. Raises MigrationError."""
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        return await _apply(connection, migrations() if wanted is None else wanted)
+    finally:
+        await connection.close()
+
+
+async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[Migration]) -> list[str]:
+    await connection.execute(
+        "create table if not exists migration ("
+        " name text primary key, digest text not null, applied_at timestamptz not null default now())"
+    )
+    done = {row["name"]: row["digest"] for row in await connection.fetch("select name, digest from migration")}
+    for unknown in sorted(done.keys() - {each.name for each in wanted}):
+        raise MigrationError(f"the database has migration {unknown}, which this version does not know: it is newer")
+    applied = []
+    for each in wanted:
+        if each.name not in done:
+            await _apply_one(connection, each)
+            applied.append(each.name)
+        elif done[each.name] != each.digest:
+            raise MigrationError(f"sql/migrations/{each.name}.sql was changed after it was applied: add a new one instead")
+    return applied
+
+
+async def _apply_one(connection: "asyncpg.Connection[asyncpg.Record]", each: Migration) -> None:
+    try:
+        async with connection.transaction():
+            await connection.execute(each.text)
+            await connection.execute("insert into migration (name, digest) values ($1, $2)", each.name, each.digest)
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"sql/migrations/{each.name}.sql failed: {error}") from error

@@ -1,0 +1,109 @@
+"""The files in ``sql/`` as named statements.
+
+A statement is a header and a text; what stands before the first header of a file is a comment::
+
+    -- name: by_ids -> CompanyRow
+
+    -- name: page_{scope}_{way} -> CompanyRow          one statement for each combination
+    -- with scope owner: within = company.owner_id = wanted.id
+    -- with way up: ahead = >; order = asc
+
+    -- name: rebuild -> nothing                        a script: run for its effect, see ``script``
+
+    -- define: matches                                 text that several statements of the file share
+
+``{within}`` in a text is replaced by what its variant says, ``{matches}`` by the definition, ``{scope}`` by the
+variant's own name. Everything is put together from ``sql/`` at import; nothing a client sends becomes SQL text.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+Row = TypeVar("Row", bound=tuple[Any, ...])
+SQL = Path(__file__).parent.parent / "sql"
+SECTION = re.compile(r"^-- (name|define): (.+)$", re.M)
+NAME = re.compile(r"([\w{}]+) -> (\w+)")
+VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)\n", re.M)
+BLANK = re.compile(r"\{(\w+)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Statement(Generic[Row]):
+    """One SQL text, its name, and the class of the rows it returns."""
+
+    name: str
+    row: type[Row]
+    text: str
+
+
+def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
+    """``{"company.by_ids": ("CompanyRow", "select ...")}`` of one file. Raises ValueError saying what is wrong."""
+    _, *parts = SECTION.split(source)
+    sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+    shared = {title.strip(): text.strip() for kind, title, text in sections if kind == "define"}
+    found: dict[str, tuple[str, str]] = {}
+    for kind, title, text in sections:
+        if kind == "define":
+            continue
+        header = NAME.fullmatch(title.strip())
+        if header is None:
+            raise ValueError(f"sql/{stem}.sql: '-- name: {title}' must read '-- name: NAME -> ROW'")
+        for blanks in _variants(text):
+            name = f"{stem}.{_filled(header[1], blanks, stem)}"
+            if name in found:
+                raise ValueError(f"sql/{stem}.sql: {name} is defined twice")
+            body = _filled(VARIANT.sub("", text).strip(), shared | blanks, stem)
+            found[name] = (header[2], f"/* {name} */ {body}")
+    return found
+
+
+def _variants(text: str) -> Iterator[dict[str, str]]:
+    """The blanks of every combination of the ``-- with`` lines of a statement; one empty one without any."""
+    axes: dict[str, list[dict[str, str]]] = {}
+    for axis, choice, assignments in VARIANT.findall(text):
+        blanks = dict(part.strip().split(" = ", 1) for part in assignments.split(";") if part.strip())
+        axes.setdefault(axis, []).append({axis: choice} | blanks)
+    for combination in product(*axes.values()):
+        yield {name: value for blanks in combination for name, value in blanks.items()}
+
+
+def _filled(text: str, blanks: dict[str, str], stem: str) -> str:
+    """``text`` with every ``{name}`` replaced, also those that replacements bring."""
+    while BLANK.search(text):
+        try:
+            text = BLANK.sub(lambda blank: blanks[blank[1]], text)
+        except KeyError as missing:
+            raise ValueError(f"sql/{stem}.sql: nothing says what {{{missing.args[0]}}} is") from None
+    return text
+
+
+def _all() -> Iterator[tuple[str, tuple[str, str]]]:
+    for path in sorted(SQL.rglob("*.sql")):
+        if path.parent.name != "migrations":
+            stem = path.relative_to(SQL).with_suffix("").as_posix().replace("/", ".")
+            yield from parse(stem, path.read_text("utf-8")).items()
+
+
+TEXTS = dict(_all())
+# What every connection prepares when it opens: the statements that the code has asked for by name.
+REGISTRY: "dict[str, Statement[Any]]" = {}
+
+
+def statement(name: str, row: type[Row]) -> Statement[Row]:
+    """The statement of that name. Raises KeyError or ValueError at import, never later."""
+    declared, text = TEXTS[name]
+    if declared != row.__name__:
+        raise ValueError(f"{name} returns {declared}, not {row.__name__}")
+    return REGISTRY.setdefault(name, Statement(name, row, text))
+
+
+def script(name: str) -> str:
+    """The text of a named script, which returns no rows. Raises KeyError or ValueError at import, never later."""
+    declared, text = TEXTS[name]
+    if declared != "nothing":
+        raise ValueError(f"{name} returns {declared}: it is a statement, not a script")
+    return text

@@ -1,0 +1,1 @@
+"""The command line (``python -m ops``) and what starts and stops the servers around it."""

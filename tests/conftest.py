@@ -1,0 +1,90 @@
+"""What the tests share: a real PostgreSQL and Valkey for the session, and a fresh database for a test that asks."""
+
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from cache.embedded import EmbeddedValkey
+from db.database import PooledDatabase
+from db.embedded import EmbeddedPostgres
+from db.migrate import migrate
+from db.pool import Pool
+from db.statements import REGISTRY
+
+SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    """A running PostgreSQL of this test session."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedValkey]:
+    """A running Valkey of this test session."""
+    server = EmbeddedValkey(tmp_path_factory.mktemp("valkey"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+async def migrated(postgres: EmbeddedPostgres) -> str:
+    """The name of a migrated, empty database to copy from."""
+    await _create(postgres, "migrated")
+    await migrate(postgres.database_url("migrated"))
+    return "migrated"
+
+
+@pytest.fixture
+async def database_url(postgres: EmbeddedPostgres, migrated: str) -> AsyncIterator[str]:
+    """The URL of an empty database with the schema, of this test alone."""
+    name = f"test_{next(_numbers)}"
+    await _create(postgres, name, template=migrated)
+    yield postgres.database_url(name)
+    await _drop(postgres, name)
+
+
+@pytest.fixture
+async def db(database_url: str) -> AsyncIterator[PooledDatabase]:
+    """The test's database through a pool of two connections."""
+    pool = open_pool(database_url)
+    yield PooledDatabase(pool, slow_s=10)
+    await pool.close()
+
+
+@pytest.fixture
+async def sql(database_url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """A plain connection to the test's database, to put rows in and look at them."""
+    connection = await asyncpg.connect(database_url)
+    yield connection
+    await connection.close()
+
+
+def open_pool(url: str, *, size: int = 2, wait_s: float = 5, queue: int = 100, statement_timeout_s: float = 10) -> Pool:
+    """A pool as the server makes it, small."""
+    return Pool(
+        url, REGISTRY.values(), size=size, wait_s=wait_s, queue=queue, statement_timeout_s=statement_timeout_s
+    )
+
+
+async def _create(server: EmbeddedPostgres, name: str, template: str = "template1") -> None:
+    connection = await asyncpg.connect(server.url)
+    await connection.execute(f"create database {name} template {template}")
+    # A copied database does not take its per-database settings along.
+    await connection.execute(f"alter database {name} set pg_trgm.word_similarity_threshold = 0.45")
+    await connection.close()
+
+
+async def _drop(server: EmbeddedPostgres, name: str) -> None:
+    connection = await asyncpg.connect(server.url)
+    await connection.execute(f"drop database {name} with (force)")
+    await connection.close()
