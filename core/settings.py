@@ -19,28 +19,28 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", case_sensitive=False, env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
-    port: int = Field(8000, ge=1, le=65535, description="Port to listen on.")
-    workers: int = Field(1, ge=1, le=64, description="Server processes; one per core is a good start.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least severe line logged.")
+    host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
+    workers: int = Field(default=1, ge=1, le=64, description="Server processes; one per core is a good start.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe line logged.")
 
-    data_dir: Path = Field(Path(".data"), description="Where the embedded servers and generated keys are kept.")
-    database_url: SecretStr | None = Field(None, description="PostgreSQL 18 to use instead of the embedded one.")
-    redis_url: SecretStr | None = Field(None, description="Redis or Valkey to use instead of the embedded one.")
-    demo: bool = Field(True, description="0 starts with an empty database instead of demo data.")
+    data_dir: Path = Field(default=Path(".data"), description="Where the embedded servers and generated keys are kept.")
+    database_url: SecretStr | None = Field(default=None, description="PostgreSQL 18 to use instead of the embedded one.")
+    redis_url: SecretStr | None = Field(default=None, description="Redis or Valkey to use instead of the embedded one.")
+    demo: bool = Field(default=True, description="0 starts with an empty database instead of demo data.")
     cursor_keys: Annotated[list[SecretStr] | None, NoDecode] = Field(
-        None,
+        default=None,
         description="Keys that seal cursors, 64 hexadecimal digits each, comma-separated, the current one first. "
         "Made and kept in DATA_DIR when a server is embedded; needed when both are yours.",
     )
 
-    pool_size: int = Field(8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
-    pool_wait_s: float = Field(2.0, gt=0, le=60, description="Longest wait for a free connection.")
-    pool_queue: int = Field(1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
-    statement_timeout_s: float = Field(3.0, gt=0, le=600, description="PostgreSQL stops a statement after this.")
-    request_deadline_s: float = Field(5.0, gt=0, le=600, description="A request is cut off after this.")
-    slow_statement_s: float = Field(0.25, gt=0, description="Statements slower than this are logged and counted.")
-    max_body_bytes: int = Field(1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
+    pool_size: int = Field(default=8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
+    pool_wait_s: float = Field(default=2.0, gt=0, le=60, description="Longest wait for a free connection.")
+    pool_queue: int = Field(default=1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
+    statement_timeout_s: float = Field(default=3.0, gt=0, le=600, description="PostgreSQL stops a statement after this.")
+    request_deadline_s: float = Field(default=5.0, gt=0, le=600, description="A request is cut off after this.")
+    slow_statement_s: float = Field(default=0.25, gt=0, description="Statements slower than this are logged and counted.")
+    max_body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
 
     @field_validator("log_level", mode="before")
     @classmethod

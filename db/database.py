@@ -3,7 +3,7 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -84,7 +84,16 @@ class PooledDatabase:
         if taken > self._slow_s:
             stats.slow += 1
             log.warning("slow statement", statement=statement.name, seconds=round(taken, 3), rows=len(records))
-        return [statement.row._make(record) for record in records]  # type: ignore[attr-defined]
+        return rows_of(statement.row, records)
+
+
+def rows_of(kind: type[Row], records: Sequence[Any]) -> list[Row]:
+    """Records as rows of a class; columns that a statement does not select have the class's defaults."""
+    row: Any = kind
+    if not records or len(records[0]) == len(row._fields):
+        return list(map(row._make, records))
+    rest = tuple(row._field_defaults[name] for name in row._fields[len(records[0]) :])
+    return [row._make((*record, *rest)) for record in records]
 
 
 def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:

@@ -12,6 +12,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 from urllib.parse import quote
 
 from core.process import child_setup, leave_root, socket_folder
@@ -90,11 +91,11 @@ class EmbeddedPostgres:
             self._process.wait()
         self._process = None
 
-    def _spawn(self, command: list[str], log: object, how: signal.Signals) -> "subprocess.Popen[bytes]":
+    def _spawn(self, command: list[str], log: IO[bytes], how: signal.Signals) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(  # noqa: S603 - our own binary and arguments
             command,
             stdin=subprocess.DEVNULL,
-            stdout=log,  # type: ignore[arg-type]
+            stdout=log,
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
             start_new_session=True,

@@ -43,6 +43,9 @@ class Connection:
         for each in statements:
             # The name makes it a named statement on the server, which may then keep a generic plan for it.
             self.prepared[each.name] = await self.raw.prepare(each.text, name=each.name)
+        # asyncpg ends prepare() with Flush, not Sync: PostgreSQL counts the session as active, and statement_timeout
+        # goes on running over it. The smallest statement there is synchronises.
+        await self.raw.execute("select")
 
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""
@@ -151,7 +154,9 @@ class Pool:
         except BaseException as error:
             self._withdraw(waiter)
             if isinstance(error, TimeoutError):
-                raise Overloaded("The server is busy: no database connection came free in time. Try again shortly.") from None
+                raise Overloaded(
+                    "The server is busy: no database connection came free in time. Try again shortly."
+                ) from None
             raise
 
     def _withdraw(self, waiter: "asyncio.Future[Connection | None]") -> None:
@@ -170,7 +175,9 @@ class Pool:
         raw: asyncpg.Connection[Any] | None = None
         try:
             async with asyncio.timeout(max(self._wait_s, 5)):
-                raw = await asyncpg.connect(self._url, server_settings=self._server_settings, max_cached_statement_lifetime=0)
+                raw = await asyncpg.connect(
+                    self._url, server_settings=self._server_settings, max_cached_statement_lifetime=0
+                )
                 opened = Connection(raw)
                 await opened.prepare(self._statements)
                 return opened

@@ -12,8 +12,9 @@ A statement is a header and a text; what stands before the first header of a fil
 
     -- define: matches                                 text that several statements of the file share
 
-``{within}`` in a text is replaced by what its variant says, ``{matches}`` by the definition, ``{scope}`` by the
-variant's own name. Everything is put together from ``sql/`` at import; nothing a client sends becomes SQL text.
+``{within}`` in a text is replaced by what its variant says, ``{matches}`` by the definition (which may hold ``-- with``
+lines itself), ``{scope}`` by the variant's own name. Everything is put together from ``sql/`` at import; nothing that a
+client sends becomes SQL text.
 """
 
 import re
@@ -27,7 +28,7 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 SQL = Path(__file__).parent.parent / "sql"
 SECTION = re.compile(r"^-- (name|define): (.+)$", re.M)
 NAME = re.compile(r"([\w{}]+) -> (\w+)")
-VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)\n", re.M)
+VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)(?:\n|\Z)", re.M)
 BLANK = re.compile(r"\{(\w+)\}")
 
 
@@ -52,13 +53,22 @@ def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
         header = NAME.fullmatch(title.strip())
         if header is None:
             raise ValueError(f"sql/{stem}.sql: '-- name: {title}' must read '-- name: NAME -> ROW'")
-        for blanks in _variants(text):
+        whole = _inlined(text, shared)
+        for blanks in _variants(whole):
             name = f"{stem}.{_filled(header[1], blanks, stem)}"
             if name in found:
                 raise ValueError(f"sql/{stem}.sql: {name} is defined twice")
-            body = _filled(VARIANT.sub("", text).strip(), shared | blanks, stem)
+            body = _filled(VARIANT.sub("", whole).strip(), blanks, stem)
             found[name] = (header[2], f"/* {name} */ {body}")
     return found
+
+
+def _inlined(text: str, shared: dict[str, str]) -> str:
+    """``text`` with the definitions of its file in place; they may use each other and bring ``-- with`` lines."""
+    before = ""
+    while text != before:
+        before, text = text, BLANK.sub(lambda blank: shared.get(blank[1], blank[0]), text)
+    return text
 
 
 def _variants(text: str) -> Iterator[dict[str, str]]:
@@ -89,16 +99,25 @@ def _all() -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 TEXTS = dict(_all())
-# What every connection prepares when it opens: the statements that the code has asked for by name.
+# What every connection of the pool prepares when it opens.
 REGISTRY: "dict[str, Statement[Any]]" = {}
 
 
-def statement(name: str, row: type[Row]) -> Statement[Row]:
-    """The statement of that name. Raises KeyError or ValueError at import, never later."""
+def statement(name: str, row: type[Row], *, held: bool = True) -> Statement[Row]:
+    """The statement of that name; ``held`` ones are prepared by every connection of the pool when it opens.
+
+    Raises KeyError or ValueError at import, never later.
+    """
     declared, text = TEXTS[name]
     if declared != row.__name__:
         raise ValueError(f"{name} returns {declared}, not {row.__name__}")
-    return REGISTRY.setdefault(name, Statement(name, row, text))
+    found = Statement(name, row, text)
+    return REGISTRY.setdefault(name, found) if held else found
+
+
+def family(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
+    """The statements whose names begin with ``prefix``, by their full names. Raises as ``statement`` does."""
+    return {name: statement(name, row) for name in TEXTS if name.startswith(prefix)}
 
 
 def script(name: str) -> str:

@@ -13,13 +13,16 @@ from core.settings import SettingsError, load_settings
 from db.embedded import EmbeddedError
 from db.migrate import MigrationError
 from db.migrate import migrate as apply_migrations
-from ops.services import DataDirInUse, services
+from jobs.demo import DemoError
+from ops.demo import demo
+from ops.sdl import sdl
+from ops.services import DataDirInUseError, services
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 screen = Console(stderr=True, highlight=False)
 
 # What a person can put right; anything else is a bug and shows its traceback.
-EXPECTED = (SettingsError, DataDirInUse, EmbeddedError, ValkeyError, MigrationError)
+EXPECTED = (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DemoError)
 
 
 def with_database(work: Callable[[str], Any]) -> Any:
@@ -29,6 +32,10 @@ def with_database(work: Callable[[str], Any]) -> Any:
         url = settings.database_url.get_secret_value()
         asyncio.run(apply_migrations(url))
         return work(url)
+
+
+app.command()(demo)
+app.command()(sdl)
 
 
 @app.command()

@@ -19,7 +19,7 @@ from db.embedded import EmbeddedPostgres
 ATTACH_S = 60.0
 
 
-class DataDirInUse(Exception):
+class DataDirInUseError(Exception):
     """Another run has the embedded servers of this data folder."""
 
 
@@ -28,7 +28,7 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
     """The settings completed with the URLs of running servers and with cursor keys, for the time of the block.
 
     Whoever starts embedded servers stops them. Where another run has them already, ``share`` uses those (a command
-    beside ``make run``); without it DataDirInUse is raised. ``say`` is told of each step.
+    beside ``make run``); without it DataDirInUseError is raised. ``say`` is told of each step.
     """
     with ExitStack() as stack:
         found: dict[str, object] = {}
@@ -37,7 +37,7 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
             lock = stack.enter_context(_lock_file(settings.data_dir))
             ours = _try_lock(lock)
             if not ours and not share:
-                raise DataDirInUse(
+                raise DataDirInUseError(
                     f"DATA_DIR={settings.data_dir}: process {_holder(lock)} uses this folder; "
                     "stop it, or set DATA_DIR (and PORT) to others"
                 )
@@ -78,7 +78,7 @@ def _wait_for(pid_file: Path) -> None:
         if len(lines) >= 8 and lines[7].strip() == "ready":
             return
         time.sleep(0.05)
-    raise DataDirInUse(f"another run uses {pid_file.parent}, but its PostgreSQL did not become ready")
+    raise DataDirInUseError(f"another run uses {pid_file.parent}, but its PostgreSQL did not become ready")
 
 
 def _lock_file(data_dir: Path) -> IO[str]:

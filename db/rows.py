@@ -1,0 +1,186 @@
+"""Rows as the statements in ``sql/`` return them, one class per shape, columns in order.
+
+A row is the object that GraphQL reads its fields from: there is no mapping layer. A named tuple is frozen, read by
+attribute at C speed, and turns into columns with ``zip(*rows)``. ``sort_key`` and ``place``, where a class has them,
+are filled by the statements that page: the row's position in its list as text, and which window it belongs to.
+"""
+
+from datetime import date, datetime
+from typing import NamedTuple
+from uuid import UUID
+
+
+class UserRow(NamedTuple):
+    id: UUID
+    name: str
+    email: str | None
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    sort_key: str = ""
+    place: int = 0
+
+
+class CompanyRow(NamedTuple):
+    id: UUID
+    name: str
+    domain: str | None
+    website: str | None
+    industry: str | None
+    size: str | None
+    revenue: float | None
+    location: str | None
+    owner_id: UUID
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    sort_key: str = ""
+    place: int = 0
+
+
+class ContactRow(NamedTuple):
+    id: UUID
+    first_name: str | None
+    last_name: str | None
+    full_name: str
+    email: str | None
+    phone: str | None
+    title: str | None
+    role: str | None
+    company_id: UUID | None
+    owner_id: UUID
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    sort_key: str = ""
+    place: int = 0
+
+
+class StageRow(NamedTuple):
+    id: UUID
+    name: str
+    color: str
+    position: int
+    probability: float
+    is_won: bool
+    is_lost: bool
+    external_id: str | None
+
+
+class DealRow(NamedTuple):
+    id: UUID
+    name: str
+    value: float | None
+    stage_id: UUID
+    status: str
+    probability: float
+    expected_close_date: date | None
+    closed_at: datetime | None
+    company_id: UUID | None
+    contact_id: UUID | None
+    owner_id: UUID
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    sort_key: str = ""
+    place: int = 0
+
+
+class StageChangeRow(NamedTuple):
+    id: UUID
+    deal_id: UUID
+    from_stage_id: UUID | None
+    to_stage_id: UUID
+    changed_by: UUID | None
+    changed_at: datetime
+
+
+class ActivityRow(NamedTuple):
+    id: UUID
+    type: str
+    subject: str
+    body: str | None
+    status: str
+    occurred_at: datetime
+    due_at: datetime | None
+    completed_at: datetime | None
+    company_id: UUID | None
+    deal_id: UUID | None
+    contact_id: UUID | None
+    owner_id: UUID
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    sort_key: str = ""
+    place: int = 0
+
+
+class NodeKindRow(NamedTuple):
+    id: UUID
+    kind: str
+
+
+class CountRow(NamedTuple):
+    place: int
+    total: int
+
+
+class ContactCountRow(NamedTuple):
+    company_id: UUID
+    contacts: int
+
+
+class DealTotalsRow(NamedTuple):
+    """Deals of one company; ``value`` sums the known values, ``unpriced`` counts the unknown ones."""
+
+    company_id: UUID
+    deals: int
+    value: float
+    unpriced: int
+
+
+class StageTotalsRow(NamedTuple):
+    """Deals of one stage within one list; ``value`` sums the known values, ``unpriced`` counts the unknown ones."""
+
+    place: int
+    stage_id: UUID
+    deals: int
+    value: float
+    weighted_value: float
+    unpriced: int
+
+
+class OverviewRow(NamedTuple):
+    activities_today: int
+    activities_this_week: int
+    companies: int
+    companies_with_deals: int
+
+
+class ContactStatsRow(NamedTuple):
+    total: int
+    with_company: int
+    with_email: int
+    with_phone: int
+    companies: int
+    new_last_30_days: int
+
+
+class CompanyAnalyticsRow(NamedTuple):
+    id: UUID
+    engagement_score: float
+    names: list[str]
+    weights: list[float]
+    found: list[float | None]
+    points: list[float]
+    active_deals: int
+    won_deals: int
+    lost_deals: int
+    total_value: float
+    unpriced_count: int
+    activity_count_30d: int
+    last_activity_at: datetime | None
+
+
+class PingRow(NamedTuple):
+    answers: bool

@@ -1,0 +1,119 @@
+"""The loaders of one request, each made at its first use."""
+
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Literal, TypeVar
+from uuid import UUID
+
+from core.viewer import Viewer
+from db.database import Database
+from loaders.activity import ActivityById, Recent
+from loaders.base import Loader
+from loaders.company import AnalyticsByCompany, CompanyById, ContactCountByCompany, DealTotalsByCompany
+from loaders.contact import ContactById, ContactStats
+from loaders.deal import DealById, StageChangesByDeal
+from loaders.page import CountByParent, Listing, PageByWindow
+from loaders.report import KindById, Overview, StageTotals, Whose
+from loaders.stage import StageById, Stages
+from loaders.user import UserById
+
+AnyLoader = TypeVar("AnyLoader", bound=Loader[Any, Any])
+
+
+class Loaders:
+    """What a request reads through. ``stop`` it when the request ends, so that nothing runs on for nobody."""
+
+    def __init__(self, db: Database, viewer: Viewer, now: datetime) -> None:
+        self.db = db
+        self.visible_owner = viewer.visible_owner
+        self.now = now
+        self._made: dict[object, Loader[Any, Any]] = {}
+
+    def _get(self, key: object, make: Callable[[], AnyLoader]) -> AnyLoader:
+        found = self._made.get(key)
+        if found is None:
+            found = self._made[key] = make()
+        return found  # type: ignore[return-value]
+
+    def _simple(self, kind: type[AnyLoader]) -> AnyLoader:
+        return self._get(kind, lambda: kind(self.db, self.visible_owner))
+
+    @cached_property
+    def company_by_id(self) -> CompanyById:
+        return self._simple(CompanyById)
+
+    @cached_property
+    def contact_by_id(self) -> ContactById:
+        return self._simple(ContactById)
+
+    @cached_property
+    def deal_by_id(self) -> DealById:
+        return self._simple(DealById)
+
+    @cached_property
+    def activity_by_id(self) -> ActivityById:
+        return self._simple(ActivityById)
+
+    @cached_property
+    def user_by_id(self) -> UserById:
+        return self._simple(UserById)
+
+    @cached_property
+    def stages(self) -> Stages:
+        return self._simple(Stages)
+
+    @cached_property
+    def stage_by_id(self) -> StageById:
+        return self._get(StageById, lambda: StageById(self.stages))
+
+    @cached_property
+    def kind_by_id(self) -> KindById:
+        return self._simple(KindById)
+
+    @cached_property
+    def contact_count_by_company(self) -> ContactCountByCompany:
+        return self._simple(ContactCountByCompany)
+
+    @cached_property
+    def deal_totals_by_company(self) -> DealTotalsByCompany:
+        return self._simple(DealTotalsByCompany)
+
+    @cached_property
+    def analytics_by_company(self) -> AnalyticsByCompany:
+        return self._get(AnalyticsByCompany, lambda: AnalyticsByCompany(self.db, self.visible_owner, self.now))
+
+    @cached_property
+    def stage_changes_by_deal(self) -> StageChangesByDeal:
+        return self._simple(StageChangesByDeal)
+
+    def stage_totals(self, whose: Whose) -> StageTotals:
+        """Deals by stage of owners, of companies, or of everyone."""
+        return self._get((StageTotals, whose), lambda: StageTotals(self.db, self.visible_owner, whose))
+
+    def contact_stats(self, whose: Literal["all", "owner"]) -> ContactStats:
+        """Contacts counted, of owners or of everyone."""
+        return self._get(
+            (ContactStats, whose), lambda: ContactStats(self.db, self.visible_owner, whose, self.now)
+        )
+
+    def overview(self, owner_id: UUID | None) -> Overview:
+        """The head of the dashboard of one owner, or of everyone."""
+        return self._get((Overview, owner_id), lambda: Overview(self.db, self.visible_owner, owner_id))
+
+    def recent(self, owner_id: UUID | None) -> Recent:
+        """The short lists of the dashboard of one owner, or of everyone."""
+        return self._get((Recent, owner_id), lambda: Recent(self.db, self.visible_owner, owner_id))
+
+    def page(self, listing: Listing, way: str) -> PageByWindow:
+        """Pages of one kind of list, read one way."""
+        return self._get((PageByWindow, listing, way), lambda: PageByWindow(self.db, self.visible_owner, listing, way))
+
+    def count(self, listing: Listing) -> CountByParent:
+        """Lengths of one kind of list."""
+        return self._get((CountByParent, listing), lambda: CountByParent(self.db, self.visible_owner, listing))
+
+    def stop(self) -> None:
+        """Cancels whatever is still being loaded."""
+        for each in self._made.values():
+            each.stop()

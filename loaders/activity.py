@@ -1,0 +1,48 @@
+"""Loads activities, and the two short lists of a dashboard."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+from uuid import UUID
+
+from db.database import Database
+from db.rows import ActivityRow
+from db.statements import statement
+from loaders.base import Loader, one_per_key
+
+BY_IDS = statement("activity.by_ids", ActivityRow)
+RECENT_OF_OWNER = statement("reports.recent.of_owner", ActivityRow)
+RECENT_OF_ALL = statement("reports.recent.of_all", ActivityRow)
+
+
+class ActivityById(Loader[UUID, ActivityRow | None]):
+    """Activity id to its row, or None where there is none that may be seen."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[ActivityRow | None]:
+        return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
+
+
+@dataclass(frozen=True, slots=True)
+class RecentList:
+    """One of the two lists, and how many of it."""
+
+    kind: Literal["activities", "tasks"]
+    limit: int
+
+
+class Recent(Loader[RecentList, list[ActivityRow]]):
+    """The latest activities and the open tasks that are due next, of one owner or of everyone."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, owner_id: UUID | None) -> None:
+        super().__init__(db, visible_owner)
+        self._owner_id = owner_id
+
+    async def load_keys(self, keys: list[RecentList]) -> Sequence[list[ActivityRow]]:
+        which = RECENT_OF_ALL if self._owner_id is None else RECENT_OF_OWNER
+        most = {kind: max((key.limit for key in keys if key.kind == kind), default=0) for kind in ("activities", "tasks")}
+        rows = await self._db.fetch(which, self._visible_owner, self._owner_id, most["activities"], most["tasks"])
+        lists = {
+            "activities": [row for row in rows if row.place == 1],
+            "tasks": [row for row in rows if row.place == 2],
+        }
+        return [lists[key.kind][: key.limit] for key in keys]

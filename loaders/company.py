@@ -1,0 +1,52 @@
+"""Loads companies and what is counted about one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from db.database import Database
+from db.rows import CompanyAnalyticsRow, CompanyRow, ContactCountRow, DealTotalsRow
+from db.statements import statement
+from loaders.base import Loader, one_per_key
+
+BY_IDS = statement("company.by_ids", CompanyRow)
+CONTACTS = statement("contact.totals_of_companies", ContactCountRow)
+TOTALS = statement("deal.totals_of_companies", DealTotalsRow)
+ANALYTICS = statement("reports.analytics.of_companies", CompanyAnalyticsRow)
+
+
+class CompanyById(Loader[UUID, CompanyRow | None]):
+    """Company id to its row, or None where there is none that may be seen."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyRow | None]:
+        return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
+
+
+class ContactCountByCompany(Loader[UUID, int]):
+    """Company id to how many contacts it has."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[int]:
+        rows = await self._db.fetch(CONTACTS, self._visible_owner, keys)
+        counts = {row.company_id: row.contacts for row in rows}
+        return [counts.get(key, 0) for key in keys]
+
+
+class DealTotalsByCompany(Loader[UUID, DealTotalsRow]):
+    """Company id to the number and value of its deals; zeros where it has none."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[DealTotalsRow]:
+        rows = await self._db.fetch(TOTALS, self._visible_owner, keys)
+        found = {row.company_id: row for row in rows}
+        return [found.get(key) or DealTotalsRow(key, 0, 0.0, 0) for key in keys]
+
+
+class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
+    """Company id to its analytics as of one moment, or None where there is no company that may be seen."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, now: datetime) -> None:
+        super().__init__(db, visible_owner)
+        self._now = now
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyAnalyticsRow | None]:
+        rows = await self._db.fetch(ANALYTICS, self._visible_owner, keys, self._now)
+        return one_per_key(rows, keys, key=lambda row: row.id)

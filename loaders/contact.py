@@ -1,0 +1,34 @@
+"""Loads contacts and their statistics."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Literal
+from uuid import UUID
+
+from db.database import Database
+from db.rows import ContactRow, ContactStatsRow
+from db.statements import family, statement
+from loaders.base import Loader, one_per_key
+
+BY_IDS = statement("contact.by_ids", ContactRow)
+STATS = family("reports.contacts.of_", ContactStatsRow)
+
+
+class ContactById(Loader[UUID, ContactRow | None]):
+    """Contact id to its row, or None where there is none that may be seen."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[ContactRow | None]:
+        return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
+
+
+class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
+    """Owner id or "everyone" to the contacts counted, as of one moment."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, whose: Literal["all", "owner"], now: datetime) -> None:
+        super().__init__(db, visible_owner)
+        self._statement = STATS[f"reports.contacts.of_{whose}"]
+        self._new_since = now - timedelta(days=30)
+
+    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[ContactStatsRow]:
+        owners = [None if key == "everyone" else key for key in keys]
+        return await self._db.fetch(self._statement, self._visible_owner, owners, self._new_since)

@@ -1,0 +1,104 @@
+"""Loads pages of sorted lists, and how long the lists are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+from uuid import UUID
+
+from core.cursor import Position
+from db.database import Database
+from db.rows import ActivityRow, CompanyRow, ContactRow, CountRow, DealRow, UserRow
+from db.statements import Statement, family
+from loaders.base import Loader, many_per_key
+
+Noun = Literal["company", "contact", "deal", "activity", "app_user"]
+ROWS: dict[Noun, type[Any]] = {
+    "company": CompanyRow,
+    "contact": ContactRow,
+    "deal": DealRow,
+    "activity": ActivityRow,
+    "app_user": UserRow,
+}
+PAGES: dict[str, Statement[Any]] = {
+    name: each
+    for noun, row in ROWS.items()
+    for kind in ("page_", "search_")
+    for name, each in family(f"{noun}.{kind}", row).items()
+}
+COUNTS: dict[str, Statement[CountRow]] = {
+    name: each for noun in ROWS for name, each in family(f"{noun}.count_of_", CountRow).items()
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What a list is made of, apart from whose it is: everything that chooses the statement and its filter."""
+
+    noun: Noun
+    scope: str
+    sort: str
+    filter: tuple[Any, ...]
+    search: str | None = None
+
+    def page_statement(self, way: str) -> Statement[Any]:
+        """The statement that reads pages ``up`` or ``down`` the sort key."""
+        kind = f"page_of_{self.scope}" if self.search is None else "search"
+        return PAGES[f"{self.noun}.{kind}_by_{self.sort}_{way}"]
+
+    def count_statement(self) -> Statement[CountRow]:
+        """The statement that counts the list."""
+        return COUNTS[f"{self.noun}.count_of_{self.scope if self.search is None else 'search'}"]
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The search as the last parameter, where there is one."""
+        return () if self.search is None else (self.search,)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A stretch of one list: whose list, the positions it lies strictly between, and how many rows at most."""
+
+    parent: UUID | None
+    lower: Position | None
+    upper: Position | None
+    size: int
+
+
+class PageByWindow(Loader[Window, list[Any]]):
+    """Window to its rows, in the order of the way they are read."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, listing: Listing, way: str) -> None:
+        super().__init__(db, visible_owner)
+        self._listing = listing
+        self._statement = listing.page_statement(way)
+
+    async def load_keys(self, keys: list[Window]) -> Sequence[list[Any]]:
+        rows = await self._db.fetch(
+            self._statement,
+            self._visible_owner,
+            *self._listing.filter,
+            [key.parent for key in keys],
+            [key.lower and key.lower.key for key in keys],
+            [key.lower and key.lower.id for key in keys],
+            [key.upper and key.upper.key for key in keys],
+            [key.upper and key.upper.id for key in keys],
+            [key.size for key in keys],
+            *self._listing.asked,
+        )
+        return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
+
+
+class CountByParent(Loader[UUID | Literal["everyone"], int]):
+    """Whose list, or "everyone", to how many rows it has."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, listing: Listing) -> None:
+        super().__init__(db, visible_owner)
+        self._listing = listing
+
+    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[int]:
+        parents = [None if key == "everyone" else key for key in keys]
+        rows = await self._db.fetch(
+            self._listing.count_statement(), self._visible_owner, *self._listing.filter, parents, *self._listing.asked
+        )
+        return [row.total for row in rows]

@@ -1,0 +1,64 @@
+"""Loads what is counted and summed over many rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+from uuid import UUID
+
+from db.database import Database
+from db.rows import NodeKindRow, OverviewRow, StageTotalsRow
+from db.statements import family, statement
+from loaders.base import Loader, many_per_key
+
+PIPELINE = family("reports.pipeline.of_", StageTotalsRow)
+OVERVIEW_OF_OWNER = statement("reports.overview.of_owner", OverviewRow)
+OVERVIEW_OF_ALL = statement("reports.overview.of_all", OverviewRow)
+KINDS = statement("node.kinds", NodeKindRow)
+
+Whose = Literal["all", "owner", "company"]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A time from and before."""
+
+    start: datetime
+    end: datetime
+
+
+class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
+    """Owner id, company id or "everyone" to deals by stage, stages without deals left out."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, whose: Whose) -> None:
+        super().__init__(db, visible_owner)
+        self._statement = PIPELINE[f"reports.pipeline.of_{whose}"]
+
+    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[list[StageTotalsRow]]:
+        ids = [None if key == "everyone" else key for key in keys]
+        rows = await self._db.fetch(self._statement, self._visible_owner, ids)
+        return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
+
+
+class Overview(Loader[tuple[Span, Span], OverviewRow]):
+    """A day and a week to what happened in them, of one owner or of everyone."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, owner_id: UUID | None) -> None:
+        super().__init__(db, visible_owner)
+        self._owner_id = owner_id
+
+    async def load_keys(self, keys: list[tuple[Span, Span]]) -> Sequence[OverviewRow]:
+        which = OVERVIEW_OF_ALL if self._owner_id is None else OVERVIEW_OF_OWNER
+        found = []
+        for day, week in keys:  # one, unless a document asks for several time zones at once
+            times = (day.start, day.end, week.start, week.end)
+            found += await self._db.fetch(which, self._visible_owner, self._owner_id, *times)
+        return found
+
+
+class KindById(Loader[UUID, str | None]):
+    """Id to the kind of thing it is the id of: company, contact, deal, activity, stage or user; None if of nothing."""
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[str | None]:
+        found = {row.id: row.kind for row in await self._db.fetch(KINDS, keys)}
+        return [found.get(key) for key in keys]

@@ -1,0 +1,31 @@
+"""Loads stages: few, read whole and once for a request."""
+
+from collections.abc import Sequence
+from typing import Literal
+from uuid import UUID
+
+from db.rows import StageRow
+from db.statements import statement
+from loaders.base import Loader
+
+ALL = statement("stage.all", StageRow)
+
+
+class Stages(Loader[Literal["all"], list[StageRow]]):
+    """Under its only key every stage, in the order of the pipeline."""
+
+    async def load_keys(self, keys: list[Literal["all"]]) -> Sequence[list[StageRow]]:
+        stages = await self._db.fetch(ALL)
+        return [stages for _ in keys]
+
+
+class StageById(Loader[UUID, StageRow | None]):
+    """Stage id to its row, or None: out of all of them, so that lists of stages and single ones share a statement."""
+
+    def __init__(self, stages: Stages) -> None:
+        super().__init__(stages._db, None)
+        self._stages = stages
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[StageRow | None]:
+        found = {row.id: row for row in await self._stages.load("all")}
+        return [found.get(key) for key in keys]

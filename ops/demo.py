@@ -1,0 +1,65 @@
+"""``python -m ops demo``: puts a believable pipeline into the database, or takes it out again."""
+
+import asyncio
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from core.settings import load_settings
+from db.migrate import migrate
+from jobs.demo import DemoReport, load_demo, remove_demo
+from ops.services import services
+
+screen = Console(stderr=True, highlight=False)
+DEFAULT_COMPANIES = 200
+
+
+def demo(
+    companies: Annotated[
+        int, typer.Option(min=1, max=10_000_000, help="How many; each brings 5 contacts, 10 deals and 50 activities.")
+    ] = DEFAULT_COMPANIES,
+    seed: Annotated[int, typer.Option(help="Another number makes other companies; the same makes the same.")] = 1,
+    replace: Annotated[bool, typer.Option("--replace", help="Remove the demo data that is there first.")] = False,
+    remove: Annotated[bool, typer.Option("--remove", help="Only remove the demo data.")] = False,
+) -> None:
+    """Put demo data into the database: companies with contacts, deals and activities of these weeks."""
+    with services(load_settings(), lambda line: screen.print(f"[dim]{line}[/dim]"), share=True) as settings:
+        assert settings.database_url is not None
+        url = settings.database_url.get_secret_value()
+        asyncio.run(migrate(url))
+        if remove:
+            screen.print(f"removed {_told(asyncio.run(remove_demo(url)))}", soft_wrap=True)
+        else:
+            load_with_progress(url, companies=companies, seed=seed, replace=replace)
+
+
+def load_with_progress(url: str, *, companies: int = DEFAULT_COMPANIES, seed: int = 1, replace: bool = False) -> DemoReport:
+    """Loads demo data and shows how far it is. Raises DemoError where it cannot."""
+    started = time.perf_counter()
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+        console=screen,
+        transient=True,
+    ) as bar:
+        task = bar.add_task("Loading demo data", total=None, rate="")
+
+        def show(done: int, total: int) -> None:
+            rate = f"{done / (time.perf_counter() - started):,.0f} rows/s"
+            doing = "Loading demo data" if done < total else "Building indexes"
+            bar.update(task, completed=done, total=total, description=doing, rate=rate)
+
+        report = asyncio.run(load_demo(url, companies=companies, seed=seed, replace=replace, progress=show))
+    taken = time.perf_counter() - started
+    screen.print(f"loaded {_told(report)} in {taken:.1f} s ({report.rows / taken:,.0f} rows/s)", soft_wrap=True)
+    return report
+
+
+def _told(report: DemoReport) -> str:
+    return ", ".join(f"{number:,} {name}" for name, number in report._asdict().items())

@@ -1,0 +1,1 @@
+"""How a field is answered, where reading an attribute of the row is not enough."""

@@ -1,0 +1,66 @@
+"""Lists below a row and lists of everything: which rows, whose, in which order."""
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from loaders.page import Listing, Noun, Window
+from resolvers.arguments import limit_argument, optional_uuid, search_argument
+from resolvers.context import Context
+from resolvers.page import Asked, ListOf, Page, read_page
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A list below a row: its noun, what the row is to it, its order, and the filter of nothing."""
+
+    noun: Noun
+    scope: str
+    sort: str
+    descending: bool
+    no_filter: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """The order of a list: the name of its sort in the statements of its noun, and its direction."""
+
+    sort: str
+    descending: bool
+
+
+def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None) -> Awaitable[list[Any]]:
+    """The first rows of the list of ``parent``, loaded together with those of other parents."""
+    listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
+    window = Window(parent, None, None, limit_argument(limit))
+    return context.loaders.page(listing, "down" if listed.descending else "up").load(window)
+
+
+async def page_below(
+    context: Context, listed: Listed, parent: UUID, asked: Asked, filter_values: tuple[Any, ...] | None
+) -> Page:
+    """A page of the list of ``parent``."""
+    listing = Listing(listed.noun, listed.scope, listed.sort, filter_values or listed.no_filter)
+    return await read_page(context, ListOf(listing, parent, listed.descending), asked)
+
+
+async def page_of_all(
+    context: Context,
+    noun: Noun,
+    asked: Asked,
+    filter_values: tuple[Any, ...],
+    order: Order | None,
+    usual: Order,
+    search: str | None,
+    owner_id: str | None = None,
+) -> Page:
+    """A page of all rows of a noun that the viewer may see: ranked where a search comes without an order."""
+    words = search_argument(search)
+    owner = optional_uuid(owner_id, "ownerId")
+    if noun != "app_user":  # users are owned by nobody
+        owner = owner or context.viewer.visible_owner
+    if order is None:
+        order = usual if words is None else Order("relevance", descending=True)
+    listing = Listing(noun, "owner" if owner else "all", order.sort, filter_values, words)
+    return await read_page(context, ListOf(listing, owner, order.descending), asked)

@@ -1,0 +1,110 @@
+"""What is counted over deals by stage, put together for the screens that show it."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from db.rows import ContactStatsRow, StageRow, StageTotalsRow
+from loaders.report import Whose
+from resolvers.context import Context
+
+
+@dataclass(frozen=True, slots=True)
+class StageStats:
+    """The deals of one stage; ``share`` is their part of all deals counted, 0 to 1."""
+
+    stage: StageRow
+    count: int
+    value: float
+    weighted_value: float
+    unpriced_count: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
+class DealStats:
+    """Deals of one list, by stage in the order of the pipeline, and what follows from that."""
+
+    stages: list[StageStats]
+
+    def _sum(self, stages: list[StageStats]) -> float:
+        return round(sum(each.value for each in stages), 2)
+
+    @property
+    def _open(self) -> list[StageStats]:
+        return [each for each in self.stages if not each.stage.is_won and not each.stage.is_lost]
+
+    @property
+    def _won(self) -> list[StageStats]:
+        return [each for each in self.stages if each.stage.is_won]
+
+    @property
+    def total(self) -> int:
+        """All deals."""
+        return sum(each.count for each in self.stages)
+
+    @property
+    def open_count(self) -> int:
+        """Deals neither won nor lost."""
+        return sum(each.count for each in self._open)
+
+    @property
+    def won_count(self) -> int:
+        """Won deals."""
+        return sum(each.count for each in self._won)
+
+    @property
+    def lost_count(self) -> int:
+        """Lost deals."""
+        return sum(each.count for each in self.stages if each.stage.is_lost)
+
+    @property
+    def pipeline_value(self) -> float:
+        """Known value of the open deals."""
+        return self._sum(self._open)
+
+    @property
+    def weighted_value(self) -> float:
+        """Known value of the open deals, each times its probability."""
+        return round(sum(each.weighted_value for each in self._open), 2)
+
+    @property
+    def won_value(self) -> float:
+        """Known value of the won deals."""
+        return self._sum(self._won)
+
+    @property
+    def unpriced_count(self) -> int:
+        """Deals of unknown value, which are in no sum."""
+        return sum(each.unpriced_count for each in self.stages)
+
+    @property
+    def win_rate(self) -> float | None:
+        """Won deals of all closed ones, 0 to 1; None while none is closed."""
+        closed = self.won_count + self.lost_count
+        return self.won_count / closed if closed else None
+
+
+async def deal_stats(context: Context, whose: Whose, of: UUID | None) -> DealStats:
+    """The deals of an owner or company, or everyone's with None, counted by every stage there is."""
+    totals = await context.loaders.stage_totals(whose if of else "all").load(of or "everyone")
+    stages = await context.loaders.stages.load("all")
+    return DealStats(_by_stage(stages, totals))
+
+
+async def contact_stats(context: Context, owner_id: UUID | None) -> ContactStatsRow:
+    """The contacts of an owner, or everyone's with None, counted."""
+    return await context.loaders.contact_stats("owner" if owner_id else "all").load(owner_id or "everyone")
+
+
+def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:
+    found = {row.stage_id: row for row in totals}
+    everything = sum(row.deals for row in totals)
+    stats = []
+    for stage in stages:
+        row = found.get(stage.id)
+        if row is None:
+            stats.append(StageStats(stage, 0, 0.0, 0.0, 0, 0.0))
+        else:
+            share = row.deals / everything
+            stats.append(StageStats(stage, row.deals, row.value, row.weighted_value, row.unpriced, share))
+    return stats

@@ -1,0 +1,1 @@
+"""What a client sees: the GraphQL types, one file per noun."""

@@ -1,0 +1,116 @@
+"""Activities: what was done, and what is to do."""
+
+from datetime import datetime
+from enum import Enum
+from typing import Annotated, Any
+
+import strawberry
+
+from db.rows import ActivityRow
+from resolvers.arguments import moment_argument, optional_uuid
+from resolvers.lists import Listed, Order
+from schema.arguments import SortDirection
+from schema.follow import follow
+from schema.node import Node
+from schema.user import User
+
+
+@strawberry.enum(description="What kind of activity it is.")
+class ActivityType(Enum):
+    CALL = strawberry.enum_value("CALL", description="A telephone call.")
+    EMAIL = strawberry.enum_value("EMAIL", description="An e-mail.")
+    MEETING = strawberry.enum_value("MEETING", description="A meeting, in person or remote.")
+    NOTE = strawberry.enum_value("NOTE", description="Something worth keeping.")
+    TASK = strawberry.enum_value("TASK", description="Something to do; it has a due date and is open until completed.")
+
+
+@strawberry.enum(description="Whether anything is left to do.")
+class ActivityStatus(Enum):
+    OPEN = strawberry.enum_value("OPEN", description="A task that has not been completed.")
+    COMPLETED = strawberry.enum_value("COMPLETED", description="A completed task, or anything that is not a task.")
+
+
+@strawberry.type(description="A call, an e-mail, a meeting, a note or a task.")
+class Activity(Node):
+    type: ActivityType = strawberry.field(description="What kind of activity it is.")
+    subject: str = strawberry.field(description="What it is about, in a line.")
+    body: str | None = strawberry.field(description="The whole text, if there is one.")
+    status: ActivityStatus = strawberry.field(description="Whether anything is left to do.")
+    occurred_at: datetime = strawberry.field(description="When it happened, or will; for a task, when it was entered.")
+    due_at: datetime | None = strawberry.field(description="When a task is due; null for anything else.")
+    completed_at: datetime | None = strawberry.field(description="When a task was completed; null while it is open.")
+    external_id: str | None = strawberry.field(description="Id in the system that it was imported from.")
+    created_at: datetime = strawberry.field(description="When it was entered.")
+    updated_at: datetime = strawberry.field(description="When it was last changed.")
+    company = follow(
+        "company_by_id",
+        "company_id",
+        type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
+        description="The company it concerns, if any that may be seen.",
+    )
+    deal = follow(
+        "deal_by_id",
+        "deal_id",
+        type=Annotated["Deal", strawberry.lazy("schema.deal")] | None,  # noqa: F821
+        description="The deal it concerns, if any that may be seen.",
+    )
+    contact = follow(
+        "contact_by_id",
+        "contact_id",
+        type=Annotated["Contact", strawberry.lazy("schema.contact")] | None,  # noqa: F821
+        description="The person it was with, if any that may be seen.",
+    )
+    owner = follow("user_by_id", "owner_id", type=User, description="Who did it, or is to do it.")
+
+    @classmethod
+    def is_type_of(cls, obj: Any, info: Any) -> bool:
+        return isinstance(obj, ActivityRow)
+
+
+@strawberry.enum(description="What activities can be sorted by.")
+class ActivitySortKey(Enum):
+    OCCURRED_AT = strawberry.enum_value("occurred_at", description="When it happened.")
+    DUE_AT = strawberry.enum_value("due_at", description="When it is due; without a due date after all others.")
+
+
+@strawberry.input(description="The order of a list of activities.")
+class ActivitySort:
+    by: ActivitySortKey = strawberry.field(default=ActivitySortKey.OCCURRED_AT, description="What to sort by.")
+    direction: SortDirection = strawberry.field(default=SortDirection.DESC, description="Which end comes first.")
+
+    def order(self) -> Order:
+        """The order as statements name it."""
+        return Order(str(self.by.value), self.direction is SortDirection.DESC)
+
+
+@strawberry.input(description="Which activities: those that meet every condition given.")
+class ActivityFilter:
+    type: list[ActivityType] | None = strawberry.field(default=None, description="Of one of these kinds.")
+    status: ActivityStatus | None = strawberry.field(default=None, description="Open, or completed.")
+    company_id: strawberry.ID | None = strawberry.field(default=None, description="Concerning this company.")
+    deal_id: strawberry.ID | None = strawberry.field(default=None, description="Concerning this deal.")
+    contact_id: strawberry.ID | None = strawberry.field(default=None, description="With this contact.")
+    occurred_from: datetime | None = strawberry.field(default=None, description="Happened at this time or later.")
+    occurred_before: datetime | None = strawberry.field(default=None, description="Happened before this time.")
+    due_from: datetime | None = strawberry.field(default=None, description="Due at this time or later.")
+    due_before: datetime | None = strawberry.field(default=None, description="Due before this time.")
+
+    def values(self) -> tuple[Any, ...]:
+        """The filter parameters of ``sql/activity.sql``, in their order."""
+        return (
+            None if self.type is None else tuple(each.value for each in self.type),
+            None if self.status is None else self.status.value,
+            optional_uuid(self.company_id, "filter.companyId"),
+            optional_uuid(self.deal_id, "filter.dealId"),
+            optional_uuid(self.contact_id, "filter.contactId"),
+            moment_argument(self.occurred_from, "filter.occurredFrom"),
+            moment_argument(self.occurred_before, "filter.occurredBefore"),
+            moment_argument(self.due_from, "filter.dueFrom"),
+            moment_argument(self.due_before, "filter.dueBefore"),
+        )
+
+
+OF_COMPANY, OF_DEAL, OF_CONTACT = (
+    Listed("activity", scope, "occurred_at", True, ActivityFilter().values())
+    for scope in ("company", "deal", "contact")
+)

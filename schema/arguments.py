@@ -1,0 +1,29 @@
+"""Arguments that many fields take, described once."""
+
+from enum import Enum
+from typing import Annotated
+
+import strawberry
+from strawberry import argument
+
+First = Annotated[int | None, argument(description="How many from the start: 0 to 100. 20 if nothing is said.")]
+After = Annotated[str | None, argument(description="Only what comes after this cursor.")]
+Last = Annotated[int | None, argument(description="How many from the end: 0 to 100. Not together with `first`.")]
+Before = Annotated[str | None, argument(description="Only what comes before this cursor.")]
+LimitFirst = Annotated[int | None, argument(description="Another name for `first`.")]
+Limit = Annotated[int | None, argument(description="How many at most: 0 to 100. 20 if nothing is said.")]
+Search = Annotated[
+    str | None,
+    argument(
+        description="Words to look for; spelling mistakes are forgiven. The best answers come first unless `sort` is "
+        "given. Blank is no search."
+    ),
+]
+OwnerId = Annotated[strawberry.ID | None, argument(description="Only what this user owns.")]
+Id = Annotated[strawberry.ID, argument(description="The id: a UUID.")]
+
+
+@strawberry.enum(description="Which end of a sorted list comes first.")
+class SortDirection(Enum):
+    ASC = strawberry.enum_value("ASC", description="Smallest, earliest, or A first.")
+    DESC = strawberry.enum_value("DESC", description="Largest, latest, or Z first.")

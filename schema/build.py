@@ -1,0 +1,22 @@
+"""The schema, put together."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from schema.activity import Activity
+from schema.company import Company
+from schema.contact import Contact
+from schema.deal import Deal
+from schema.query import Query
+from schema.scalars import SCALARS
+from schema.stage import Stage
+from schema.user import User
+
+
+def build_schema() -> strawberry.Schema:
+    """The schema that is served, and that ``schema.graphql`` shows. Raises at once if it does not hold together."""
+    return strawberry.Schema(
+        query=Query,
+        types=[Activity, Company, Contact, Deal, Stage, User],
+        config=StrawberryConfig(scalar_map=SCALARS),
+    )

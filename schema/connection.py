@@ -1,0 +1,54 @@
+"""Connections after the Relay specification: edges with cursors, and where the page lies in its list."""
+
+from typing import Generic, TypeVar
+
+import strawberry
+from strawberry import Parent
+
+from resolvers.page import Page
+
+T = TypeVar("T")
+
+
+async def has_next_page(page: Parent[Page]) -> bool:
+    """Whether anything comes after the page."""
+    return await page.has_next_page()
+
+
+async def has_previous_page(page: Parent[Page]) -> bool:
+    """Whether anything comes before the page."""
+    return await page.has_previous_page()
+
+
+async def total_count(page: Parent[Page]) -> int:
+    """How long the whole list is."""
+    return await page.total_count()
+
+
+@strawberry.type(description="Where a page lies in its list. Both flags are exact in both directions.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(
+        resolver=has_next_page, description="Whether the list has anything after the last edge of this page."
+    )
+    has_previous_page: bool = strawberry.field(
+        resolver=has_previous_page, description="Whether the list has anything before the first edge of this page."
+    )
+    start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null on an empty page.")
+    end_cursor: str | None = strawberry.field(description="Cursor of the last edge; null on an empty page.")
+
+
+@strawberry.type(description="One entry of a page.")
+class Edge(Generic[T]):
+    node: T = strawberry.field(description="The entry itself.")
+    cursor: str = strawberry.field(
+        description="Its position in this list, for `after` and `before`; opaque, and refused by any other list."
+    )
+
+
+@strawberry.type(description="One page of a sorted list.")
+class Connection(Generic[T]):
+    edges: list[Edge[T]] = strawberry.field(description="The entries of the page, in the order of the list.")
+    page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
+    total_count: int = strawberry.field(
+        resolver=total_count, description="How long the whole list is. Counted only when asked for."
+    )

@@ -1,0 +1,48 @@
+"""List fields below a row, declared: by a plain limit, or as a connection.
+
+What a declaration says is kept in the field's metadata (``Listed``), for executors that resolve whole levels at once.
+"""
+
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import argument
+
+from resolvers.context import Info
+from resolvers.lists import Listed, first_rows, page_below
+from resolvers.page import Asked
+from schema.arguments import After, Before, First, Last, Limit, LimitFirst
+from schema.connection import Connection
+
+
+def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A002
+    """A field with the first rows of the list of its parent, at most ``limit``."""
+
+    def resolve(root: Any, info: Info, limit: Limit = None) -> Any:
+        return first_rows(info.context, listed, root.id, limit)
+
+    return strawberry.field(
+        resolver=resolve, graphql_type=list[type], description=description, metadata={"listed": listed}
+    )
+
+
+def connection_of(listed: Listed, *, type: Any, filter: Any, description: str) -> Any:  # noqa: A002
+    """A field with the list of its parent as a connection, in its own order."""
+    filter_type = Annotated[filter | None, argument(name="filter", description="Only what meets all of this.")]
+
+    async def resolve(
+        root: Any,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        limit: LimitFirst = None,
+        filter_: filter_type = None,
+    ) -> Any:
+        asked = Asked(first, after, last, before, limit)
+        return await page_below(info.context, listed, root.id, asked, filter_ and filter_.values())
+
+    return strawberry.field(
+        resolver=resolve, graphql_type=Connection[type], description=description, metadata={"listed": listed}
+    )

@@ -1,0 +1,43 @@
+"""Scalars of our own."""
+
+import math
+from decimal import Decimal, InvalidOperation
+from typing import NewType
+
+import strawberry
+from strawberry.types.scalar import ScalarDefinition
+
+Money = NewType("Money", float)
+MOST = Decimal("999999999999.99")
+
+
+def parse_money(value: object) -> Decimal:
+    """The exact amount a client sent, as a number or as text. Raises ValueError unless ``numeric(14,2)`` can hold it."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("an amount is a number such as 1250.5")
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        raise ValueError("an amount is a number such as 1250.5") from None
+    if not amount.is_finite() or abs(amount) > MOST:
+        raise ValueError(f"an amount has at most twelve digits before the point: up to {MOST}")
+    if amount != round(amount, 2):
+        raise ValueError("an amount has at most two decimals")
+    return amount
+
+
+def money_as_json(value: object) -> float:
+    """An amount as the double that prints as that amount. Raises ValueError for anything else."""
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return value
+    raise ValueError("Money cannot represent a value that is not a finite number")
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Money: strawberry.scalar(
+        name="Money",
+        description="An exact amount of money as a JSON number with at most two decimals. Null is unknown, not zero.",
+        serialize=money_as_json,
+        parse_value=parse_money,
+    )
+}

@@ -1,0 +1,209 @@
+"""The composition root: ``create_app`` puts the server together, ``python server.py`` starts it and all it needs."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import structlog
+import uvicorn
+from brotli_asgi import BrotliMiddleware
+from rich.console import Console
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from uvicorn.supervisors import Multiprocess
+
+from cache.embedded import ValkeyError
+from cache.redis import RedisCache
+from core.cursor import CursorCodec
+from core.errors import Unavailable
+from core.process import die_with_parent
+from core.settings import Settings, SettingsError, load_settings
+from db.database import PooledDatabase
+from db.embedded import EmbeddedError
+from db.migrate import MigrationError, migrate
+from db.pool import Pool
+from db.statements import REGISTRY
+from jobs.demo import is_empty
+from ops.demo import load_with_progress
+from ops.services import DataDirInUseError, services
+from ops.telemetry import configure_logging
+from schema.build import build_schema
+from schema.operation import Executable
+from web.graphiql_page import graphiql_page, graphiql_routes
+from web.graphql import GraphQLEndpoint
+from web.middleware.request_id import RequestId
+from web.middleware.security_headers import SecurityHeaders
+from web.rest import health
+from web.state import State
+
+ROOT = Path(__file__).parent
+ASSETS = ROOT / ".assets"
+# The parent's number, for worker processes: they end when it does.
+SUPERVISED_BY = "DEALGRAPH_SUPERVISED_BY"
+
+log = structlog.get_logger("server")
+screen = Console(stderr=True, highlight=False)
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
+    executable = Executable(build_schema())
+
+    async def page(request: Request[State]) -> Response:
+        return graphiql_page(request, ASSETS)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[State]:
+        async with AsyncExitStack() as stack:
+            database = await _open_database(settings, stack)
+            cache = RedisCache(_secret(settings.redis_url))
+            stack.push_async_callback(cache.close)
+            yield State(
+                settings=settings,
+                database=database,
+                cache=cache,
+                cursors=CursorCodec(settings.cursor_key_bytes),
+                executable=executable,
+            )
+
+    return Starlette(
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestId),
+            Middleware(SecurityHeaders),
+            Middleware(BrotliMiddleware, quality=4, minimum_size=1024),
+        ],
+        routes=[
+            Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
+            *graphiql_routes(ASSETS),
+            Route("/api/health", health, methods=["GET"]),
+        ],
+    )
+
+
+async def _open_database(settings: Settings, stack: AsyncExitStack) -> PooledDatabase:
+    pool = Pool(
+        _secret(settings.database_url),
+        REGISTRY.values(),
+        size=settings.pool_size,
+        wait_s=settings.pool_wait_s,
+        queue=settings.pool_queue,
+        statement_timeout_s=settings.statement_timeout_s,
+    )
+    stack.push_async_callback(pool.close)
+    try:
+        await pool.warm()
+    except Unavailable:
+        log.warning("the database is away; connections will be opened when it is back")
+    return PooledDatabase(pool, slow_s=settings.slow_statement_s)
+
+
+def app() -> Starlette:
+    """What uvicorn's worker processes serve: settings from the environment, which ``main`` has completed."""
+    parent = os.environ.get(SUPERVISED_BY)
+    if parent is not None and int(parent) == os.getppid():
+        die_with_parent(signal.SIGTERM)
+    settings = load_settings()
+    configure_logging(settings.log_level)
+    return create_app(settings)
+
+
+def main() -> None:
+    """Starts databases, migrations, demo data and the server; Ctrl-C stops them all. Exits 1 where something is wrong."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        settings = load_settings()
+        listening = _listen(settings)
+        with services(settings, _say, share=False) as complete:
+            _prepare(complete)
+            _serve(complete, listening)
+    except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError) as error:
+        screen.print(str(error), style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _say("Stopped")
+
+
+def _listen(settings: Settings) -> socket.socket:
+    """The socket to serve on, bound before anything is started, so that a port in use is the first thing one hears."""
+    try:
+        family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+        return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
+    except OSError as error:
+        raise SettingsError(
+            f"HOST={settings.host} PORT={settings.port}: cannot listen there ({error.strerror}); set PORT to another"
+        ) from None
+
+
+def _prepare(settings: Settings) -> None:
+    """Brings the database up to date, and fills it with demo data if that is wanted and it is empty."""
+    url = _secret(settings.database_url)
+    try:
+        for name in asyncio.run(migrate(url)):
+            _say(f"Applied migration {name}")
+        if settings.demo and asyncio.run(is_empty(url)):
+            load_with_progress(url)
+    except OSError as error:
+        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({error})") from None
+
+
+def _serve(settings: Settings, listening: socket.socket) -> None:
+    """Serves until it is told to stop. Workers read the completed settings from the environment."""
+    os.environ["DATABASE_URL"] = _secret(settings.database_url)
+    os.environ["REDIS_URL"] = _secret(settings.redis_url)
+    os.environ["CURSOR_KEYS"] = ",".join(key.get_secret_value() for key in settings.cursor_keys or ())
+    config = uvicorn.Config(
+        "server:app",
+        factory=True,
+        workers=settings.workers,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        log_level="warning",
+        timeout_graceful_shutdown=5,
+    )
+    _announce(settings)
+    if settings.workers == 1:
+        uvicorn.Server(config).run(sockets=[listening])
+    else:
+        os.environ[SUPERVISED_BY] = str(os.getpid())
+        Multiprocess(config, sockets=[listening]).run()
+
+
+def _announce(settings: Settings) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}"
+    query = '{"query": "{ pipelineStats { total wonValue winRate } }"}'
+    screen.print(
+        f"\n[bold]Dealgraph is ready.[/bold]\n"
+        f"  GraphiQL  {base}/graphql\n"
+        f"  API       {base}/graphql (POST)\n"
+        f"  Health    {base}/api/health?ready\n\n"
+        f"Try:\n  curl {base}/graphql -H 'content-type: application/json' -d '{query}'\n\n"
+        "Ctrl-C stops everything.",
+        soft_wrap=True,
+    )
+
+
+def _say(line: str) -> None:
+    screen.print(line, style="dim", markup=False)
+
+
+def _secret(url: object) -> str:
+    return url.get_secret_value() if hasattr(url, "get_secret_value") else ""
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+-- What happened last and what is due next: both lists of a dashboard in one statement, so that what hangs below them
+-- is loaded together.
+
+-- name: of_{scope} -> ActivityRow
+-- $1 visible owner; $2 owner, unused for everyone's; $3 how many activities, latest first (`place` 1, none of the
+-- future); $4 how many open tasks, soonest due first, overdue included, those without a date last (`place` 2).
+-- with scope all: mine = ($2::uuid is null or true)
+-- with scope owner: mine = activity.owner_id = $2::uuid
+
+(select {columns}, '' as sort_key, 1::bigint as place
+ from activity
+ where {mine} and ($1::uuid is null or activity.owner_id = $1) and activity.occurred_at <= now()
+ order by activity.occurred_at desc, activity.id desc
+ limit $3::int)
+union all
+(select {columns}, '' as sort_key, 2::bigint as place
+ from activity
+ where {mine} and ($1::uuid is null or activity.owner_id = $1)
+   and activity.type = 'TASK' and activity.completed_at is null
+ order by coalesce(activity.due_at, 'infinity'), activity.id
+ limit $4::int);
+
+-- define: columns
+activity.id, activity.type, activity.subject, activity.body,
+        case when activity.type = 'TASK' and activity.completed_at is null then 'OPEN' else 'COMPLETED' end as status,
+        activity.occurred_at, activity.due_at, activity.completed_at, activity.company_id, activity.deal_id,
+        activity.contact_id, activity.owner_id, activity.external_id, activity.created_at, activity.updated_at

@@ -1,0 +1,55 @@
+"""Errors as clients see them: a message, a stable code, where it was; nothing internal."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+
+from core.errors import AppError, BadInput
+
+log = structlog.get_logger("web")
+MASKED = "Something went wrong here. It has been logged under the request id."
+
+
+def app_error(error: AppError) -> dict[str, Any]:
+    """The one error of a request that never came to be executed."""
+    return {"message": str(error), "extensions": {"code": error.code}}
+
+
+def request_errors(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
+    """The errors of a document or its variables: written for clients by the GraphQL specification's own rules."""
+    return [_shown(error, error.message, code) for error in errors]
+
+
+def field_errors(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:
+    """The errors of fields: ours in their own words, anything unexpected masked and logged with the request id."""
+    shown = []
+    for error in errors:
+        cause = error.original_error
+        if isinstance(cause, AppError):
+            shown.append(_shown(error, str(cause), cause.code))
+        elif cause is None:  # graphql-core's own word on an argument or variable that does not fit
+            shown.append(_shown(error, error.message, BadInput.code))
+        else:
+            log.error("unexpected error", request_id=request_id, path=error.path, exc_info=cause or error)
+            masked = _shown(error, MASKED, AppError.code)
+            masked["extensions"]["requestId"] = request_id
+            shown.append(masked)
+    return shown
+
+
+def status_of(errors: Iterable[GraphQLError]) -> int:
+    """The HTTP status of an answer without data: that of the failure of a dependency, if there was one."""
+    causes = [error.original_error for error in errors]
+    return max((cause.status for cause in causes if isinstance(cause, AppError) and cause.status >= 503), default=200)
+
+
+def _shown(error: GraphQLError, message: str, code: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {"message": message}
+    if error.locations:
+        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+    if error.path:
+        shown["path"] = error.path
+    shown["extensions"] = {"code": code}
+    return shown

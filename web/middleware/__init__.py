@@ -1,0 +1,1 @@
+"""Middleware: one small pure-ASGI class per file."""

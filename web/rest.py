@@ -1,0 +1,41 @@
+"""The REST shim: health. It owns no SQL beyond the ping and no resolvers."""
+
+from typing import Any
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.errors import AppError
+from db.database import Database
+from db.rows import PingRow
+from db.statements import statement
+from web.state import State
+
+PING = statement("health.ping", PingRow)
+
+
+async def health(request: Request[State]) -> Response:
+    """200 while the process lives; with ``?ready`` 503 unless the database answers, and what each dependency does.
+
+    The cache may be away: a server that computes every answer is slower, and still right.
+    """
+    if "ready" not in request.query_params:
+        return _json({"status": "ok"}, 200)
+    database = await _answers(request.state["database"])
+    checks = {"database": database, "cache": await request.state["cache"].answers()}
+    status = "ok" if all(checks.values()) else "degraded" if database else "unavailable"
+    named = {name: "ok" if fine else "unavailable" for name, fine in checks.items()}
+    return _json({"status": status, "checks": named}, 200 if database else 503)
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        await database.fetch(PING)
+    except AppError:
+        return False
+    return True
+
+
+def _json(body: dict[str, Any], status: int) -> Response:
+    return Response(orjson.dumps(body), status, {"content-type": "application/json", "cache-control": "no-store"})
