@@ -109,8 +109,10 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> PooledDat
 def app() -> Starlette:
     """What uvicorn's worker processes serve: settings from the environment, which ``main`` has completed."""
     parent = os.environ.get(SUPERVISED_BY)
-    if parent is not None and int(parent) == os.getppid():
+    if parent is not None:
         die_with_parent(signal.SIGTERM)
+        if int(parent) != os.getppid():
+            sys.exit("the server that started this worker has gone")
     settings = load_settings()
     configure_logging(settings.log_level)
     return create_app(settings)
@@ -146,13 +148,10 @@ def _listen(settings: Settings) -> socket.socket:
 def _prepare(settings: Settings) -> None:
     """Brings the database up to date, and fills it with demo data if that is wanted and it is empty."""
     url = _secret(settings.database_url)
-    try:
-        for name in asyncio.run(migrate(url)):
-            _say(f"Applied migration {name}")
-        if settings.demo and asyncio.run(is_empty(url)):
-            load_with_progress(url)
-    except OSError as error:
-        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({error})") from None
+    for name in asyncio.run(migrate(url)):
+        _say(f"Applied migration {name}")
+    if settings.demo and asyncio.run(is_empty(url)):
+        load_with_progress(url)
 
 
 def _serve(settings: Settings, listening: socket.socket) -> None:

@@ -21,6 +21,7 @@ START_S = 60.0
 STOP_S = 30.0
 SETTINGS = {
     "listen_addresses": "",
+    "unix_socket_permissions": "0700",
     "max_connections": "200",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",

@@ -23,6 +23,7 @@ LOST = (
     EOFError,
     TimeoutError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # an idle session that was ended, met between its last words and its closed socket
     asyncpg.PostgresConnectionError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -130,6 +131,8 @@ class Pool:
             await asyncio.wait(self._closing)
 
     async def _take(self) -> Connection:
+        if self.size == 0:
+            raise Unavailable("The server is going down.")
         while self._idle:
             held = self._idle.popleft()
             if not held.raw.is_closed():

@@ -1,6 +1,6 @@
 """The files in ``sql/`` as named statements.
 
-A statement is a header and a text; what stands before the first header of a file is a comment::
+A statement is a header and a text; all other comment lines are for readers of the file::
 
     -- name: by_ids -> CompanyRow
 
@@ -29,6 +29,7 @@ SQL = Path(__file__).parent.parent / "sql"
 SECTION = re.compile(r"^-- (name|define): (.+)$", re.M)
 NAME = re.compile(r"([\w{}]+) -> (\w+)")
 VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)(?:\n|\Z)", re.M)
+COMMENT = re.compile(r"^--(?! (?:name|define|with)\b).*\n", re.M)
 BLANK = re.compile(r"\{(\w+)\}")
 
 
@@ -43,7 +44,7 @@ class Statement(Generic[Row]):
 
 def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
     """``{"company.by_ids": ("CompanyRow", "select ...")}`` of one file. Raises ValueError saying what is wrong."""
-    _, *parts = SECTION.split(source)
+    _, *parts = SECTION.split(COMMENT.sub("", source))
     sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
     shared = {title.strip(): text.strip() for kind, title, text in sections if kind == "define"}
     found: dict[str, tuple[str, str]] = {}

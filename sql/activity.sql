@@ -20,6 +20,9 @@ activity.id, activity.type, activity.subject, activity.body,
       and ($9::timestamptz is null or activity.due_at >= $9)
       and ($10::timestamptz is null or activity.due_at < $10)
 
+-- define: kept
+case when {visible} and {matches} then true end
+
 -- define: wanted
 unnest($11::uuid[], $12::text[], $13::uuid[], $14::text[], $15::uuid[], $16::int[]) with ordinality
     as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
@@ -50,7 +53,7 @@ from {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from activity
-    where {within} and {visible} and {matches}
+    where {within} and {kept}
       and {in_window}
     order by {key} {order}, activity.id {order}
     limit wanted.size

@@ -11,6 +11,9 @@ app_user.id, app_user.name, app_user.email, app_user.external_id, app_user.creat
       and ($3::timestamptz is null or app_user.created_at >= $3)
       and ($4::timestamptz is null or app_user.created_at < $4)
 
+-- define: kept
+case when {visible} and {matches} then true end
+
 -- define: wanted
 unnest($5::uuid[], $6::text[], $7::uuid[], $8::text[], $9::uuid[], $10::int[]) with ordinality
     as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
@@ -41,7 +44,7 @@ from {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from app_user
-    where {within} and {visible} and {matches}
+    where {within} and {kept}
       and {in_window}
     order by {key} {order}, app_user.id {order}
     limit wanted.size

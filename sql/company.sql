@@ -18,6 +18,9 @@ company.id, company.name, company.domain, company.website, company.industry, com
       and ($8::timestamptz is null or company.created_at >= $8)
       and ($9::timestamptz is null or company.created_at < $9)
 
+-- define: kept
+case when {visible} and {matches} then true end
+
 -- define: wanted
 unnest($10::uuid[], $11::text[], $12::uuid[], $13::text[], $14::uuid[], $15::int[]) with ordinality
     as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
@@ -49,7 +52,7 @@ from {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from company
-    where {within} and {visible} and {matches}
+    where {within} and {kept}
       and {in_window}
     order by {key} {order}, company.id {order}
     limit wanted.size

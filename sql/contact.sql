@@ -15,6 +15,9 @@ contact.id, contact.first_name, contact.last_name, contact.full_name, contact.em
       and ($6::timestamptz is null or contact.created_at >= $6)
       and ($7::timestamptz is null or contact.created_at < $7)
 
+-- define: kept
+case when {visible} and {matches} then true end
+
 -- define: wanted
 unnest($8::uuid[], $9::text[], $10::uuid[], $11::text[], $12::uuid[], $13::int[]) with ordinality
     as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
@@ -45,7 +48,7 @@ from {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from contact
-    where {within} and {visible} and {matches}
+    where {within} and {kept}
       and {in_window}
     order by {key} {order}, contact.id {order}
     limit wanted.size

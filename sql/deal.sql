@@ -22,6 +22,11 @@ deal.id, deal.name, deal.value::float8 as value, deal.stage_id,
       and ($10::timestamptz is null or deal.created_at >= $10)
       and ($11::timestamptz is null or deal.created_at < $11)
 
+-- One opaque condition: a generic plan takes each `$n is null or ...` for rare, expects a single row of all of them, and
+-- then reads everything and sorts; of a case it expects half, and walks the index of the order.
+-- define: kept
+case when {visible} and {matches} then true end
+
 -- define: wanted
 unnest($12::uuid[], $13::text[], $14::uuid[], $15::text[], $16::uuid[], $17::int[]) with ordinality
     as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
@@ -59,7 +64,7 @@ cross join lateral (
     select {columns}, ({key})::text as sort_key
     from deal
     join stage on stage.id = deal.stage_id
-    where {within} and {visible} and {matches}
+    where {within} and {kept}
       and {in_window}
     order by {key} {order}, deal.id {order}
     limit wanted.size

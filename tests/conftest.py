@@ -13,6 +13,7 @@ from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Pool
 from db.statements import REGISTRY
+from schema.build import build_schema
 
 SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 _numbers = count(1)
@@ -76,11 +77,17 @@ def open_pool(url: str, *, size: int = 2, wait_s: float = 5, queue: int = 100, s
     )
 
 
+def all_statements() -> list[str]:
+    """The names of all statements that connections hold."""
+    build_schema()
+    return list(REGISTRY)
+
+
 async def _create(server: EmbeddedPostgres, name: str, template: str = "template1") -> None:
     connection = await asyncpg.connect(server.url)
     await connection.execute(f"create database {name} template {template}")
     # A copied database does not take its per-database settings along.
-    await connection.execute(f"alter database {name} set pg_trgm.word_similarity_threshold = 0.45")
+    await connection.execute(f"alter database {name} set pg_trgm.word_similarity_threshold = 0.42")
     await connection.close()
 
 

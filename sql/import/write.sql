@@ -24,7 +24,8 @@ select format(
     'on conflict (source, external_id) do nothing',
     $1::text,
     string_agg(name, ', ' order by place),
-    string_agg(coalesce(format('coalesce(staged.%s, %s)', name, fallback), 'staged.' || name), ', ' order by place),
+    string_agg(case when fallback is null then 'staged.' || name else format('coalesce(staged.%s, %s)', name, fallback) end,
+               ', ' order by place),
     'staged_' || $1::text
 ) as text
 from ({filled}) as filled

@@ -1,0 +1,56 @@
+"""Every list that a client can page has an index that serves its order: PostgreSQL's own plan says so."""
+
+import re
+from typing import Any
+
+import asyncpg
+import pytest
+
+from db.statements import REGISTRY
+from tests.conftest import all_statements
+
+PAGES = [name for name in all_statements() if ".page_of_" in name]
+FILTERS = {"deal": 10, "company": 8, "contact": 6, "activity": 9, "app_user": 3}
+# Enough rows of every parent that reading them all and sorting is dearer than walking an index: two owners, and two
+# companies with most of the deals.
+FILL = """
+insert into app_user (name) select 'User ' || n from generate_series(1, 2000) n;
+insert into stage (name, position, probability) select 'Stage ' || n, n, 0.5 from generate_series(1, 4) n;
+insert into company (name, revenue, owner_id) select 'Company ' || n, n, u.id
+    from generate_series(1, 2000) n, (select id from app_user order by id limit 2) u;
+create temp table big as select id, owner_id from company order by id limit 2;
+insert into contact (first_name, company_id, owner_id) select 'Contact ' || n, id, owner_id from big, generate_series(1, 2000) n;
+insert into deal (name, value, stage_id, company_id, owner_id, created_at)
+    select 'Deal ' || n, n, (select id from stage limit 1), id, owner_id, now() - n * interval '1 hour'
+    from big, generate_series(1, 2000) n;
+insert into activity (type, subject, company_id, owner_id, occurred_at, deal_id, contact_id)
+    select 'TASK', 'Task ' || n, id, owner_id, now() - n * interval '1 hour', (select id from deal limit 1), (select id from contact limit 1)
+    from big, generate_series(1, 2000) n;
+analyze;
+"""
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_every_page_walks_an_index_in_its_order(sql: "asyncpg.Connection[asyncpg.Record]", mode: str) -> None:
+    await sql.execute(FILL)
+    await sql.execute(f"set plan_cache_mode = {mode}")
+    await sql.execute("set random_page_cost = 1.1")
+    owner = await sql.fetchval("select owner_id from big limit 1")
+    company = await sql.fetchval("select id from big limit 1")
+    for name in PAGES:
+        noun, scope = re.fullmatch(r"(\w+)\.page_of_([a-z]+)_by_\w+", name).groups()  # type: ignore[union-attr]
+        parent = {"all": None, "owner": owner}.get(scope, company)
+        arguments: list[Any] = [None, *[None] * FILTERS[noun], [parent], [None], [None], [None], [None], [20]]
+        await sql.execute(f"prepare page as {REGISTRY[name].text}")
+        written = ", ".join(_literal(each) for each in arguments)
+        plan = "\n".join(row[0] for row in await sql.fetch(f"explain execute page ({written})"))
+        await sql.execute("deallocate page")
+        assert re.search(r"Limit.*?->  .*?Index (Only )?Scan( Backward)? using \w+ on " + noun, plan, re.S), f"{name}\n{plan}"
+        inner = plan[plan.index("Limit") :]
+        assert "Sort" not in inner, f"{name} sorts\n{plan}"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return "'{" + ",".join("null" if each is None else str(each) for each in value) + "}'"
+    return "null"

@@ -1,0 +1,225 @@
+"""The pool: prepared once, first come first served, bounded waits, and it outlives what it is connected to."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from core.errors import BadInput, DeadlineExceeded, Overloaded, Unavailable
+from db.database import PooledDatabase
+from db.embedded import EmbeddedPostgres
+from db.migrate import migrate
+from db.pool import Pool
+from db.rows import CompanyRow, DealRow, PingRow, StageRow
+from db.statements import REGISTRY, Statement, statement
+from tests.conftest import open_pool
+
+PING = statement("health.ping", PingRow)
+STAGES = statement("stage.all", StageRow)
+DEALS = statement("deal.by_ids", DealRow)
+
+
+async def test_every_statement_is_prepared_under_its_name_and_used_so(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with db.pool.connection() as held:
+        await held.prepared["health.ping"].fetch()
+        names = await held.raw.fetch("select name, generic_plans + custom_plans as uses from pg_prepared_statements")
+        assert {row["name"] for row in names} >= set(REGISTRY)
+        assert {row["name"]: row["uses"] for row in names}["health.ping"] == 1
+
+
+async def test_an_idle_connection_does_not_run_into_the_statement_timeout(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, statement_timeout_s=0.3)
+    db = PooledDatabase(pool, slow_s=10)
+    await pool.warm()
+    await asyncio.sleep(0.6)
+    assert await db.fetch(PING) == [PingRow(True)]
+    await pool.close()
+
+
+async def test_connections_are_handed_out_first_come_first_served(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    order: list[int] = []
+
+    async def use(number: int) -> None:
+        async with pool.connection():
+            order.append(number)
+            await asyncio.sleep(0)
+
+    async with pool.connection():
+        users = []
+        for number in range(20):
+            users.append(asyncio.create_task(use(number)))
+            await asyncio.sleep(0)
+        assert pool.waiting == 20
+    await asyncio.gather(*users)
+    assert order == list(range(20))
+    await pool.close()
+
+
+async def test_whoever_gives_up_waiting_is_told_and_holds_up_nobody(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, wait_s=0.05)
+    async with pool.connection():
+        with pytest.raises(Overloaded, match="came free in time"):
+            async with pool.connection():
+                pass
+        impatient = asyncio.create_task(pool._take())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        await asyncio.gather(impatient, return_exceptions=True)
+        assert pool.waiting == 0
+    async with pool.connection():
+        pass
+    assert (pool.opened, pool.idle) == (1, 1)
+    await pool.close()
+
+
+async def test_a_waiter_cancelled_in_the_moment_of_the_handover_loses_no_connection(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    first = await pool._take()
+    waiter = asyncio.create_task(pool._take())
+    await asyncio.sleep(0)
+    pool._give_back(first)
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    async with pool.connection() as held:
+        assert held is first
+    await pool.close()
+
+
+async def test_the_queue_is_bounded(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, queue=2)
+    async with pool.connection():
+        waiting = [asyncio.create_task(pool._take()) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Overloaded, match="too many requests"):
+            await pool._take()
+    for each in waiting:
+        pool._give_back(await each)
+    await pool.close()
+
+
+async def test_a_connection_that_dies_is_replaced(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    assert await db.fetch(STAGES) == []
+    await sql.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'dealgraph' and datname = current_database()")
+    for _ in range(5):
+        assert await db.fetch(STAGES) == []
+    assert db.pool.opened <= db.pool.size
+
+
+async def test_a_statement_whose_connection_is_cut_is_run_again(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await db.pool.warm()
+    async with sql.transaction():
+        await sql.execute("lock table stage in access exclusive mode")
+        reading = asyncio.create_task(db.fetch(STAGES))
+        while not await sql.fetchval(
+            "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+        ):
+            await asyncio.sleep(0.01)
+    assert await reading == []
+    assert db.stats["stage.all"].failed == 1
+
+
+async def test_a_cancelled_reader_stops_its_statement_and_leaves_the_connection_usable(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, size=1)
+    db = PooledDatabase(pool, slow_s=10)
+    await pool.warm()
+    running = "select count(*) from pg_stat_activity where state = 'active' and wait_event_type = 'Lock' and datname = current_database()"
+    async with sql.transaction():
+        await sql.execute("lock table stage in access exclusive mode")
+        reading = asyncio.create_task(db.fetch(STAGES))
+        while not await sql.fetchval(running):
+            await asyncio.sleep(0.01)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        async with asyncio.timeout(5):
+            while await sql.fetchval(running):
+                await asyncio.sleep(0.01)
+        assert await db.fetch(PING) == [PingRow(True)]
+    assert pool.opened == 1
+    await pool.close()
+
+
+async def test_the_statement_timeout_is_a_deadline_exceeded(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, statement_timeout_s=0.5)
+    await pool.warm()
+    async with sql.transaction():
+        await sql.execute("lock table stage in access exclusive mode")
+        with pytest.raises(DeadlineExceeded):
+            await PooledDatabase(pool, slow_s=10).fetch(STAGES)
+    await pool.close()
+
+
+async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
+    search = statement("company.count_of_search", REGISTRY["company.count_of_search"].row)
+    with pytest.raises(BadInput):
+        await db.fetch(search, None, *[None] * 8, [None], "NUL \0 inside")
+    with pytest.raises(BadInput):
+        await db.fetch(DEALS, None, ["not a uuid"])
+
+
+async def test_ddl_while_connected_prepares_anew(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await sql.execute("insert into stage (name, position, probability) values ('Lead', 1, 0.1)")
+    assert [row.position for row in await db.fetch(STAGES)] == [1]
+    await sql.execute("alter table stage alter column position type bigint")
+    assert [row.position for row in await db.fetch(STAGES)] == [1]
+    await sql.execute("alter table stage add column extra text")
+    assert len(await db.fetch(STAGES)) == 1
+
+
+async def test_statements_are_counted_and_timed(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await sql.execute("insert into stage (name, position, probability) values ('Lead', 1, 0.1), ('Won', 2, 1)")
+    db._slow_s = 0
+    for _ in range(3):
+        await db.fetch(STAGES)
+    stats = db.stats["stage.all"]
+    assert (stats.calls, stats.rows, stats.slow, stats.failed) == (3, 6, 3, 0)
+    assert 0 < stats.longest_s <= stats.seconds
+
+
+async def test_columns_that_a_statement_does_not_select_have_their_defaults(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner = await sql.fetchval("insert into app_user (name) values ('Ada') returning id")
+    company = await sql.fetchval("insert into company (name, owner_id) values ('Acme', $1) returning id", owner)
+    (row,) = await db.fetch(statement("company.by_ids", CompanyRow), None, [company])
+    assert (row.name, row.sort_key, row.place) == ("Acme", "", 0)
+
+
+async def test_the_pool_outlives_a_restart_of_postgres(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    await migrate(server.url)
+    pool = open_pool(server.url, size=3, wait_s=1)
+    db = PooledDatabase(pool, slow_s=10)
+    await pool.warm()
+    for kill in (signal.SIGINT, signal.SIGKILL):
+        assert server.pid is not None
+        os.kill(server.pid, kill)
+        server.stop()
+        answers = await asyncio.gather(*(db.fetch(PING) for _ in range(20)), return_exceptions=True)
+        assert {type(answer) for answer in answers} == {Unavailable}
+        server.start()
+        answers = await asyncio.gather(*(db.fetch(PING) for _ in range(20)))
+        assert answers == [[PingRow(True)]] * 20
+        assert pool.opened <= 3
+    await pool.close()
+    server.stop()
+
+
+async def test_a_statement_that_does_not_fit_the_database_is_not_hidden(database_url: str) -> None:
+    broken: Statement[PingRow] = Statement("broken", PingRow, "select nothing from nowhere")
+    pool = Pool(database_url, [broken], size=1, wait_s=1, queue=1, statement_timeout_s=1)
+    with pytest.raises(asyncpg.UndefinedTableError):
+        await pool.warm()
+    assert pool.opened == 0

@@ -1,0 +1,101 @@
+"""Search: by words and by likeness, the best answers first, page by page."""
+
+from typing import Any
+
+import pytest
+
+from tests.crm import Crm
+from tests.schema.conftest import Asker
+
+COMPANIES = ["Microsoft", "Microhard Tools", "Estée Lauder", "Brown–Forman", "O’Reilly", "Société Générale", "Acme Corporation"]
+
+
+async def names(ask: Asker, words: str, **arguments: Any) -> list[str]:
+    data = await ask(
+        "query ($s: String, $sort: CompanySort, $first: Int) {"
+        "  companies(search: $s, sort: $sort, first: $first) { edges { node { name } } totalCount } }",
+        s=words, **arguments,
+    )  # fmt: skip
+    return [edge["node"]["name"] for edge in data["companies"]["edges"]]
+
+
+@pytest.fixture
+async def searchable(crm: Crm) -> None:
+    """Companies with names that are hard to type."""
+    owner = await crm.user()
+    for name in COMPANIES:
+        await crm.company(owner, name, industry="Software" if "soft" in name else None)
+
+
+@pytest.mark.usefixtures("searchable")
+@pytest.mark.parametrize(
+    ("words", "best"),
+    [
+        ("microsoft", "Microsoft"),
+        ("micorsoft", "Microsoft"),
+        ("MICROSFT", "Microsoft"),
+        ("software", "Microsoft"),
+        ("estee", "Estée Lauder"),
+        ("lauder estee", "Estée Lauder"),
+        ("brown forman", "Brown–Forman"),
+        ("oreilly", "O’Reilly"),
+        ("societe", "Société Générale"),
+        ("acme corp", "Acme Corporation"),
+        ("acmee", "Acme Corporation"),
+    ],
+)
+async def test_what_is_meant_comes_first_misspelt_or_without_its_accents(ask: Asker, words: str, best: str) -> None:
+    found = await names(ask, words)
+    assert found[:1] == [best], found
+
+
+@pytest.mark.usefixtures("searchable")
+@pytest.mark.parametrize("words", ["!!!", "—", "& | ! ( )", "<->", "'", '"', ":*", "🎉", "zzzzqqq", "a" * 1000])
+async def test_words_that_mean_nothing_find_nothing(ask: Asker, words: str) -> None:
+    assert await names(ask, words) == []
+
+
+@pytest.mark.usefixtures("searchable")
+@pytest.mark.parametrize("words", ["", "  ", "\n\t"])
+async def test_a_blank_search_is_none(ask: Asker, words: str) -> None:
+    assert len(await names(ask, words)) == len(COMPANIES)
+
+
+@pytest.mark.usefixtures("searchable")
+async def test_a_sort_that_is_given_orders_what_was_found(ask: Asker) -> None:
+    assert await names(ask, "micro", sort={"by": "NAME", "direction": "DESC"}) == ["Microsoft", "Microhard Tools"]
+    assert await names(ask, "micro", sort={"by": "NAME", "direction": "ASC"}) == ["Microhard Tools", "Microsoft"]
+
+
+async def test_pages_of_search_results_neither_repeat_nor_lose_a_row(ask: Asker, crm: Crm) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    wanted = {str(await crm.deal(owner, stage, f"Renewal {'of the ' * (number % 4)}contract {number % 7}")) for number in range(40)}
+    await crm.deal(owner, stage, "Something else")
+    page = """query ($after: String) { deals(search: "renewal contract", first: 7, after: $after) {
+                edges { node { id } } pageInfo { hasNextPage endCursor } totalCount } }"""
+    seen: list[str] = []
+    after = None
+    while True:
+        found = (await ask(page, after=after))["deals"]
+        assert found["totalCount"] == 40
+        seen += [edge["node"]["id"] for edge in found["edges"]]
+        after = found["pageInfo"]["endCursor"]
+        if not found["pageInfo"]["hasNextPage"]:
+            break
+    assert len(seen) == len(set(seen))
+    assert set(seen) == wanted
+
+
+async def test_every_noun_can_be_searched_with_a_misspelling(ask: Asker, crm: Crm) -> None:
+    owner = await crm.user("Katherine Johnson")
+    stage = await crm.stage()
+    await crm.company(owner, "Hyperion Logistics")
+    await crm.contact(owner, "Friederike", last_name="Hausmann")
+    await crm.deal(owner, stage, "Warehouse automation")
+    await crm.activity(owner, subject="Quarterly review", body="They asked about forklifts.")
+    for noun, words in (
+        ("users", "Katharine Jonson"), ("companies", "hyperon logistic"), ("contacts", "Frederike Hausman"),
+        ("deals", "warehose automation"), ("activities", "quartely review"), ("activities", "forklifts"),
+    ):  # fmt: skip
+        data = await ask(f"query ($s: String) {{ {noun}(search: $s) {{ edges {{ node {{ id }} }} totalCount }} }}", s=words)
+        assert data[noun]["totalCount"] == len(data[noun]["edges"]) == 1, (noun, words)

@@ -1,0 +1,88 @@
+"""A rep sees their own rows, and nothing of anyone else's: not by id, edge, count, sum, search or list."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core.viewer import Viewer
+from tests.crm import Crm
+from tests.schema.conftest import Asker
+
+EVERYTHING = """{
+  companies { totalCount edges { node { name contactCount dealCount dealsValue
+    deals { name owner { name } contact { fullName } } contacts { fullName } activities { subject }
+    dealsConnection { totalCount } contactsConnection { totalCount } activitiesConnection { totalCount }
+    analytics { activeDeals totalValue activityCount30d dealsByStage { count value } } } } }
+  contacts { totalCount edges { node { fullName company { name } activities { subject } } } }
+  deals { totalCount edges { node { name company { name } contact { fullName } stageHistory { changedBy { name } } } } }
+  activities { totalCount edges { node { subject company { name } deal { name } contact { fullName } owner { name } } } }
+  users { totalCount edges { node { name } } }
+  found: deals(search: "secret") { totalCount edges { node { name } } }
+  pipelineStats { total wonValue pipelineValue } contactStats { total }
+  dashboard { overview { deals { total } activities { today } companies { total withDeals } }
+              pipeline { count value } recent { activities { subject } tasks { subject } } }
+  viewer { name } }"""
+
+
+@pytest.fixture
+async def two_reps(crm: Crm) -> dict[str, Any]:
+    """Ada's rows, and Bob's secret ones, some of which hang on Ada's."""
+    ada, bob, stage = await crm.user("Ada"), await crm.user("Bob secret"), await crm.stage()
+    mine = await crm.company(ada, "Mine")
+    theirs = await crm.company(bob, "Theirs, secret")
+    my_deal = await crm.deal(ada, stage, "Mine", company_id=theirs, value=1)
+    their_deal = await crm.deal(bob, stage, "Bob's secret", company_id=mine, value=1000)
+    their_contact = await crm.contact(bob, "Secret", company_id=mine)
+    their_activity = await crm.activity(bob, "TASK", "secret task", company_id=mine, deal_id=my_deal)
+    await crm.activity(ada, subject="Mine", company_id=theirs, deal_id=their_deal, contact_id=their_contact)
+    await crm.add("stage_change", deal_id=my_deal, to_stage_id=stage, changed_by=bob)
+    return {"ada": ada, "secrets": [bob, theirs, their_deal, their_contact, their_activity]}
+
+
+async def test_nothing_of_another_reps_is_in_any_answer(ask: Asker, two_reps: dict[str, Any]) -> None:
+    data = await ask(EVERYTHING, Viewer("ada", two_reps["ada"]))
+    assert "ecret" not in str(data)
+    (company,) = (edge["node"] for edge in data["companies"]["edges"])
+    assert (company["name"], company["contactCount"], company["dealCount"], company["dealsValue"]) == ("Mine", 0, 0, 0)
+    assert company["dealsConnection"] == company["contactsConnection"] == company["activitiesConnection"] == {"totalCount": 0}
+    assert company["analytics"]["totalValue"] == company["analytics"]["activityCount30d"] == 0
+    assert data["pipelineStats"] == {"total": 1, "wonValue": 0, "pipelineValue": 1}
+    assert data["dashboard"]["overview"]["companies"] == {"total": 1, "withDeals": 0}
+    assert data["dashboard"]["recent"] == {"activities": [{"subject": "Mine"}], "tasks": []}
+    assert data["viewer"] == {"name": "Ada"}
+    assert data["deals"]["edges"][0]["node"]["company"] is None
+
+
+async def test_another_reps_id_answers_nothing(ask: Asker, two_reps: dict[str, Any]) -> None:
+    viewer = Viewer("ada", two_reps["ada"])
+    for secret in two_reps["secrets"]:
+        data = await ask(
+            "query ($id: ID!) { node(id: $id) { id } company(id: $id) { id } contact(id: $id) { id } deal(id: $id) { id }"
+            "  activity(id: $id) { id } user(id: $id) { id } }",
+            viewer, id=str(secret),
+        )  # fmt: skip
+        assert not any(data.values())
+
+
+async def test_asking_for_another_owner_answers_nothing_of_theirs(ask: Asker, two_reps: dict[str, Any]) -> None:
+    bob: UUID = two_reps["secrets"][0]
+    data = await ask(
+        "query ($o: ID) { companies(ownerId: $o) { totalCount edges { node { id } } } deals(ownerId: $o) { totalCount }"
+        "  contacts(ownerId: $o) { totalCount } activities(ownerId: $o) { totalCount }"
+        "  found: companies(ownerId: $o, search: \"theirs\") { totalCount }"
+        "  pipelineStats(ownerId: $o) { total } contactStats(ownerId: $o) { total }"
+        "  dashboard(ownerId: $o) { overview { companies { total } activities { today } deals { total } } recent { tasks { id } } } }",
+        Viewer("ada", two_reps["ada"]), o=str(bob),
+    )  # fmt: skip
+    counts = [value for answer in data.values() for key, value in answer.items() if key in ("totalCount", "total")]
+    assert counts == [0] * 7
+    assert data["dashboard"]["overview"]["companies"] == {"total": 0}
+    assert data["dashboard"]["recent"]["tasks"] == []
+
+
+async def test_without_an_owner_to_look_through_everything_is_seen(ask: Asker, two_reps: dict[str, Any]) -> None:
+    data = await ask(EVERYTHING)
+    assert data["users"]["totalCount"] == 2
+    assert data["found"]["totalCount"] == 1
+    assert data["viewer"] is None
