@@ -18,8 +18,8 @@ from core.errors import InvalidCursor
 
 KEY_BYTES = 32
 VERSION = b"\x01"
-# A cursor holds a name of at most 300 characters, four bytes each, in base64; anything longer is not ours.
-MAX_CHARACTERS = 4096
+# A sealed name of at most 300 characters, six bytes each where JSON escapes them, has less than half of this.
+MAX_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,6 @@ def _sealed(cursor: str) -> bytes:
     except ValueError:  # binascii.Error and UnicodeEncodeError are both ValueErrors
         sealed = b""
     # 16 bytes of synthetic IV come before the payload; non-canonical base64 would let one cursor have two texts.
-    if not 16 < len(sealed) <= MAX_CHARACTERS or urlsafe_b64encode(sealed).rstrip(b"=").decode() != cursor:
+    if not 16 < len(sealed) <= MAX_BYTES or urlsafe_b64encode(sealed).rstrip(b"=").decode() != cursor:
         raise InvalidCursor("The cursor is not one that this server issues.")
     return sealed

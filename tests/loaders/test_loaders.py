@@ -1,0 +1,143 @@
+"""Loaders: one statement a batch, answers in key order, and nobody's failure or departure harms another reader."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from core.errors import Unavailable
+from core.viewer import EVERYONE, Viewer
+from db.rows import ContactCountRow, DealTotalsRow, StageRow, UserRow
+from db.statements import Statement
+from loaders import Loaders
+from loaders.activity import RecentList
+from loaders.page import Listing, Window
+from tests.loaders.fake import FakeDatabase
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+A, B, C = (UUID(int=number) for number in (1, 2, 3))
+
+
+def user(row_id: UUID, name: str = "Ada") -> UserRow:
+    return UserRow(row_id, name, None, None, NOW, NOW)
+
+
+def stage(row_id: UUID, position: int) -> StageRow:
+    return StageRow(row_id, "Stage", "#000000", position, 0.5, False, False, None)
+
+
+async def test_users_come_in_the_order_asked_and_none_for_who_is_not_there() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(B), user(A)]})
+    loaders = Loaders(db, EVERYONE, NOW)
+    assert await loaders.user_by_id.load_many([A, C, B]) == [user(A), None, user(B)]
+    assert db.ran == {"app_user.by_ids": 1}
+
+
+async def test_a_key_asked_for_twice_is_loaded_once() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)]})
+    loaders = Loaders(db, EVERYONE, NOW)
+    assert await asyncio.gather(loaders.user_by_id.load(A), loaders.user_by_id.load(A)) == [user(A)] * 2
+    assert await loaders.user_by_id.load(A) == user(A)
+    assert db.asked == [("app_user.by_ids", (None, [A]))]
+
+
+async def test_every_statement_gets_the_visible_owner_first() -> None:
+    db = FakeDatabase({"app_user.by_ids": [], "contact.totals_of_companies": [], "deal.totals_of_companies": []})
+    loaders = Loaders(db, Viewer("rep", C), NOW)
+    await asyncio.gather(
+        loaders.user_by_id.load(A), loaders.contact_count_by_company.load(A), loaders.deal_totals_by_company.load(A)
+    )
+    assert [args[0] for _, args in db.asked] == [C, C, C]
+
+
+async def test_a_company_without_contacts_or_deals_has_zeros() -> None:
+    db = FakeDatabase(
+        {"contact.totals_of_companies": [ContactCountRow(A, 3)], "deal.totals_of_companies": [DealTotalsRow(A, 2, 9.5, 1)]}
+    )
+    loaders = Loaders(db, EVERYONE, NOW)
+    assert await loaders.contact_count_by_company.load_many([B, A]) == [0, 3]
+    assert await loaders.deal_totals_by_company.load_many([B, A]) == [DealTotalsRow(B, 0, 0.0, 0), DealTotalsRow(A, 2, 9.5, 1)]
+
+
+async def test_a_stage_and_all_stages_are_one_statement() -> None:
+    db = FakeDatabase({"stage.all": [stage(A, 1), stage(B, 2)]})
+    loaders = Loaders(db, EVERYONE, NOW)
+    one, everything, none = await asyncio.gather(
+        loaders.stage_by_id.load(B), loaders.stages.load("all"), loaders.stage_by_id.load(C)
+    )
+    assert (one, everything, none) == (stage(B, 2), [stage(A, 1), stage(B, 2)], None)
+    assert db.ran == {"stage.all": 1}
+
+
+async def test_windows_of_one_list_are_read_together_and_told_apart_by_place() -> None:
+    rows = [user(A)._replace(place=2), user(B)._replace(place=2), user(C)._replace(place=3)]
+    db = FakeDatabase({"app_user.page_of_all_by_name_up": rows})
+    loaders = Loaders(db, EVERYONE, NOW)
+    pages = loaders.page(Listing("app_user", "all", "name", (None, None, None)), "up")
+    windows = [Window(None, None, None, size) for size in (1, 2, 3)]
+    assert await pages.load_many(windows) == [[], rows[:2], rows[2:]]
+    assert db.ran == {"app_user.page_of_all_by_name_up": 1}
+
+
+async def test_both_short_lists_of_a_dashboard_are_one_statement_and_cut_to_what_each_asked() -> None:
+    def activity(place: int) -> Any:
+        return type("Activity", (), {"place": place})()
+
+    first, second, task = activity(1), activity(1), activity(2)
+    db = FakeDatabase({"reports.recent.of_owner": [first, second, task]})
+    recent = Loaders(db, EVERYONE, NOW).recent(A)
+    wanted = [RecentList("activities", 1), RecentList("activities", 5), RecentList("tasks", 5)]
+    assert await recent.load_many(wanted) == [[first], [first, second], [task]]
+    assert db.asked == [("reports.recent.of_owner", (None, A, 5, 5))]
+
+
+async def test_a_cancelled_reader_does_not_poison_the_key() -> None:
+    loaders = Loaders(FakeDatabase({"app_user.by_ids": [user(A)]}), EVERYONE, NOW)
+    impatient = asyncio.ensure_future(loaders.user_by_id.load(A))
+    patient = asyncio.ensure_future(loaders.user_by_id.load(A))
+    impatient.cancel()
+    assert await patient == user(A)
+    assert await loaders.user_by_id.load(A) == user(A)
+
+
+async def test_a_failed_batch_fails_its_readers_and_is_tried_anew_by_the_next() -> None:
+    db = FakeDatabase({"app_user.by_ids": Unavailable("away")})
+    loaders = Loaders(db, EVERYONE, NOW)
+    found = await asyncio.gather(loaders.user_by_id.load(A), loaders.user_by_id.load(B), return_exceptions=True)
+    assert [type(each) for each in found] == [Unavailable, Unavailable]
+    db.answers["app_user.by_ids"] = [user(A)]
+    assert await loaders.user_by_id.load(A) == user(A)
+
+
+async def test_stopping_cancels_what_is_under_way() -> None:
+    class SlowDatabase:
+        cancelled = False
+
+        async def fetch(self, statement: Statement[Any], *args: object) -> list[Any]:
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                self.cancelled = True
+                raise
+            return []
+
+    db = SlowDatabase()
+    loaders = Loaders(db, EVERYONE, NOW)
+    reading = loaders.user_by_id.load(A)
+    await asyncio.sleep(0.01)
+    loaders.stop()
+    await asyncio.sleep(0.01)
+    assert db.cancelled
+    assert not reading.done()
+
+
+@pytest.mark.parametrize("limit", [0, 3])
+async def test_the_size_of_a_window_reaches_the_statement(limit: int) -> None:
+    db = FakeDatabase({"deal.page_of_company_by_created_at_down": []})
+    listing = Listing("deal", "company", "created_at", (None,) * 10)
+    await Loaders(db, EVERYONE, NOW).page(listing, "down").load(Window(A, None, None, limit))
+    ((_, args),) = db.asked
+    assert args[-1] == [limit]
+    assert args[11] == [A]
