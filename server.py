@@ -16,7 +16,7 @@ from rich.console import Console
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from uvicorn.supervisors import Multiprocess
 
@@ -82,6 +82,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(BrotliMiddleware, quality=4, minimum_size=1024),
         ],
         routes=[
+            Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
             Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             *graphiql_routes(ASSETS),
             Route("/api/health", health, methods=["GET"]),

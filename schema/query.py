@@ -1,10 +1,11 @@
 """The roots: where a query starts."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry import argument
 
+from core.viewer import Viewer as WhoAsks
 from db.rows import ActivityRow, CompanyRow, ContactRow, ContactStatsRow, DealRow, StageRow, UserRow
 from resolvers.arguments import optional_uuid, uuid_argument, zone_argument
 from resolvers.context import Info
@@ -22,7 +23,7 @@ from schema.dashboard import ContactStats, Dashboard, PipelineStats
 from schema.deal import Deal, DealFilter, DealSort
 from schema.node import Node
 from schema.stage import Stage
-from schema.user import User, UserFilter, UserSort
+from schema.user import User, UserFilter, UserSort, Viewer
 
 Filter = argument(name="filter", description="Only what meets all of this.")
 Sort = argument(name="sort", description="The order of the list.")
@@ -174,7 +175,6 @@ class Query:
         owner = optional_uuid(owner_id, "ownerId") or info.context.viewer.visible_owner
         return await contact_stats(info.context, owner)
 
-    @strawberry.field(graphql_type=User | None, description="The user who asks; null for one who is not a user here.")
-    async def viewer(self, info: Info) -> Any:
-        owner = info.context.viewer.visible_owner
-        return None if owner is None else await info.context.loaders.user_by_id.load(owner)
+    @strawberry.field(graphql_type=Viewer, description="Who asks.")
+    def viewer(self, info: Info) -> WhoAsks:
+        return info.context.viewer

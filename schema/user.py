@@ -10,6 +10,7 @@ from db.rows import UserRow
 from resolvers.arguments import moment_argument, text_argument
 from resolvers.lists import Order
 from schema.arguments import SortDirection
+from schema.follow import follow
 from schema.node import Node
 
 
@@ -24,6 +25,17 @@ class User(Node):
     @classmethod
     def is_type_of(cls, obj: Any, info: Any) -> bool:
         return isinstance(obj, UserRow)
+
+
+@strawberry.type(description="Who asks.")
+class Viewer:
+    subject: str = strawberry.field(description="Name of the one who asks, as the server knows them.")
+    owner = follow(
+        "user_by_id",
+        "visible_owner",
+        type=User | None,
+        description="The user whose rows may be seen; null for one who sees everyone's.",
+    )
 
 
 @strawberry.enum(description="What users can be sorted by.")

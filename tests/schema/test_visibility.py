@@ -22,7 +22,7 @@ EVERYTHING = """{
   pipelineStats { total wonValue pipelineValue } contactStats { total }
   dashboard { overview { deals { total } activities { today } companies { total withDeals } }
               pipeline { count value } recent { activities { subject } tasks { subject } } }
-  viewer { name } }"""
+  viewer { subject owner { name } } }"""
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_nothing_of_another_reps_is_in_any_answer(ask: Asker, two_reps: di
     assert data["pipelineStats"] == {"total": 1, "wonValue": 0, "pipelineValue": 1}
     assert data["dashboard"]["overview"]["companies"] == {"total": 1, "withDeals": 0}
     assert data["dashboard"]["recent"] == {"activities": [{"subject": "Mine"}], "tasks": []}
-    assert data["viewer"] == {"name": "Ada"}
+    assert data["viewer"] == {"subject": "ada", "owner": {"name": "Ada"}}
     assert data["deals"]["edges"][0]["node"]["company"] is None
 
 
@@ -85,4 +85,4 @@ async def test_without_an_owner_to_look_through_everything_is_seen(ask: Asker, t
     data = await ask(EVERYTHING)
     assert data["users"]["totalCount"] == 2
     assert data["found"]["totalCount"] == 1
-    assert data["viewer"] is None
+    assert data["viewer"] == {"subject": "anonymous", "owner": None}
