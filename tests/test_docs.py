@@ -18,6 +18,6 @@ def test_the_readme_lists_every_setting_with_its_meaning() -> None:
 
 def test_every_error_code_is_explained() -> None:
     explained = (ROOT / "docs" / "errors.md").read_text("utf-8")
-    kinds = [errors.AppError, *errors.AppError.__subclasses__(), errors.InvalidCursor, TooLarge, UnsupportedMediaType]
+    kinds: list[type[errors.AppError]] = [errors.AppError, *errors.AppError.__subclasses__(), errors.InvalidCursor, TooLarge, UnsupportedMediaType]
     for kind in kinds:
         assert f"| `{kind.code}` |" in explained

@@ -47,7 +47,7 @@ def test_a_definition_may_bring_variants() -> None:
     ],
 )
 def test_a_file_that_does_not_hold_together_is_refused(source: str, complaint: str) -> None:
-    with pytest.raises(ValueError, match="sql/t.sql") as refused:
+    with pytest.raises(ValueError, match=r"sql/t\.sql") as refused:
         parse("t", source)
     assert complaint in str(refused.value)
 

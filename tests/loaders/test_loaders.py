@@ -38,7 +38,7 @@ async def test_users_come_in_the_order_asked_and_none_for_who_is_not_there() -> 
 async def test_a_key_asked_for_twice_is_loaded_once() -> None:
     db = FakeDatabase({"app_user.by_ids": [user(A)]})
     loaders = Loaders(db, EVERYONE, NOW)
-    assert await asyncio.gather(loaders.user_by_id.load(A), loaders.user_by_id.load(A)) == [user(A)] * 2
+    assert await loaders.user_by_id.load_many([A, A]) == [user(A)] * 2
     assert await loaders.user_by_id.load(A) == user(A)
     assert db.asked == [("app_user.by_ids", (None, [A]))]
 

@@ -19,7 +19,7 @@ def test_an_id_is_a_uuid_in_either_case() -> None:
 
 @pytest.mark.parametrize("text", ["", "7", "x" * 36, "{" + ID + "}", ID.replace("-", ""), "urn:uuid:" + ID, ID + "\n", "🎉"])
 def test_anything_else_is_no_id(text: str) -> None:
-    with pytest.raises(BadInput, match="^ownerId: "):
+    with pytest.raises(BadInput, match=r"^ownerId: "):
         arguments.uuid_argument(text, "ownerId")
 
 
@@ -78,7 +78,7 @@ def test_a_time_before_the_year_1_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["", "Nowhere", "../../etc/passwd", "/etc/passwd", "Europe", "UTC\0", "🎉", "x" * 10_000])
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
-    with pytest.raises(BadInput, match="^timeZone: "):
+    with pytest.raises(BadInput, match=r"^timeZone: "):
         arguments.zone_argument(name)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from core.viewer import Viewer
+from core.viewer import EVERYONE, Viewer
 from tests.crm import Crm
 from tests.schema.conftest import Asker
 
@@ -59,7 +59,7 @@ class Shelf:
             created_at=START + timedelta(seconds=seconds),
         )  # fmt: skip
 
-    async def page(self, viewer: Viewer = Viewer("everyone"), **arguments: Any) -> Any:
+    async def page(self, viewer: Viewer = EVERYONE, **arguments: Any) -> Any:
         """A page of deals."""
         return (await self.ask(PAGE, viewer, **arguments))["deals"]
 
@@ -100,7 +100,7 @@ async def test_walking_by_any_page_size_sees_every_row_once_in_order_and_backwar
     await shelf.fill(rows)
     whose = shelf.owners[0] if mine else None
     expected = await shelf.ids(plain_order(sort), whose)
-    arguments = {"sort": sort, "ownerId": str(whose) if whose else None}
+    arguments: dict[str, Any] = {"sort": sort, "ownerId": str(whose) if whose else None}
     seen: list[str] = []
     after = None
     while True:
@@ -139,7 +139,7 @@ async def test_any_window_is_the_slice_that_relay_defines_and_its_flags_are_exac
     size, backward = data.draw(st.integers(0, 5)), data.draw(st.booleans())
     page = await shelf.page(
         sort=sort, after=None if low is None else cursors[low], before=None if high is None else cursors[high],
-        **{"last" if backward else "first": size},
+        **dict[str, Any]({"last" if backward else "first": size}),
     )  # fmt: skip
     start, stop = 0 if low is None else low + 1, len(cursors) if high is None else high
     stop = max(start, stop)
@@ -192,7 +192,7 @@ async def test_a_changed_cursor_is_refused(shelf: Shelf, rows: list[Any], sort: 
 async def test_a_borrowed_cursor_is_refused(shelf: Shelf) -> None:
     await shelf.fill([("Alpha", None, None, number, True) for number in range(3)])
     me = shelf.owners[0]
-    home = {"first": 1, "sort": {"by": "NAME", "direction": "ASC"}}
+    home: dict[str, Any] = {"first": 1, "sort": {"by": "NAME", "direction": "ASC"}}
     cursor = (await shelf.page(**home))["pageInfo"]["endCursor"]
     elsewhere: list[dict[str, Any]] = [
         {"sort": {"by": "NAME", "direction": "DESC"}},
