@@ -14,7 +14,10 @@ from db.embedded import EmbeddedError
 from db.migrate import MigrationError
 from db.migrate import migrate as apply_migrations
 from jobs.demo import DemoError
+from jobs.imports import ImportFailedError
+from jobs.mapping import MappingError
 from ops.demo import demo
+from ops.imports import import_command
 from ops.sdl import sdl
 from ops.services import DataDirInUseError, services
 
@@ -22,7 +25,16 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 screen = Console(stderr=True, highlight=False)
 
 # What a person can put right; anything else is a bug and shows its traceback.
-EXPECTED = (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DemoError)
+EXPECTED = (
+    SettingsError,
+    DataDirInUseError,
+    EmbeddedError,
+    ValkeyError,
+    MigrationError,
+    DemoError,
+    MappingError,
+    ImportFailedError,
+)
 
 
 def with_database(work: Callable[[str], Any]) -> Any:
@@ -36,6 +48,7 @@ def with_database(work: Callable[[str], Any]) -> Any:
 
 app.command()(demo)
 app.command()(sdl)
+app.command("import")(import_command(with_database))
 
 
 @app.command()
@@ -52,7 +65,7 @@ def main() -> None:
     try:
         app()
     except EXPECTED as error:
-        screen.print(str(error), style="red", markup=False)
+        screen.print(str(error), style="red", markup=False, soft_wrap=True)
         sys.exit(1)
 
 

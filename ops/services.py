@@ -1,5 +1,6 @@
 """The database and cache a command works with: yours where their URLs are set, embedded ones otherwise."""
 
+import asyncio
 import fcntl
 import os
 import secrets
@@ -9,14 +10,17 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
+import asyncpg
 from pydantic import SecretStr
 
 from cache.embedded import EmbeddedValkey
+from cache.redis import RedisCache
 from core.cursor import KEY_BYTES
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 from db.embedded import EmbeddedPostgres
 
 ATTACH_S = 60.0
+CONNECT_S = 10.0
 
 
 class DataDirInUseError(Exception):
@@ -28,12 +32,13 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
     """The settings completed with the URLs of running servers and with cursor keys, for the time of the block.
 
     Whoever starts embedded servers stops them. Where another run has them already, ``share`` uses those (a command
-    beside ``make run``); without it DataDirInUseError is raised. ``say`` is told of each step.
+    beside ``make run``); without it DataDirInUseError is raised. ``say`` is told of each step. Raises SettingsError
+    for a database that cannot be reached and for what else cannot be used.
     """
     with ExitStack() as stack:
+        _check_yours(settings)
         found: dict[str, object] = {}
         if settings.database_url is None or settings.redis_url is None:
-            settings.data_dir.mkdir(parents=True, exist_ok=True)
             lock = stack.enter_context(_lock_file(settings.data_dir))
             ours = _try_lock(lock)
             if not ours and not share:
@@ -48,6 +53,27 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
             if settings.cursor_keys is None:
                 found["cursor_keys"] = [SecretStr(_kept_key(settings.data_dir / "cursor.key"))]
         yield settings.model_copy(update=found)
+
+
+def _check_yours(settings: Settings) -> None:
+    if settings.database_url is not None:
+        asyncio.run(_connect(settings.database_url.get_secret_value()))
+    if settings.redis_url is not None:
+        try:
+            RedisCache(settings.redis_url.get_secret_value())  # reads the URL; connects when first used
+        except ValueError:
+            raise SettingsError("REDIS_URL: this is not a URL that redis-py can read") from None
+
+
+async def _connect(url: str) -> None:
+    try:
+        connection = await asyncpg.connect(url, timeout=CONNECT_S)
+    except ValueError:  # its text may quote a part of the URL, and with it of the password
+        raise SettingsError("DATABASE_URL: this is not a URL that asyncpg can read") from None
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
+        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({reason})") from None
+    await connection.close()
 
 
 def _postgres(data_dir: Path, stack: ExitStack, say: Callable[[str], None], ours: bool) -> str:
@@ -82,7 +108,11 @@ def _wait_for(pid_file: Path) -> None:
 
 
 def _lock_file(data_dir: Path) -> IO[str]:
-    return (data_dir / "lock").open("a+", encoding="ascii")
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        return (data_dir / "lock").open("a+", encoding="ascii")
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR={data_dir}: cannot be used ({error.strerror})") from None
 
 
 def _try_lock(lock: IO[str]) -> bool:

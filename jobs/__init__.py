@@ -1,0 +1,1 @@
+"""Background work: imports, exports, demo data. The command line calls the same functions."""

@@ -1,0 +1,106 @@
+"""A folder of CSV files as one export: its files by name or pattern, and the joins between them."""
+
+from collections import Counter
+from collections.abc import Mapping as MappingOf
+from difflib import get_close_matches
+from pathlib import Path
+
+from jobs.cells import Cell, Claim, cell, claim, column
+from jobs.mapping import FileFormat, Listed, Lookup, Mapping, MappingError, Merged
+from jobs.reading import CsvFile
+from jobs.rows import Report, RowFile
+
+Answers = MappingOf[str, str]
+
+
+class Export:
+    """The files of one folder as a mapping reads them. Every file and every join is read once and kept.
+
+    ``report`` hears of rows that cannot be read in the files that are joined.
+    """
+
+    def __init__(self, folder: Path, mapping: Mapping, report: Report) -> None:
+        if not folder.is_dir():
+            raise MappingError(f"{folder}: there is no such folder")
+        self.folder = folder
+        self._mapping = mapping
+        self._report = report
+        self._files: dict[str, list[CsvFile]] = {}
+        self._answers: dict[Lookup, Answers] = {}
+        self._listed: dict[Listed, frozenset[str]] = {}
+
+    def files(self, name: str, *, may_be_absent: bool = False) -> list[CsvFile]:
+        """The file of that name, or all that fit a pattern such as ``deals-*.csv``, in order. Raises MappingError."""
+        if name not in self._files:
+            self._files[name] = [CsvFile(path, self._format(name, path)) for path in self._paths(name)]
+        if not self._files[name] and not may_be_absent:
+            there = sorted(path.name for path in self.folder.iterdir() if path.is_file())
+            near = get_close_matches(name, there, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {len(there)} others"
+            raise MappingError(f"{self.folder} has no file {name}; {hint}")
+        return self._files[name]
+
+    def answers(self, lookup: Lookup) -> Answers:
+        """See ``cells.Joins``."""
+        if lookup not in self._answers:
+            self._answers[lookup] = self._look_up(lookup)
+        return self._answers[lookup]
+
+    def listed(self, listed: Listed) -> frozenset[str]:
+        """See ``cells.Joins``."""
+        if listed not in self._listed:
+            self._listed[listed] = frozenset(gone for gone, _ in self._pairs(listed, listed.column))
+        return self._listed[listed]
+
+    def merged_into(self, merged: Merged) -> Answers:
+        """For each row that was merged away, the key of the row it went into."""
+        return dict(self._pairs(merged.gone, merged.into))
+
+    def _format(self, name: str, path: Path) -> FileFormat:
+        formats = self._mapping.formats
+        return formats.get(path.name) or formats.get(name) or self._mapping.format
+
+    def _paths(self, name: str) -> list[Path]:
+        exact = self.folder / name
+        if exact.is_file():
+            return [exact]
+        return sorted(self.folder.glob(name)) if any(sign in name for sign in "*?[") else []
+
+    def _look_up(self, lookup: Lookup) -> Answers:
+        found: dict[str, Counter[str]] = {}
+        chosen: dict[str, str] = {}
+        for file in self.files(lookup.file):
+            key, taken = column(lookup.match, file), cell(lookup.take, file, self)
+            claims = [claim(each, file, self) for each in lookup.only]
+            for match, answer in self._rows(file, key, taken, claims):
+                if lookup.pick == "most_common":
+                    found.setdefault(match, Counter())[answer] += 1
+                elif lookup.pick == "last" or match not in chosen:
+                    chosen[match] = answer
+        return chosen | {match: _most_common(counts) for match, counts in found.items()}
+
+    def _pairs(self, listed: Listed, other: str) -> list[tuple[str, str]]:
+        """Each value of a column with the text of another in its row."""
+        pairs = []
+        for file in self.files(listed.file):
+            claims = [claim(each, file, self) for each in listed.only]
+            for values, into in self._rows(file, column(listed.column, file), column(other, file), claims):
+                pairs += [(part.strip(), into) for part in _parts(values, listed.split) if part.strip()]
+        return pairs
+
+    def _rows(self, file: RowFile, key: Cell, taken: Cell, claims: list[Claim]) -> list[tuple[str, str]]:
+        """Key and text of every row that has both."""
+        rows: list[tuple[str, str]] = []
+        for block in file.blocks(self._report):
+            kept = [row for row in block.rows if all(holds(row) for holds in claims)] if claims else block.rows
+            rows += [(found, text) for row in kept if (found := key(row)) and (text := taken(row).strip())]
+        return rows
+
+
+def _most_common(counts: Counter[str]) -> str:
+    """The text that is there most often; of several, the one that came first."""
+    return counts.most_common(1)[0][0]
+
+
+def _parts(text: str, split: str | None) -> list[str]:
+    return text.split(split) if split else [text]

@@ -1,0 +1,200 @@
+"""Imports an export of another system: all of it in one transaction, or nothing and a list of what is wrong."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import asyncpg
+
+from jobs.conversion import Conversion, Record, Tally, cell_of, filters
+from jobs.entities import ENTITIES, Entity
+from jobs.export import Export
+from jobs.loading import Connection, Loading, keys, prepare
+from jobs.mapping import Mapping, MappingError, Section
+from jobs.references import Known
+from jobs.rows import BadRow, Report, RowFile, WrittenRows
+
+# What is being done, how many rows of it are done, and about how many there are (None where nobody knows).
+Progress = Callable[[str, int, int | None], None]
+
+
+# What may be the rows' fault, or that of somebody else at work in the database; all else is a bug of ours.
+REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.TransactionRollbackError)
+
+
+class ImportFailedError(Exception):
+    """PostgreSQL refused what we thought it would take; nothing was imported. The message says what it refused."""
+
+
+@dataclass(slots=True)
+class ImportReport:
+    """What an import did. ``bad`` holds the first of the faults; ``faults`` counts them all."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    bad: list[BadRow] = field(default_factory=list)
+    faults: int = 0
+    seconds: float = 0.0
+    is_imported: bool = False
+
+
+def silent(what: str, done: int, expected: int | None) -> None:
+    """Progress that nobody looks at."""
+
+
+async def run_import(
+    url: str,
+    mapping: Mapping,
+    folder: Path,
+    *,
+    skip_bad_rows: bool = False,
+    max_errors: int = 100,
+    progress: Progress = silent,
+) -> ImportReport:
+    """Imports the CSV files of a folder as the mapping says and tells what became of them.
+
+    With bad rows nothing is imported, unless they are to be skipped. Importing again updates what was imported before.
+    Raises MappingError where mapping and files do not fit, ImportFailedError where PostgreSQL refuses.
+    """
+    run = _Run(mapping, folder, max_errors, progress)
+    started = time.perf_counter()
+    await asyncio.to_thread(run.check)
+    connection = await asyncpg.connect(url)
+    try:
+        async with connection.transaction():
+            await run.load(connection)
+            if run.report.faults and not skip_bad_rows:
+                raise _BadRowsError
+        run.report.is_imported = True
+    except _BadRowsError:
+        run.report.is_imported = False
+    except REFUSALS as error:
+        raise ImportFailedError(_refusal(error)) from error
+    finally:
+        await connection.close()
+    run.report.bad.sort(key=lambda bad: (bad.file, bad.line))
+    run.report.seconds = time.perf_counter() - started
+    return run.report
+
+
+class _BadRowsError(Exception):
+    """Rolls the transaction back: there are bad rows, and they are not to be skipped."""
+
+
+class _Run:
+    """One import on its way: what was found so far, and what rows may refer to."""
+
+    def __init__(self, mapping: Mapping, folder: Path, max_errors: int, progress: Progress) -> None:
+        self.report = ImportReport()
+        self._mapping = mapping
+        self._max_errors = max_errors
+        self._progress = progress
+        self._export = Export(folder, mapping, self._note)
+        self._noted: set[BadRow] = set()
+        self._known: dict[str, Known] = {}
+
+    def check(self) -> None:
+        """Reads all headers and joins. Raises MappingError with a line for each column or file that is not there."""
+        wrong: dict[str, str] = {}
+        for section in self._mapping.sections:
+            try:
+                for file in self._files(section):
+                    filters(section, file, self._export)
+                    for name in section.fields:
+                        cell_of(section, name, file, self._export)
+            except MappingError as error:
+                wrong.setdefault(str(error), section.place)
+        if wrong:
+            raise MappingError("\n".join(f"{place}: {error}" for error, place in wrong.items()))
+        if not any(self._files(section) for section in self._mapping.sections):
+            raise MappingError(f"{self._export.folder} has none of the files that {self._mapping.path.name} reads")
+
+    async def load(self, connection: Connection) -> None:
+        """Loads entity after entity: first what others refer to."""
+        await prepare(connection, self._mapping.source)
+        referred = {target.refers_to for each in self._mapping.sections for target in each.entity.targets.values()}
+        for entity in ENTITIES.values():
+            sections = [section for section in self._mapping.sections if section.entity is entity]
+            if sections:
+                await self._load(connection, entity, sections)
+            if entity.name in referred:
+                merged = {
+                    gone: into
+                    for section in sections
+                    for each in section.merged
+                    for gone, into in self._export.merged_into(each).items()
+                }
+                rows = await keys(connection, entity.name, self._mapping.source)
+                self._known[entity.name] = Known(entity.name, rows, merged, self._ways_to(entity))
+
+    async def _load(self, connection: Connection, entity: Entity, sections: list[Section]) -> None:
+        tally = self.report.tallies[entity.plural] = Tally()
+        files = [(section, file) for section in sections for file in self._files(section)]
+        expected = sum(file.census.lines for _, file in files)
+        loading = Loading(connection, entity, self._mapping.source, tally, lambda what: self._progress(what, 0, None))
+        await loading.open(expected)
+        seen: set[str] = set()
+        for section, file in files:
+            gone = frozenset(key for each in section.merged for key in self._export.listed(each.gone))
+            conversion = Conversion(section, file, self._export, self._known, gone)
+            await loading.stage(conversion.names)
+            note = self._noting(tally)
+            blocks = (conversion.records(block, seen, tally, self._note) for block in file.blocks(note))
+            async for records in _ahead(blocks):
+                await loading.write(records, len(records))
+                self._progress(entity.plural, tally.read, expected)
+        await loading.close()
+
+    def _ways_to(self, entity: Entity) -> set[str]:
+        """By what the references of the mapping look for rows of that entity."""
+        return {
+            way
+            for section in self._mapping.sections
+            for name, field in section.fields.items()
+            if section.entity.targets[name].refers_to == entity.name
+            for way in field.by
+        }
+
+    def _files(self, section: Section) -> list[RowFile]:
+        if section.file is None:
+            return [WrittenRows(f"{self._mapping.path.name}, {section.place}", section.rows)]
+        return list(self._export.files(section.file, may_be_absent=section.is_optional))
+
+    def _noting(self, tally: Tally) -> Report:
+        """Notes rows that could not even be read, which are rows of the entity all the same."""
+
+        def note(bad: BadRow) -> None:
+            tally.read += 1
+            tally.bad += 1
+            self._note(bad)
+
+        return note
+
+    def _note(self, bad: BadRow) -> None:
+        """Counts a fault; a row that is read for several entities is at fault once."""
+        if len(self.report.bad) < self._max_errors:
+            if bad in self._noted:
+                return
+            self._noted.add(bad)
+            self.report.bad.append(bad)
+        self.report.faults += 1
+
+
+async def _ahead(blocks: Iterator[list[Record]]) -> AsyncIterator[list[Record]]:
+    """The blocks, each made in a thread while PostgreSQL is busy with the one before."""
+    coming = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
+    try:
+        while (records := await coming) is not None:
+            coming = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
+            yield records
+    finally:
+        await asyncio.wait({coming})
+
+
+def _refusal(error: asyncpg.PostgresError) -> str:
+    """One line on what PostgreSQL refused."""
+    named = getattr(error, "constraint_name", None)
+    detail = getattr(error, "detail", None)
+    rule = f" (constraint {named})" if named else ""
+    return f"nothing was imported, PostgreSQL said: {error.args[0]}{rule}{f'; {detail}' if detail else ''}"

@@ -1,0 +1,139 @@
+"""Brings converted rows into their tables: COPY into a staging table, then one update and one insert for a block.
+
+Everything runs in the transaction of the connection it is given.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias, TypeVar
+
+import asyncpg
+
+from db.statements import Statement, script, statement
+from jobs.conversion import Record, Tally
+from jobs.entities import Entity
+from jobs.references import KeyRow
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Row = TypeVar("Row", bound=tuple[Any, ...])
+Say = Callable[[str], None]
+
+
+class TextRow(NamedTuple):
+    """The text of a statement."""
+
+    text: str
+
+
+class BytesRow(NamedTuple):
+    """The size of a table's rows."""
+
+    bytes: int
+
+
+class AnyRow(NamedTuple):
+    """Whether a source has a row in a table."""
+
+    is_any: bool
+
+
+class SecondaryRow(NamedTuple):
+    """The statement that takes an index or a foreign key away, and the one that makes it again."""
+
+    taking: str
+    making: str
+
+
+PREPARE, LOCK = script("import.session.prepare"), script("import.session.lock")
+STAGING, EMPTYING = statement("import.write.staging", TextRow), statement("import.write.emptying", TextRow)
+INSERTING, UPDATING = statement("import.write.inserting", TextRow), statement("import.write.updating", TextRow)
+ANALYZING, SECONDARY = statement("import.write.analyzing", TextRow), statement("import.write.secondary", SecondaryRow)
+BYTES = statement("import.write.bytes", BytesRow)
+KEYS = {name: statement(f"import.keys.of_{name}", KeyRow) for name in ("user", "stage", "company", "contact", "deal")}
+ANY = {name: statement(f"import.keys.any_of_{name}", AnyRow) for name in (*KEYS, "activity")}
+INSERT_CHANGES = script("import.stage_change.insert")
+
+# Fewer rows than this are inserted sooner than the indexes of an empty table are made again.
+BULK_ROWS = 20_000
+# A row takes about this much of a table; a table that is as large as what comes is worth making its indexes again.
+ROW_BYTES = 200
+
+
+async def prepare(connection: Connection, source: str) -> None:
+    """Sets up the transaction and keeps another import of the same source waiting."""
+    await connection.execute(PREPARE)
+    await connection.execute(LOCK, source)
+
+
+async def keys(connection: Connection, entity: str, source: str) -> list[KeyRow]:
+    """Every row of the source that may be referred to."""
+    return await _fetch(connection, KEYS[entity], source)
+
+
+class Loading:
+    """The rows of one entity on their way into its table. ``open``, then ``stage`` and ``write``, then ``close``."""
+
+    def __init__(self, connection: Connection, entity: Entity, source: str, tally: Tally, say: Say) -> None:
+        self._connection = connection
+        self._entity = entity
+        self._source = source
+        self._tally = tally
+        self._say = say
+        self._secondary: list[SecondaryRow] = []
+        self._columns: list[str] = []
+        self._has_old = False
+        self._updating = self._inserting = ""
+
+    async def open(self, expected: int) -> None:
+        """Makes ready for about so many rows; for very many, indexes and foreign keys are taken away until ``close``."""
+        if self._entity.name in ANY:
+            self._has_old = (await _fetch(self._connection, ANY[self._entity.name], self._source))[0].is_any
+        held = (await _fetch(self._connection, BYTES, self._entity.table))[0].bytes
+        if expected > BULK_ROWS and expected * ROW_BYTES > held:
+            self._secondary = await _fetch(self._connection, SECONDARY, self._entity.table)
+            for each in self._secondary:
+                await self._connection.execute(each.taking)
+
+    async def stage(self, fields: Sequence[str]) -> None:
+        """Makes the staging table for records of these fields."""
+        self._columns = [self._entity.targets[name].column for name in fields]
+        if self._entity.name == "stage_change":
+            every = [target.column for target in self._entity.targets.values()]
+            await self._connection.execute(await self._text(STAGING, every))
+            self._inserting = INSERT_CHANGES
+        else:
+            await self._connection.execute(await self._text(STAGING, self._columns))
+            self._inserting = await self._text(INSERTING, self._columns)
+            self._updating = await self._text(UPDATING, self._columns)
+
+    async def write(self, records: Iterable[Record], count: int) -> None:
+        """Copies records into the staging table and from there into the table."""
+        staged = f"staged_{self._entity.table}"
+        await self._connection.copy_records_to_table(staged, records=records, columns=self._columns)
+        updated = await self._run(self._updating) if self._has_old else 0
+        inserted = await self._run(self._inserting)
+        await self._connection.execute(await self._text(EMPTYING))
+        self._tally.updated += updated
+        self._tally.inserted += inserted
+        self._tally.unchanged += count - updated - inserted
+
+    async def close(self) -> None:
+        """Makes again what ``open`` took away."""
+        for place, each in enumerate(self._secondary, 1):
+            self._say(f"{self._entity.plural}: index or foreign key {place} of {len(self._secondary)}")
+            await self._connection.execute(each.making)
+        if self._secondary:
+            await self._connection.execute(await self._text(ANALYZING))
+
+    async def _run(self, text: str) -> int:
+        """The number of rows that the statement wrote."""
+        arguments = () if text == INSERT_CHANGES else (self._source,)
+        status: str = await self._connection.execute(text, *arguments)
+        return int(status.rpartition(" ")[2])
+
+    async def _text(self, made_by: Statement[TextRow], *arguments: list[str]) -> str:
+        return (await _fetch(self._connection, made_by, self._entity.table, *arguments))[0].text
+
+
+async def _fetch(connection: Connection, wanted: Statement[Row], *arguments: object) -> list[Row]:
+    records = await connection.fetch(wanted.text, *arguments)
+    return [wanted.row._make(record) for record in records]  # type: ignore[attr-defined]

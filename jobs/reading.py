@@ -1,0 +1,123 @@
+"""Reads CSV files in blocks of rows that know their physical lines."""
+
+import codecs
+import csv
+import re
+from collections.abc import Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import IO, Protocol
+
+from jobs.mapping import FileFormat, MappingError
+from jobs.rows import BadRow, Block, Census, Report, Row, RowFile
+
+BLOCK_ROWS = 10_000
+SURROGATE = re.compile("[\ud800-\udfff]")
+# A quote that is never closed would otherwise swallow the rest of the file; the longest text we keep is 100,000.
+csv.field_size_limit(1_000_000)
+
+
+class _Reader(Iterable[Row], Protocol):
+    @property
+    def line_num(self) -> int: ...
+
+
+class CsvFile(RowFile):
+    """One file of an export. Its header is read at once; raises MappingError where that cannot be done."""
+
+    def __init__(self, path: Path, format_: FileFormat) -> None:
+        self.path = path
+        header, self._first_line = _header(path, format_)
+        super().__init__(path.name, header, format_)
+
+    @cached_property
+    def census(self) -> Census:
+        """About how many lines there are, and whether all of the file is text without NUL."""
+        decoder = codecs.getincrementaldecoder(self.format.encoding)()
+        lines, is_clean = 0, True
+        with self.path.open("rb") as file:
+            while data := file.read(1 << 20):
+                lines += data.count(b"\n")
+                try:
+                    is_clean = is_clean and "\0" not in decoder.decode(data)
+                except UnicodeDecodeError:
+                    is_clean = False
+        return Census(lines, is_clean)
+
+    def blocks(self, report: Report) -> Iterator[Block]:
+        """See ``RowFile.blocks``."""
+        with _open(self.path, self.format) as file:
+            self._skip_to_rows(file)
+            rows = csv.reader(file, delimiter=self.format.delimiter, quotechar=self.format.quote, strict=True)
+            yield from self._in_blocks(rows, report)
+
+    def _skip_to_rows(self, file: IO[str]) -> None:
+        for _ in range(self._first_line - 1):
+            file.readline()
+
+    def _in_blocks(self, reader: _Reader, report: Report) -> Iterator[Block]:
+        before = self._first_line - 1
+        rows: list[Row] = []
+        lines: list[int] = []
+        line = before + 1
+        while True:
+            try:
+                for row in reader:
+                    rows.append(row)
+                    lines.append(line)
+                    line = before + reader.line_num + 1
+                    if len(rows) == BLOCK_ROWS:
+                        yield self._checked(rows, lines, report)
+                        rows, lines = [], []
+                break
+            except csv.Error as error:
+                report(BadRow(self.name, line, "", f"the quotes do not match: {error}"))
+                line = before + reader.line_num + 1
+            except UnicodeError as error:
+                report(BadRow(self.name, line, "", f"what follows is not {self.format.encoding}: {error}"))
+                break
+        yield self._checked(rows, lines, report)
+
+    def _checked(self, rows: list[Row], lines: list[int], report: Report) -> Block:
+        """The rows that are as long as the header and, in a file that is not clean, hold nothing but text."""
+        if self.census.is_clean and set(map(len, rows)) <= {len(self.header)}:
+            return Block(rows, lines)
+        kept = [(row, line) for row, line in zip(rows, lines, strict=True) if row and self._is_sound(row, line, report)]
+        return Block([row for row, _ in kept], [line for _, line in kept])
+
+    def _is_sound(self, row: Row, line: int, report: Report) -> bool:
+        if len(row) != len(self.header):
+            report(BadRow(self.name, line, "", f"has {len(row)} fields, the header has {len(self.header)}"))
+            return False
+        for column, cell in zip(self.header, row, strict=True):
+            if "\0" in cell:
+                report(BadRow(self.name, line, column, "holds a NUL character"))
+                return False
+            if SURROGATE.search(cell):
+                report(BadRow(self.name, line, column, f"holds bytes that are not {self.format.encoding.removesuffix('-sig')}"))
+                return False
+        return True
+
+
+def _open(path: Path, format_: FileFormat) -> IO[str]:
+    try:
+        return path.open(encoding=format_.encoding, errors="surrogateescape", newline="")
+    except OSError as error:
+        raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def _header(path: Path, format_: FileFormat) -> tuple[tuple[str, ...], int]:
+    """The names of the columns, and the line on which the rows begin."""
+    with _open(path, format_) as file:
+        for _ in range(format_.skip_lines):
+            file.readline()
+        if format_.header:
+            return format_.header, format_.skip_lines + 1
+        reader = csv.reader(file, delimiter=format_.delimiter, quotechar=format_.quote)
+        try:
+            names = next((row for row in reader if row), [])
+        except (csv.Error, UnicodeError) as error:
+            raise MappingError(f"{path.name}: its header cannot be read: {error}") from error
+    if not names:
+        raise MappingError(f"{path.name}: is empty; it needs at least a header")
+    return tuple(name.strip() for name in names), format_.skip_lines + reader.line_num + 1

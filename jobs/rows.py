@@ -1,0 +1,98 @@
+"""Rows with a header, from wherever they come, in blocks that know on which line each row begins."""
+
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from jobs.mapping import FileFormat, MappingError
+
+Row = list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that cannot be imported: where it is and why. ``column`` is "" where none is to blame, ``line`` 0 likewise."""
+
+    file: str
+    line: int
+    column: str
+    reason: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}, line {self.line}" if self.line else self.file
+        return f"{place}, {self.column}: {self.reason}" if self.column else f"{place}: {self.reason}"
+
+
+Report = Callable[[BadRow], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some rows, all as long as their header, and the line on which each begins."""
+
+    rows: list[Row]
+    lines: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What one quick look through a file tells: about how many lines, and whether all of it can be read as text."""
+
+    lines: int
+    is_clean: bool
+
+
+class RowFile(ABC):
+    """Something with a name, a header and rows."""
+
+    def __init__(self, name: str, header: Sequence[str], format_: FileFormat) -> None:
+        self.name = name
+        self.header = tuple(header)
+        self.format = format_
+        self._places = {column: place for place, column in enumerate(self.header)}
+        self._twice = {column for column, times in Counter(self.header).items() if times > 1}
+
+    def has(self, column: str) -> bool:
+        """Whether the header names that column."""
+        return column in self._places
+
+    def place(self, column: str) -> int:
+        """Where the column is, from 0. Raises MappingError for a column that is not there, or there twice."""
+        if column in self._twice:
+            raise MappingError(f"{self.name}: the header names {column!r} twice; say header = [...] in the mapping")
+        if column in self._places:
+            return self._places[column]
+        near = get_close_matches(column, self.header, 1, 0.7)
+        hint = f"did you mean {near[0]!r}?" if near else f"its columns are {', '.join(self.header)}"
+        if len(self.header) == 1 and (signs := [sign for sign in ";\t|," if sign in self.header[0]]):
+            hint = f"its header is {self.header[0]!r}: is the delimiter {signs[0]!r}?"
+        raise MappingError(f"{self.name} has no column {column!r}; {hint}")
+
+    @property
+    @abstractmethod
+    def census(self) -> Census:
+        """What a quick look tells."""
+
+    @abstractmethod
+    def blocks(self, report: Report) -> Iterator[Block]:
+        """The rows after the header, without empty lines. Rows that cannot be read are reported and left out."""
+
+
+class WrittenRows(RowFile):
+    """The rows that a mapping writes out itself; their lines are their numbers."""
+
+    def __init__(self, name: str, rows: Sequence[Mapping[str, str]]) -> None:
+        super().__init__(name, list(dict.fromkeys(column for row in rows for column in row)), FileFormat())
+        self._rows = rows
+
+    @property
+    def census(self) -> Census:
+        """Their number; a TOML file is text."""
+        return Census(len(self._rows), is_clean=True)
+
+    def blocks(self, report: Report) -> Iterator[Block]:
+        """All rows at once."""
+        cells = [[row.get(column, "") for column in self.header] for row in self._rows]
+        yield Block(cells, list(range(1, len(cells) + 1)))

@@ -1,0 +1,233 @@
+"""Imports into a real PostgreSQL, of small exports that are written here or lie beside."""
+
+import csv
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from io import StringIO
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+from rich.console import Console
+
+from jobs import loading
+from jobs.imports import ImportReport, run_import
+from jobs.mapping import MappingError
+from jobs.mapping_file import load_mapping
+from ops.imports import tell
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+EXPORTS = Path(__file__).parent / "exports"
+USERS = "id,name,email\nU1,Ann Lee,ann@example.com\n"
+STAGES = "id,name,position,probability\nS1,New,1,0.5\n"
+
+
+def write(folder: Path, **files: str) -> Path:
+    for name, text in files.items():
+        (folder / f"{name}.csv").write_text(text, "utf-8")
+    return folder
+
+
+def lines(report: ImportReport) -> list[str]:
+    return [str(bad) for bad in report.bad]
+
+
+async def canonical(url: str, folder: Path, **options: bool | int) -> ImportReport:
+    return await run_import(url, load_mapping("canonical"), folder, **options)  # type: ignore[arg-type]
+
+
+async def test_the_canonical_files_come_in_whole(database_url: str, sql: "Connection") -> None:
+    report = await canonical(database_url, EXPORTS / "canonical")
+    assert lines(report) == []
+    assert {plural: tally.inserted for plural, tally in report.tallies.items()} == {
+        "users": 2, "stages": 3, "companies": 2, "contacts": 2, "deals": 2, "activities": 2, "stage changes": 2,
+    }  # fmt: skip
+    first, second = await sql.fetch("select * from deal order by external_id")
+    assert (first["value"], second["value"]) == (Decimal(0), None)
+    assert first["expected_close_date"] == date(2026, 12, 31)
+    assert second["closed_at"] == datetime(2026, 2, 3, 2, 5, 6, tzinfo=UTC)
+    assert await sql.fetchval("select revenue from company where external_id = 'C1'") == Decimal("1200.50")
+    assert await sql.fetchval("select color from stage where external_id = 'S2'") == "#64748b"
+    assert await sql.fetchval("select probability from stage where external_id = 'S1'") == 0.2
+    assert await sql.fetchval("select body from activity where external_id = 'A1'") == 'They said:\n"maybe"'
+    owners = await sql.fetch(
+        "select app_user.external_id from deal join app_user on app_user.id = owner_id order by deal.external_id"
+    )
+    assert [owner[0] for owner in owners] == ["U1", "U1"]
+    assert await sql.fetchval("select from_stage_id is not null from stage_change order by changed_at desc limit 1")
+
+
+async def test_importing_again_changes_nothing_and_touches_nothing(database_url: str, sql: "Connection") -> None:
+    await canonical(database_url, EXPORTS / "canonical")
+    before = await sql.fetch("select id, updated_at from deal union all select id, updated_at from activity order by id")
+    report = await canonical(database_url, EXPORTS / "canonical")
+    assert sum(tally.inserted + tally.updated for tally in report.tallies.values()) == 0
+    assert report.tallies["deals"].unchanged == 2
+    after = await sql.fetch("select id, updated_at from deal union all select id, updated_at from activity order by id")
+    assert before == after
+
+
+async def test_importing_again_updates_what_changed_and_leaves_alone_what_is_not_told(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    companies = "id,name,industry,owner\nC1,Acme,steel,U1\nC2,Bolt,,U1\n"
+    await canonical(database_url, write(tmp_path, users=USERS, companies=companies))
+    await sql.execute("update company set domain = 'acme.example'")
+    write(tmp_path, companies="id,name,industry,owner\nC1,Acme Corp,,U1\nC2,Bolt,,U1\nC3,New,,U1\n")
+    report = await canonical(database_url, tmp_path)
+    tally = report.tallies["companies"]
+    assert (tally.inserted, tally.updated, tally.unchanged) == (1, 1, 1)
+    row = await sql.fetchrow("select name, industry, domain from company where external_id = 'C1'")
+    assert row is not None
+    assert tuple(row) == ("Acme Corp", None, "acme.example")
+
+
+async def test_rows_already_there_of_the_same_source_can_be_referred_to(database_url: str, tmp_path: Path) -> None:
+    await canonical(database_url, write(tmp_path, users=USERS, stages=STAGES))
+    later = tmp_path / "later"
+    later.mkdir()
+    report = await canonical(database_url, write(later, deals="id,name,stage,owner\nD1,One,new,ANN@example.com\n"))
+    assert report.is_imported
+
+
+async def test_all_that_is_wrong_is_told_at_once_and_nothing_comes_in(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    deals = [
+        "id,name,value,stage,probability,company_id,owner,closed_at",
+        'D1,"two\nlines",1.234,S1,,,U1,',
+        "D2,Fine,1,S1,,,U1,",
+        "D2,Again,1,S1,,,U1,",
+        ",No id,1,S1,,,U1,",
+        "D4,,-5,Nope,7,X,zzz,yesterday",
+        f"D5,{'x' * 301},1000000000000,S1,,,,",
+        "D6,short",
+    ]
+    write(tmp_path, users=USERS, stages=STAGES, deals="\n".join(deals))
+    report = await canonical(database_url, tmp_path)
+    assert not report.is_imported
+    assert lines(report) == [
+        "deals.csv, line 2, value: deal 'D1': 1.234 has more than 2 decimals",
+        "deals.csv, line 5, id: deal 'D2': is there twice in this export",
+        "deals.csv, line 6, id: is blank, but must be there",
+        "deals.csv, line 7, name: deal 'D4': is blank, but must be there",
+        "deals.csv, line 7, value: deal 'D4': -5 is negative",
+        "deals.csv, line 7, stage: deal 'D4': there is no stage with id or name 'Nope'",
+        "deals.csv, line 7, probability: deal 'D4': 7 is not between 0 and 1; percentages need a % sign or multiply = 0.01",
+        "deals.csv, line 7, closed_at: deal 'D4': 'yesterday' is not a date in any of these formats: ISO 8601",
+        "deals.csv, line 7, company_id: deal 'D4': there is no company with id 'X'",
+        "deals.csv, line 7, owner: deal 'D4': there is no user with id or email or name 'zzz'",
+        "deals.csv, line 8, name: deal 'D5': is 301 characters long; 300 fit",
+        "deals.csv, line 8, value: deal 'D5': 1000000000000 has more than 12 digits before the decimal point",
+        "deals.csv, line 8, owner: deal 'D5': is blank, but must be there",
+        "deals.csv, line 9: has 2 fields, the header has 8",
+    ]
+    assert await sql.fetchval("select count(*) from app_user") == 0
+
+
+async def test_bad_rows_can_be_skipped_and_what_refers_to_them_is_bad_too(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        users=USERS,
+        companies="id,name,owner\nC1,Good,U1\nC2,,U1\n",
+        contacts="id,first_name,email,company_id,owner\nP1,,,C1,U1\nP2,Bo,,C2,U1\nP3,Cy,,,U1\n",
+        activities="id,type,subject,due_at,owner\nA1,CALL,x,2026-01-01,U1\nA2,visit,x,,U1\nA3,TASK,x,2026-01-01,U1\n",
+    )
+    report = await canonical(database_url, tmp_path, skip_bad_rows=True, max_errors=3)
+    assert report.is_imported
+    assert (report.faults, len(report.bad)) == (5, 3)
+    assert await sql.fetchval("select string_agg(external_id, ',') from contact") == "P3"
+    assert await sql.fetchval("select string_agg(external_id, ',') from activity") == "A3"
+    printed = StringIO()
+    tell(report, Console(file=printed, width=100))
+    assert "and 2 more" in printed.getvalue()
+
+
+async def test_a_mapping_of_its_own_reads_a_european_export(database_url: str, sql: "Connection") -> None:
+    mapping = load_mapping(str(EXPORTS / "european" / "mapping.toml"))
+    report = await run_import(database_url, mapping, EXPORTS / "european")
+    assert lines(report) == []
+    rows = await sql.fetch(
+        "select deal.name, value, deal.probability, stage.name, app_user.name, deal.created_at, closed_at"
+        " from deal join stage on stage.id = stage_id join app_user on app_user.id = deal.owner_id"
+        " order by deal.external_id"
+    )
+    midnight = datetime(2025, 7, 14, 22, tzinfo=UTC)
+    assert [tuple(row)[:5] for row in rows] == [
+        ("Säge für Müller & Söhne", Decimal("1234.50"), 0.8, "Open", "Jörg"),
+        ("Bohrer für Müller & Söhne", Decimal("99.00"), 1.0, "Won", "Ute"),
+        ("Säge für Müller & Söhne", None, None, "Lost", "Ute"),
+        ("Öl", Decimal("0.00"), None, "Open", "Jörg"),
+    ]
+    assert [row["closed_at"] for row in rows][:2] == [None, midnight]
+    company = await sql.fetchrow("select company.name, app_user.name from company join app_user on app_user.id = owner_id")
+    assert company is not None
+    assert company[0] == "Müller & Söhne"
+    assert await sql.fetchval("select count(*) from activity") == 2
+    again = await run_import(database_url, mapping, EXPORTS / "european")
+    assert {tally.inserted + tally.updated for tally in again.tallies.values()} == {0}
+
+
+async def test_rows_are_joined_filtered_translated_and_merged(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    write(
+        tmp_path,
+        stages="id,label,order,chance,won,closed\na,Open,1,10%,no,no\nb,Done,2,1,yes,yes\nc,Gone,,,no,yes\n",
+        companies="id,name,legal,kind,site\n1,,acme ltd,customer,https://www.acme.example/x\n2,bolt,,Partner,\n"
+        "3,testing,,partner,\n4,other,,rival,\n5,gone,,partner,\n",
+        merges="gone,kept\n7;5,1\n",
+        deals="id,region,title,stage,closed,rep\n1,N,Big,b,2026-01-01,\n1,S,,a,2026-01-01,\n2,S,Odd,x,,\n3,S,No,a,,zz\n"
+        "4,S,Won,gewonnen,2026-01-01,\n",
+        links="deal,company,role\n1,1,buyer\n1,2,adviser\n1,5,buyer\n2,9,buyer\n",
+    )
+    report = await run_import(database_url, load_mapping(str(EXPORTS / "joined.toml")), tmp_path)
+    assert lines(report) == []
+    companies = await sql.fetch("select external_id, name, domain from company order by external_id")
+    assert [tuple(row) for row in companies] == [("1", "Acme", "acme.example"), ("2", "Bolt", None)]
+    lost = await sql.fetch("select name, is_won, is_lost from stage order by name")
+    assert [tuple(row) for row in lost] == [("Done", True, False), ("Gone", False, True), ("Open", False, False)]
+    deals = await sql.fetch(
+        "select deal.external_id, deal.name, stage.name, company.name, closed_at is not null from deal"
+        " join stage on stage.id = stage_id left join company on company.id = company_id order by deal.external_id"
+    )
+    assert [tuple(row) for row in deals] == [
+        ("N/1", "Big (N)", "Done", "Acme", True),
+        ("S/1", "(S)", "Open", "Acme", False),
+        ("S/2", "Odd (S)", "Open", None, False),
+        ("S/4", "Won (S)", "Done", None, False),
+    ]
+    assert report.tallies["deals"].skipped == 1
+
+
+async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
+    database_url: str, sql: "Connection", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loading, "BULK_ROWS", 10)
+    asked = (
+        "select pg_get_indexdef(indexrelid) from pg_index where indrelid = 'activity'::regclass union all "
+        "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'activity'::regclass order by 1"
+    )
+    before = await sql.fetch(asked)
+    with (tmp_path / "activities.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["id", "type", "subject", "owner"])
+        rows.writerows([f"A{number}", "NOTE", f"Note {number}", "U1"] for number in range(25_000))
+    report = await canonical(database_url, write(tmp_path, users=USERS))
+    assert report.tallies["activities"].inserted == 25_000
+    assert await sql.fetch(asked) == before
+
+
+async def test_the_seams_between_mapping_and_files_are_checked_before_anything_is_read(
+    database_url: str, tmp_path: Path
+) -> None:
+    with pytest.raises(MappingError, match="there is no such folder"):
+        await canonical(database_url, tmp_path / "nowhere")
+    with pytest.raises(MappingError, match="has none of the files"):
+        await canonical(database_url, tmp_path)
+    write(tmp_path, users="id,nam\nU1,Ann\n", deals="id\n")
+    with pytest.raises(MappingError, match=r"users\.csv has no column 'name'; did you mean 'nam'.*\n.*deals\.csv"):
+        await canonical(database_url, tmp_path)

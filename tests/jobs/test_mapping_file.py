@@ -1,0 +1,70 @@
+"""Mappings as TOML: what is shipped can be read, and what is wrong is named."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from jobs.mapping import MappingError
+from jobs.mapping_file import SHIPPED, load_mapping, read_mapping
+
+COMPANY = "[[company]]\nfile = 'c.csv'\nkey = 'k'\nname = 'n'\n"
+USER = "[[user]]\nfile = 'u.csv'\nkey = 'id'\nname = 'name'\n"
+
+
+def refusal(text: str) -> str:
+    with pytest.raises(MappingError) as refused:
+        read_mapping(tomllib.loads(text), Path("m.toml"))
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.toml")), ids=lambda path: path.stem)
+def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
+    mapping = load_mapping(path.stem)
+    assert mapping.source == path.stem
+    assert mapping.sections
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (USER, "source: is missing"),
+        ("source = 'x'", "maps nothing"),
+        ("source = 'x'\n[[user]]\nfile = 'u.csv'\nkey = 'id'", "user[1].name: is missing"),
+        ("source = 'x'\n" + USER + "emial = 'e'", "user[1].emial: unknown key; did you mean email?"),
+        ("source = 'x'\n" + USER + "rows = []", "user[1]: needs either file or rows"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', template = '{e}' }", "user[1].email: needs exactly one of"),
+        ("source = 'x'\n" + USER + "email = { template = 'e' }", "user[1].email.template: names no {column}"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', case = 'big' }", "user[1].email.case: must be one of"),
+        ("source = 'x'\n" + USER + "skip = { column = 'e' }", "user[1].skip: needs exactly one of is"),
+        ("source = 'x'\n" + USER + "skip = { column = 'e', matches = '(' }", "is not a regular expression"),
+        ("source = 'x'\ntime_zone = 'Mars'\n" + USER, "time_zone: 'Mars' is not an IANA time zone"),
+        ("source = 'x'\nencoding = 'utf-9'\n" + USER, "encoding: 'utf-9' is not an encoding"),
+        ("source = 'x'\ndelimiter = ';;'\n" + USER, "delimiter: must be one character"),
+        ("source = 'x'\ndecimal = '-'\n" + USER, "decimal: must be one of"),
+        ("source = 'x'\n" + COMPANY + "owner = { column = 'o', by = 'phone' }", "company[1].owner.by"),
+        ("source = 'x'\n" + COMPANY + "owner = { column = 'o', missing = 'default' }", "no default"),
+        ("source = 'x'\n[[stage]]\nrows = [{ name = 'New', colour = 'red' }]", "stage[1].rows[1].colour: unknown key"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_key(text: str, complaint: str) -> None:
+    assert complaint in refusal(text)
+
+
+DOCS = Path(__file__).parent.parent.parent / "docs" / "import.md"
+WORKED = [block for block in re.findall(r"```toml\n(.*?)```", DOCS.read_text("utf-8"), re.S) if "source =" in block]
+
+
+@pytest.mark.parametrize("text", WORKED, ids=lambda text: str(tomllib.loads(text)["source"]))
+def test_the_examples_of_the_documentation_are_mappings(text: str) -> None:
+    assert read_mapping(tomllib.loads(text), DOCS).sections
+
+
+def test_no_such_file_and_no_toml_are_one_clear_line(tmp_path: Path) -> None:
+    with pytest.raises(MappingError, match="nor is it a mapping we ship"):
+        load_mapping("nowhere")
+    broken = tmp_path / "m.toml"
+    broken.write_text("source = ")
+    with pytest.raises(MappingError, match=r"m\.toml: cannot be read as TOML"):
+        load_mapping(str(broken))

@@ -1,0 +1,86 @@
+"""CSV files in blocks: physical lines, and what cannot be read."""
+
+from pathlib import Path
+
+import pytest
+
+from jobs.mapping import FileFormat, MappingError
+from jobs.reading import CsvFile
+from jobs.rows import BadRow, Row
+
+
+def read(path: Path, data: bytes, format_: FileFormat | None = None) -> tuple[list[tuple[int, Row]], list[BadRow]]:
+    path.write_bytes(data)
+    bad: list[BadRow] = []
+    rows = [
+        pair
+        for block in CsvFile(path, format_ or FileFormat()).blocks(bad.append)
+        for pair in zip(block.lines, block.rows, strict=True)
+    ]
+    return rows, bad
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "deals.csv"
+
+
+def test_a_row_knows_its_line_also_after_line_breaks_within_quotes(path: Path) -> None:
+    rows, bad = read(path, b'\xef\xbb\xbfid,note\r\n1,"a\r\nb\nc"\r\n\r\n2,"d"\r\n3,e')
+    assert rows == [(2, ["1", "a\r\nb\nc"]), (6, ["2", "d"]), (7, ["3", "e"])]
+    assert bad == []
+
+
+def test_what_cannot_be_read_is_reported_and_the_rest_is_read(path: Path) -> None:
+    rows, bad = read(path, b'id,note\n1,a\n2\n3,"b"c\n4,\xff\n5,d\x00\n6,e,f\n7,g\n')
+    assert [line for line, _ in rows] == [2, 8]
+    assert sorted((each.line, each.column) for each in bad) == [(3, ""), (4, ""), (5, "note"), (6, "note"), (7, "")]
+    reasons = "\n".join(map(str, bad))
+    assert "deals.csv, line 3: has 1 fields, the header has 2" in reasons
+    assert "deals.csv, line 5, note: holds bytes that are not utf-8" in reasons
+    assert "deals.csv, line 6, note: holds a NUL character" in reasons
+
+
+def test_a_quote_that_is_never_closed_is_one_bad_row(path: Path) -> None:
+    rows, bad = read(path, b'id,note\n1,a\n2,"b\n3,c\n')
+    assert rows == [(2, ["1", "a"])]
+    assert [each.line for each in bad] == [3]
+
+
+def test_delimiters_quotes_encodings_and_lines_above_the_header_are_as_the_mapping_says(path: Path) -> None:
+    form = FileFormat(encoding="cp1252", delimiter=";", quote="'", skip_lines=2)
+    rows, bad = read(path, "Bericht\r\nvom 1.1.\r\nid;note\r\n1;'a;ü'\r\n".encode("cp1252"), form)
+    assert (rows, bad) == ([(4, ["1", "a;ü"])], [])
+    rows, _ = read(path, "id\tnote\n1\té\n".encode("utf-16"), FileFormat(encoding="utf-16", delimiter="\t"))
+    assert rows == [(2, ["1", "é"])]
+
+
+def test_a_file_without_a_header_gets_it_from_the_mapping(path: Path) -> None:
+    rows, _ = read(path, b"1,a\n", FileFormat(header=("id", "note")))
+    assert rows == [(1, ["1", "a"])]
+
+
+def test_more_rows_than_a_block_keep_their_lines(path: Path) -> None:
+    rows, _ = read(path, b"id\n" + b"".join(b"%d\n" % number for number in range(25_000)))
+    assert all(int(row[0]) == line - 2 for line, row in rows)
+    assert len(rows) == 25_000
+
+
+@pytest.mark.parametrize(
+    ("header", "hint"),
+    [
+        (b"id,nota\n", "did you mean 'nota'"),
+        (b"id;note\n", "is the delimiter ';'"),
+        (b"id,note,note\n", "twice"),
+        (b"a,b\n", "its columns are a, b"),
+    ],
+)
+def test_a_column_that_is_not_there_comes_with_a_hint(path: Path, header: bytes, hint: str) -> None:
+    path.write_bytes(header)
+    with pytest.raises(MappingError, match=hint):
+        CsvFile(path, FileFormat()).place("note")
+
+
+def test_an_empty_file_has_no_header(path: Path) -> None:
+    with pytest.raises(MappingError, match="is empty"):
+        read(path, b"")

@@ -1,0 +1,127 @@
+"""Cells as values: what is taken, and what is refused with which reason."""
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobs.values import (
+    BadValueError,
+    as_activity_type,
+    as_amount,
+    as_color,
+    as_date,
+    as_flag,
+    as_fraction,
+    as_integer,
+    as_number,
+    as_time,
+)
+
+BERLIN = ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal", "value"),
+    [
+        ("1234.5", ".", "1234.5"),
+        ("1,234.50", ".", "1234.50"),
+        ("$1,200", ".", "1200"),
+        ("US$ 1,200.00", ".", "1200"),
+        ("1 200 EUR", ".", "1200"),
+        ("12'345.60", ".", "12345.60"),
+        ("12,34,567.89", ".", "1234567.89"),
+        ("1.234,50", ",", "1234.50"),
+        ("1.234.567", ",", "1234567"),
+        ("€ 99,00", ",", "99"),
+        ("1,5", ",", "1.5"),
+        ("65%", ".", "0.65"),
+        ("12,5 %", ",", "0.125"),
+        ("1.5E+06", ".", "1500000"),
+        ("(42.00)", ".", "-42"),
+        ("-$5", ".", "-5"),
+        ("0", ".", "0"),
+    ],
+)
+def test_numbers_are_read_as_people_write_them(text: str, decimal: str, value: str) -> None:
+    assert as_number(text, decimal) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "decimal"),
+    [("1,2", "."), ("1.2", ","), ("1,23,4", "."), ("abc", "."), ("NaN", "."), ("1.2.3", "."), ("", "."), ("12 apples", ".")],
+)
+def test_what_may_mean_another_number_is_refused(text: str, decimal: str) -> None:
+    with pytest.raises(BadValueError, match="is not a number"):
+        as_number(text, decimal)
+
+
+@given(st.decimals(min_value=0, max_value=10**12 - 1, places=2))
+def test_every_amount_that_fits_comes_out_exactly(amount: Decimal) -> None:
+    assert as_amount(as_number(f"{amount:,.2f}")) == amount
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("-1", "negative"), ("1000000000000", "12 digits"), ("1.234", "2 decimals"), ("1e30", "12 digits")]
+)
+def test_an_amount_that_the_table_cannot_hold_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(BadValueError, match=reason):
+        as_amount(as_number(text))
+
+
+def test_trailing_zeros_are_no_decimals() -> None:
+    assert as_amount(Decimal("12.5000")) == Decimal("12.50")
+
+
+def test_a_percentage_without_its_sign_is_pointed_out() -> None:
+    with pytest.raises(BadValueError, match=r"multiply = 0\.01"):
+        as_fraction(Decimal(65))
+
+
+def test_integers_have_32_bits() -> None:
+    assert as_integer(Decimal("7.0")) == 7
+    for text in ("7.5", "3000000000"):
+        with pytest.raises(BadValueError, match="whole number"):
+            as_integer(Decimal(text))
+
+
+def test_flags_colors_and_types_are_read_without_regard_to_case() -> None:
+    assert [as_flag(text) for text in ("TRUE", "Yes", "1", "f", "No", "0")] == [True, True, True, False, False, False]
+    assert as_color("3B82F6") == "#3b82f6"
+    assert as_activity_type("Call") == "CALL"
+    for read in (as_flag, as_color, as_activity_type):
+        with pytest.raises(BadValueError):
+            read("maybe")
+
+
+@pytest.mark.parametrize(
+    ("text", "formats", "moment"),
+    [
+        ("2026-01-02", (), datetime(2026, 1, 1, 23, tzinfo=UTC)),
+        ("2026-07-02 12:00", (), datetime(2026, 7, 2, 10, tzinfo=UTC)),
+        ("2026-07-02T12:00:00.5Z", (), datetime(2026, 7, 2, 12, 0, 0, 500_000, tzinfo=UTC)),
+        ("2020-12-30 3:15:52", ("%Y-%m-%d %H:%M:%S",), datetime(2020, 12, 30, 2, 15, 52, tzinfo=UTC)),
+        ("02/07/2026", ("%d.%m.%Y", "%d/%m/%Y"), datetime(2026, 7, 1, 22, tzinfo=UTC)),
+        ("1767225600", ("unix",), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("1767225600000", ("unix_ms",), datetime(2026, 1, 1, tzinfo=UTC)),
+        ("46023.5", ("excel",), datetime(2026, 1, 1, 11, tzinfo=UTC)),
+    ],
+)
+def test_times_are_iso_or_of_a_given_format_in_the_time_zone_of_the_mapping(
+    text: str, formats: tuple[str, ...], moment: datetime
+) -> None:
+    assert as_time(text, formats, BERLIN) == moment
+
+
+def test_a_date_is_the_day_in_the_time_zone() -> None:
+    assert as_date("2026-01-01T23:30:00Z", (), BERLIN) == date(2026, 1, 2)
+    assert as_date("01.02.2026", ("%d.%m.%Y",), UTC) == date(2026, 2, 1)
+
+
+@pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "0001-01-01T00:00:00+14:00", "32.01.2026"])
+def test_no_date_is_refused(text: str) -> None:
+    with pytest.raises(BadValueError):
+        as_time(text, ("%d.%m.%Y",), BERLIN)
