@@ -12,7 +12,6 @@ from pathlib import Path
 import structlog
 import uvicorn
 from brotli_asgi import BrotliMiddleware
-from rich.console import Console
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -33,6 +32,7 @@ from db.pool import Pool
 from db.statements import REGISTRY
 from jobs.demo import is_empty
 from ops.demo import load_with_progress
+from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
 from ops.telemetry import configure_logging
 from schema.build import build_schema
@@ -50,7 +50,6 @@ ASSETS = ROOT / ".assets"
 SUPERVISED_BY = "DEALGRAPH_SUPERVISED_BY"
 
 log = structlog.get_logger("server")
-screen = Console(stderr=True, highlight=False)
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -125,14 +124,14 @@ def main() -> None:
     try:
         settings = load_settings()
         listening = _listen(settings)
-        with services(settings, _say, share=False) as complete:
+        with services(settings, say, share=False) as complete:
             _prepare(complete)
             _serve(complete, listening)
     except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError) as error:
-        screen.print(str(error), style="red", markup=False, soft_wrap=True)
+        complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
-        _say("Stopped")
+        say("Stopped")
 
 
 def _listen(settings: Settings) -> socket.socket:
@@ -150,7 +149,7 @@ def _prepare(settings: Settings) -> None:
     """Brings the database up to date, and fills it with demo data if that is wanted and it is empty."""
     url = _secret(settings.database_url)
     for name in asyncio.run(migrate(url)):
-        _say(f"Applied migration {name}")
+        say(f"Applied migration {name}")
     if settings.demo and asyncio.run(is_empty(url)):
         load_with_progress(url)
 
@@ -195,10 +194,6 @@ def _announce(settings: Settings) -> None:
         "Ctrl-C stops everything.",
         soft_wrap=True,
     )
-
-
-def _say(line: str) -> None:
-    screen.print(line, style="dim", markup=False)
 
 
 def _secret(url: object) -> str:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 import asyncpg
 
 from db.statements import script, statement
+from jobs.bulk import make_again, take_away
 from jobs.demo_pipeline import ACTIVITIES, CONTACTS, DEALS, Rows, blocks
 from jobs.demo_rows import COLUMNS, stages, users
 
@@ -139,10 +140,9 @@ async def _fill(connection: Connection, companies: int, seed: int, today: dateti
     if companies < MANY:
         await _copy(connection, companies, seed, today, progress)
         return
-    await connection.execute(script("bulk.tables"), ",".join(COLUMNS))
-    await connection.execute(script("bulk.drop_secondary"))
+    taken = [each for table in COLUMNS for each in await take_away(connection, table)]
     await _copy(connection, companies, seed, today, progress)
-    await connection.execute(script("bulk.rebuild_secondary"))
+    await make_again(connection, taken, lambda at, of: None)
 
 
 async def _copy(connection: Connection, companies: int, seed: int, today: datetime, progress: Progress) -> None:

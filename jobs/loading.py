@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 import asyncpg
 
 from db.statements import Statement, script, statement
+from jobs.bulk import SecondaryRow, make_again, take_away
 from jobs.conversion import Record, Tally
 from jobs.entities import Entity
 from jobs.references import KeyRow
@@ -36,20 +37,15 @@ class AnyRow(NamedTuple):
     is_any: bool
 
 
-class SecondaryRow(NamedTuple):
-    """The statement that takes an index or a foreign key away, and the one that makes it again."""
-
-    taking: str
-    making: str
-
-
 PREPARE, LOCK = script("import.session.prepare"), script("import.session.lock")
-STAGING, EMPTYING = statement("import.write.staging", TextRow), statement("import.write.emptying", TextRow)
-INSERTING, UPDATING = statement("import.write.inserting", TextRow), statement("import.write.updating", TextRow)
-ANALYZING, SECONDARY = statement("import.write.analyzing", TextRow), statement("import.write.secondary", SecondaryRow)
-BYTES = statement("import.write.bytes", BytesRow)
-KEYS = {name: statement(f"import.keys.of_{name}", KeyRow) for name in ("user", "stage", "company", "contact", "deal")}
-ANY = {name: statement(f"import.keys.any_of_{name}", AnyRow) for name in (*KEYS, "activity")}
+STAGING, EMPTYING, INSERTING, UPDATING, ANALYZING = (
+    statement(f"import.write.{name}", TextRow, held=False)
+    for name in ("staging", "emptying", "inserting", "updating", "analyzing")
+)
+BYTES = statement("import.write.bytes", BytesRow, held=False)
+REFERRED = ("user", "stage", "company", "contact", "deal")
+KEYS = {name: statement(f"import.keys.of_{name}", KeyRow, held=False) for name in REFERRED}
+ANY = {name: statement(f"import.keys.any_of_{name}", AnyRow, held=False) for name in (*REFERRED, "activity")}
 INSERT_CHANGES = script("import.stage_change.insert")
 
 # Fewer rows than this are inserted sooner than the indexes of an empty table are made again.
@@ -78,7 +74,7 @@ class Loading:
         self._source = source
         self._tally = tally
         self._say = say
-        self._secondary: list[SecondaryRow] = []
+        self._taken: list[SecondaryRow] = []
         self._columns: list[str] = []
         self._has_old = False
         self._updating = self._inserting = ""
@@ -89,9 +85,7 @@ class Loading:
             self._has_old = (await _fetch(self._connection, ANY[self._entity.name], self._source))[0].is_any
         held = (await _fetch(self._connection, BYTES, self._entity.table))[0].bytes
         if expected > BULK_ROWS and expected * ROW_BYTES > held:
-            self._secondary = await _fetch(self._connection, SECONDARY, self._entity.table)
-            for each in self._secondary:
-                await self._connection.execute(each.taking)
+            self._taken = await take_away(self._connection, self._entity.table)
 
     async def stage(self, fields: Sequence[str]) -> None:
         """Makes the staging table for records of these fields."""
@@ -118,10 +112,11 @@ class Loading:
 
     async def close(self) -> None:
         """Makes again what ``open`` took away."""
-        for place, each in enumerate(self._secondary, 1):
-            self._say(f"{self._entity.plural}: index or foreign key {place} of {len(self._secondary)}")
-            await self._connection.execute(each.making)
-        if self._secondary:
+        plural = self._entity.plural
+        await make_again(
+            self._connection, self._taken, lambda at, of: self._say(f"{plural}: index or foreign key {at} of {of}")
+        )
+        if self._taken:
             await self._connection.execute(await self._text(ANALYZING))
 
     async def _run(self, text: str) -> int:

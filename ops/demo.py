@@ -5,15 +5,12 @@ import time
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from core.settings import load_settings
-from db.migrate import migrate
 from jobs.demo import DemoReport, load_demo, remove_demo
-from ops.services import services
+from ops.migrate import migrated_database
+from ops.screen import screen
 
-screen = Console(stderr=True, highlight=False)
 DEFAULT_COMPANIES = 200
 
 
@@ -26,10 +23,7 @@ def demo(
     remove: Annotated[bool, typer.Option("--remove", help="Only remove the demo data.")] = False,
 ) -> None:
     """Put demo data into the database: companies with contacts, deals and activities of these weeks."""
-    with services(load_settings(), lambda line: screen.print(f"[dim]{line}[/dim]"), share=True) as settings:
-        assert settings.database_url is not None
-        url = settings.database_url.get_secret_value()
-        asyncio.run(migrate(url))
+    with migrated_database() as url:
         if remove:
             screen.print(f"removed {_told(asyncio.run(remove_demo(url)))}", soft_wrap=True)
         else:

@@ -2,9 +2,8 @@
 
 import asyncio
 import gc
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -14,32 +13,25 @@ from rich.table import Table
 from jobs.imports import ImportReport, run_import
 from jobs.mapping import Mapping
 from jobs.mapping_file import load_mapping
+from ops.migrate import migrated_database
+from ops.screen import screen
 
-screen = Console(stderr=True, highlight=False)
-Database = Callable[[Callable[[str], Any]], Any]
 
-
-def import_command(with_database: Database) -> Callable[..., None]:
-    """The command, for a way to run something with the URL of a database."""
-
-    def import_exports(
-        folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the CSV files.")],
-        mapping: Annotated[
-            str, typer.Option(help="A TOML file, or one we ship: canonical, hubspot, sales-opportunities.")
-        ],
-        max_errors: Annotated[int, typer.Option(min=1, help="List at most this many faults.")] = 100,
-        skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Import the good rows anyway.")] = False,
-    ) -> None:
-        """Load a CSV export as a mapping says (docs/import.md). With bad rows nothing is imported."""
-        read = load_mapping(mapping)
-        # Rows come and go by the million and none is in a cycle: looking for cycles among them is a fifth of the work.
-        gc.disable()
-        report = with_database(lambda url: _with_progress(url, read, folder, max_errors, skip_bad_rows))
-        tell(report, screen)
-        if report.faults and not skip_bad_rows:
-            raise typer.Exit(1)
-
-    return import_exports
+def import_exports(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder with the CSV files.")],
+    mapping: Annotated[str, typer.Option(help="A TOML file, or one we ship: canonical, hubspot, sales-opportunities.")],
+    max_errors: Annotated[int, typer.Option(min=1, help="List at most this many faults.")] = 100,
+    skip_bad_rows: Annotated[bool, typer.Option("--skip-bad-rows", help="Import the good rows anyway.")] = False,
+) -> None:
+    """Load a CSV export as a mapping says (docs/import.md). With bad rows nothing is imported."""
+    read = load_mapping(mapping)
+    # Rows come and go by the million and none is in a cycle: looking for cycles among them is a fifth of the work.
+    gc.disable()
+    with migrated_database() as url:
+        report = _with_progress(url, read, folder, max_errors, skip_bad_rows)
+    tell(report, screen)
+    if report.faults and not skip_bad_rows:
+        raise typer.Exit(1)
 
 
 def _with_progress(url: str, mapping: Mapping, folder: Path, max_errors: int, skip_bad_rows: bool) -> ImportReport:

