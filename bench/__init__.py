@@ -1,0 +1,1 @@
+"""How fast the server is, held against a floor: one hand-written statement that answers the same JSON."""

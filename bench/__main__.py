@@ -1,0 +1,101 @@
+"""``make bench``: the server on one core; PostgreSQL and the load on another; the floor beside it."""
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from bench.agree import check_agreement
+from bench.data import databases, keys_of, server_env, url_of
+from bench.measure import Result, measure
+from bench.report import as_table
+from bench.scenarios import SCENARIOS, Scenario
+from bench.statements import statements_of
+from bench.target import Target, TargetError, floor_call, running, server_call
+from bench.wrk import WrkError, check_wrk
+from core.settings import SettingsError
+from db.embedded import EmbeddedError
+from db.migrate import MigrationError
+from ops.services import DataDirInUseError
+
+EXPECTED = (WrkError, TargetError, SettingsError, DataDirInUseError, EmbeddedError, MigrationError)
+CONNECTIONS = (1, 32)
+KEYS_CHECKED = 5
+screen = Console(stderr=True, highlight=False)
+
+
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="Rounds of each; the medians are shown.")] = 3,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of one round for each program.")] = 5,
+    only: Annotated[list[str] | None, typer.Option(help="A scenario to measure instead of all; may be repeated.")] = None,
+) -> None:
+    """Measure the server against a floor, which answers the same JSON from one hand-written statement."""
+    check_wrk()
+    scenarios = _chosen(only)
+    with databases(lambda line: None):
+        pass  # filled here the first time, with all cores
+    server_core, other_core = _cores()
+    os.sched_setaffinity(0, {other_core})  # for what starts from here on: PostgreSQL, Valkey, wrk
+    with databases(screen.print) as settings:
+        url, env = url_of(settings), server_env(settings)
+        keys = keys_of(url, scenarios)
+        statements = statements_of(url, scenarios, keys)
+        log = settings.data_dir
+        with (
+            running("server", ["server.py"], "/api/health?ready", server_call, env, server_core, log / "server.log") as server,
+            running("floor", ["-m", "bench.floor"], "/ready", floor_call, env, server_core, log / "floor.log") as floor,
+        ):
+            for scenario in scenarios:
+                check_agreement(server, floor, scenario, keys[scenario.name][:KEYS_CHECKED])
+            results = _measured(server, floor, scenarios, keys, rounds, seconds)
+    Console(width=128).print(as_table(results, statements))
+
+
+def _measured(
+    server: Target, floor: Target, scenarios: list[Scenario], keys: dict[str, list[str]], rounds: int, seconds: float
+) -> list[Result]:
+    results = []
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("", total=len(scenarios) * len(CONNECTIONS) * rounds)
+        for scenario in scenarios:
+            for connections in CONNECTIONS:
+                bar.update(task, description=f"{scenario.title}, {connections} at a time")
+                load = {"connections": connections, "rounds": rounds}
+                asked = keys[scenario.name]
+                results.append(measure(server, floor, scenario, asked, **load, seconds=seconds, step=lambda: bar.advance(task)))
+    return results
+
+
+def _chosen(only: list[str] | None) -> list[Scenario]:
+    unknown = set(only or ()) - {scenario.name for scenario in SCENARIOS}
+    if unknown:
+        names = ", ".join(scenario.name for scenario in SCENARIOS)
+        raise TargetError(f"there is no scenario {', '.join(sorted(unknown))}; the scenarios are {names}")
+    return [scenario for scenario in SCENARIOS if not only or scenario.name in only]
+
+
+def _cores() -> tuple[int, int]:
+    """The core of the programs that are measured, and the one of everything else."""
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) == 1:
+        screen.print("only one core: PostgreSQL and wrk share it with what is measured, so the figures say little")
+    return cores[0], cores[-1]
+
+
+def main() -> None:
+    """Runs the command; an expected failure is one message and exit status 1."""
+    if not hasattr(os, "sched_setaffinity"):
+        sys.exit("the benchmark needs Linux: it gives each program a core of its own")
+    try:
+        typer.run(bench)
+    except EXPECTED as error:
+        screen.print(str(error), style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Rounds of measuring, server and floor in turn, so that whatever else the machine does hits both alike."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from bench.scenarios import Scenario
+from bench.target import Call, Target, TargetError
+from bench.wrk import run_wrk
+
+WARM_UP_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Medians over the rounds, of one program under one load; milliseconds and bytes."""
+
+    rate: float
+    p50: float
+    p95: float
+    p99: float
+    cpu: float
+    peak: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """Server and floor on one scenario with one number of connections."""
+
+    scenario: Scenario
+    connections: int
+    server: Figures
+    floor: Figures
+
+    @property
+    def ratio(self) -> float:
+        """The server's rate as part of the floor's."""
+        return self.server.rate / self.floor.rate
+
+
+def measure(
+    server: Target,
+    floor: Target,
+    scenario: Scenario,
+    keys: Sequence[str],
+    *,
+    connections: int,
+    rounds: int,
+    seconds: float,
+    step: Callable[[], None],
+) -> Result:
+    """Medians of that many rounds for both; ``step`` is called after each. Raises TargetError if a request failed."""
+    for target in (server, floor):
+        run_wrk(target.port, _calls(target, scenario, keys), connections=connections, seconds=WARM_UP_S)
+    found: dict[str, list[Figures]] = {server.name: [], floor.name: []}
+    for _ in range(rounds):
+        for target in (server, floor):
+            found[target.name].append(_once(target, scenario, keys, connections, seconds))
+        step()
+    return Result(scenario, connections, _median(found[server.name]), _median(found[floor.name]))
+
+
+def _once(target: Target, scenario: Scenario, keys: Sequence[str], connections: int, seconds: float) -> Figures:
+    target.forget_peak()
+    before = target.cpu_seconds()
+    load = run_wrk(target.port, _calls(target, scenario, keys), connections=connections, seconds=seconds)
+    cpu = target.cpu_seconds() - before
+    if load.failed or not load.requests:
+        raise TargetError(f"the {target.name} failed {load.failed} of {load.requests} requests of {scenario.name}")
+    rate = load.requests / load.seconds
+    return Figures(rate, load.p50, load.p95, load.p99, cpu / load.requests * 1000, target.peak_bytes())
+
+
+def _calls(target: Target, scenario: Scenario, keys: Sequence[str]) -> list[Call]:
+    return [target.call(scenario, key) for key in keys]
+
+
+def _median(rounds: Sequence[Figures]) -> Figures:
+    return Figures(
+        rate=median(each.rate for each in rounds),
+        p50=median(each.p50 for each in rounds),
+        p95=median(each.p95 for each in rounds),
+        p99=median(each.p99 for each in rounds),
+        cpu=median(each.cpu for each in rounds),
+        peak=max(each.peak for each in rounds),
+    )

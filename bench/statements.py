@@ -1,0 +1,49 @@
+"""How many statements each scenario runs: executed once in this process, over the server's own counters."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from graphql import ExecutionResult
+
+from bench.scenarios import Scenario
+from bench.target import TargetError
+from core.cursor import KEY_BYTES, CursorCodec
+from core.viewer import EVERYONE
+from db.database import PooledDatabase
+from db.pool import Pool
+from db.statements import REGISTRY
+from loaders import Loaders
+from resolvers.context import Context
+from schema.build import build_schema
+from schema.operation import Executable
+
+
+def statements_of(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    """Scenario name to the number of statements it runs when nothing is cached. Raises TargetError if one fails."""
+    return asyncio.run(_count(url, scenarios, keys))
+
+
+async def execute(executable: Executable, database: PooledDatabase, scenario: Scenario, key: str) -> ExecutionResult:
+    """What the schema answers to a scenario, without HTTP around it."""
+    now = datetime.now(UTC)
+    context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now)
+    node = executable.document(scenario.document).node
+    assert node is not None
+    return await executable.execute(node, None, {scenario.variable: key}, context)
+
+
+async def _count(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Sequence[str]]) -> dict[str, int]:
+    executable = Executable(build_schema())
+    pool = Pool(url, REGISTRY.values(), size=4, wait_s=30, queue=100, statement_timeout_s=10)
+    try:
+        found = {}
+        for scenario in scenarios:
+            database = PooledDatabase(pool, slow_s=10)
+            result = await execute(executable, database, scenario, keys[scenario.name][0])
+            if result.errors:
+                raise TargetError(f"the schema answers {scenario.name} with {result.errors[0].message}")
+            found[scenario.name] = sum(stats.calls for stats in database.stats.values())
+        return found
+    finally:
+        await pool.close()
