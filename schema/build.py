@@ -7,6 +7,7 @@ from schema.activity import Activity
 from schema.company import Company
 from schema.contact import Contact
 from schema.deal import Deal
+from schema.direct import resolve_directly
 from schema.query import Query
 from schema.scalars import SCALARS
 from schema.stage import Stage
@@ -15,8 +16,10 @@ from schema.user import User
 
 def build_schema() -> strawberry.Schema:
     """The schema that is served, and that ``schema.graphql`` shows. Raises at once if it does not hold together."""
-    return strawberry.Schema(
+    schema = strawberry.Schema(
         query=Query,
         types=[Activity, Company, Contact, Deal, Stage, User],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    resolve_directly(schema)
+    return schema

@@ -4,7 +4,6 @@ The declaration is kept in the field's metadata (``Follow``), where an executor 
 finds loader and key; Strawberry gets an ordinary resolver from it.
 """
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -12,11 +11,12 @@ from typing import Any
 import strawberry
 
 from resolvers.context import Info
+from schema.direct import DIRECT
 
 
 @dataclass(frozen=True, slots=True)
 class Follow:
-    """Which loader of ``Loaders`` answers, the attribute of the row that is its key, and what of the answer is meant."""
+    """Which loader of ``Loaders`` answers, the attribute of the row that is its key, what of the answer is meant."""
 
     loader: str
     key: str
@@ -27,18 +27,20 @@ def follow(loader: str, key: str, *, type: Any, description: str, pick: str | No
     """A field that is ``loader.load(row.key)``, or null where the key is; with ``pick`` an attribute of the answer."""
     read_key = attrgetter(key)
     read_loader = attrgetter(loader)
+    read_answer = attrgetter(pick) if pick else None
 
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)
         return None if found is None else read_loader(info.context.loaders).load(found)
 
     async def resolve_and_pick(root: Any, info: Info) -> Any:
-        loaded: Awaitable[Any] = read_loader(info.context.loaders).load(read_key(root))
-        return getattr(await loaded, pick or "")
+        assert read_answer is not None
+        return read_answer(await read_loader(info.context.loaders).load(read_key(root)))
 
+    declared = resolve if read_answer is None else resolve_and_pick
     return strawberry.field(
-        resolver=resolve if pick is None else resolve_and_pick,
+        resolver=declared,
         graphql_type=type,
         description=description,
-        metadata={"follow": Follow(loader, key, pick)},
+        metadata={"follow": Follow(loader, key, pick), DIRECT: declared},
     )

@@ -13,6 +13,7 @@ from resolvers.lists import Listed, first_rows, page_below
 from resolvers.page import Asked
 from schema.arguments import After, Before, First, Last, Limit, LimitFirst
 from schema.connection import Connection
+from schema.direct import DIRECT
 
 
 def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A002
@@ -22,7 +23,7 @@ def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A0
         return first_rows(info.context, listed, root.id, limit)
 
     return strawberry.field(
-        resolver=resolve, graphql_type=list[type], description=description, metadata={"listed": listed}
+        resolver=resolve, graphql_type=list[type], description=description, metadata={"listed": listed, DIRECT: resolve}
     )
 
 
