@@ -142,7 +142,7 @@ class _Run:
             note = self._noting(tally)
             blocks = (conversion.records(block, seen, tally, self._note) for block in file.blocks(note))
             async for records in _ahead(blocks):
-                await loading.write(records, len(records))
+                await loading.write(records)
                 self._progress(entity.plural, tally.read, expected)
         await loading.close()
 

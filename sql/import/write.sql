@@ -55,3 +55,14 @@ select format('analyze %I', $1::text) as text
 
 -- name: bytes -> BytesRow
 select pg_relation_size($1::text::regclass) as bytes
+
+-- name: sourcing -> TextRow
+-- $2 text the source, or null: what a row copied straight into the table has for a source.
+select format('alter table %I alter column source set default %L', $1::text, $2::text) as text
+
+-- name: defaulted -> PlaceRow
+-- The columns, counted from 0, in which a blank takes the table's own default.
+select filled.place::int - 1 as place
+from ({filled}) as filled
+where fallback is not null
+order by filled.place

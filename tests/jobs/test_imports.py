@@ -214,11 +214,18 @@ async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
     before = await sql.fetch(asked)
     with (tmp_path / "activities.csv").open("w", newline="") as file:
         rows = csv.writer(file)
-        rows.writerow(["id", "type", "subject", "owner"])
-        rows.writerows([f"A{number}", "NOTE", f"Note {number}", "U1"] for number in range(25_000))
+        rows.writerow(["id", "type", "subject", "owner", "occurred_at"])
+        when = ["2026-01-04"] * 24_999 + [""]  # a blank takes the table's default, wherever it stands
+        rows.writerows([f"A{number}", "NOTE", f"Note {number}", "U1", day] for number, day in enumerate(when))
     report = await canonical(database_url, write(tmp_path, users=USERS))
     assert report.tallies["activities"].inserted == 25_000
     assert await sql.fetch(asked) == before
+    found = "select source, occurred_at = '2026-01-04Z' as told, count(*) as rows from activity group by 1, 2 order by 2"
+    assert [tuple(row) for row in await sql.fetch(found)] == [("canonical", False, 1), ("canonical", True, 24_999)]
+    with pytest.raises(asyncpg.CheckViolationError, match="activity_external_id_has_source"):
+        await sql.execute("insert into activity (type, subject, owner_id, external_id) select type, subject, owner_id, '1' from activity limit 1")
+    again = (await canonical(database_url, tmp_path)).tallies["activities"]
+    assert (again.inserted, again.updated, again.unchanged) == (0, 0, 25_000)
 
 
 async def test_the_seams_between_mapping_and_files_are_checked_before_anything_is_read(
