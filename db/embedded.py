@@ -129,27 +129,29 @@ class EmbeddedPostgres:
             capture_output=True,
             text=True,
             check=False,
+            start_new_session=True,  # Ctrl-C is for us alone
         )
         if made.returncode != 0:
             raise EmbeddedError(f"PostgreSQL's initdb failed in {new}: {made.stderr.strip() or made.stdout.strip()}")
         new.rename(self._cluster)
 
     def _forget_dead_server(self) -> None:
-        """Waits for a server that is still going down, and removes the pid file of one that is gone for good."""
-        pid_file = self._cluster / "postmaster.pid"
+        """Waits for a server that is still going down, and removes lock files whose number another process has now.
+
+        One whose number nobody has is left to PostgreSQL, which first makes sure that no child of that server lives.
+        """
+        locks = (self._cluster / "postmaster.pid", self._sockets / ".s.PGSQL.5432.lock")
         deadline = time.monotonic() + STOP_S
-        while pid_file.exists():
-            lines = pid_file.read_text("ascii", "replace").splitlines()
-            pid = int(lines[0]) if lines and lines[0].isdigit() else 0
-            if not _is_postgres(pid, self._cluster):
-                pid_file.unlink(missing_ok=True)
-                return
+        while _is_postgres(pid := _pid_in(locks[0]), self._cluster):
             if time.monotonic() > deadline:
                 raise EmbeddedError(
                     f"another PostgreSQL (process {pid}) uses {self._cluster}: stop it, or set DATA_DIR to another folder"
                 )
             os.kill(pid, signal.SIGINT)
             time.sleep(0.1)
+        for lock in locks:
+            if not _nobody_is(_pid_in(lock)):
+                lock.unlink(missing_ok=True)
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
@@ -177,7 +179,7 @@ def _binaries() -> Path:
 
 def _may_leave_root() -> bool:
     try:
-        subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, leave_root), check=True)  # noqa: S607
+        subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, leave_root), check=True, start_new_session=True)  # noqa: S607
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -207,6 +209,24 @@ def _chown(path: Path, owner: int) -> None:
         os.chown(each, owner, -1, follow_symlinks=False)
 
 
+def _pid_in(lock: Path) -> int:
+    """The process that a lock file names in its first line, or 0."""
+    lines = lock.read_text("ascii", "replace").splitlines() if lock.exists() else []
+    return int(lines[0]) if lines and lines[0].isdigit() else 0
+
+
+def _nobody_is(pid: int) -> bool:
+    if pid <= 1:
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except (PermissionError, OverflowError):
+        pass
+    return False
+
+
 def _is_postgres(pid: int, cluster: Path) -> bool:
     """Whether process ``pid`` is a server of this cluster, and not another that got its number later."""
     if pid <= 1:
@@ -214,13 +234,7 @@ def _is_postgres(pid: int, cluster: Path) -> bool:
     try:
         return os.fsencode(cluster) in Path(f"/proc/{pid}/cmdline").read_bytes()
     except FileNotFoundError:
-        if Path("/proc/self").exists():
-            return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return not Path("/proc/self").exists() and not _nobody_is(pid)
 
 
 def _tail(log: Path) -> str:

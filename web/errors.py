@@ -29,7 +29,7 @@ def field_errors(errors: Iterable[GraphQLError], request_id: str) -> list[dict[s
         cause = error.original_error
         if isinstance(cause, AppError):
             shown.append(_shown(error, str(cause), cause.code))
-        elif cause is None:  # graphql-core's own word on an argument or variable that does not fit
+        elif _blames_the_request(error):
             shown.append(_shown(error, error.message, BadInput.code))
         else:
             log.error("unexpected error", request_id=request_id, path=error.path, exc_info=cause or error)
@@ -37,6 +37,16 @@ def field_errors(errors: Iterable[GraphQLError], request_id: str) -> list[dict[s
             masked["extensions"]["requestId"] = request_id
             shown.append(masked)
     return shown
+
+
+def _blames_the_request(error: GraphQLError) -> bool:
+    """Whether graphql-core itself says that a variable or an argument does not fit.
+
+    A variable has no path in the answer. An argument has a node of the document, which a value of ours that does not
+    fit its type has not.
+    """
+    cause = error.original_error
+    return cause is None or (isinstance(cause, GraphQLError) and (error.path is None or cause.nodes is not None))
 
 
 def status_of(errors: Iterable[GraphQLError]) -> int:

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationType
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from core.errors import AppError, DeadlineExceeded
+from core.errors import AppError, BadInput, DeadlineExceeded
 from core.viewer import EVERYONE, Viewer
 from loaders import Loaders
 from resolvers.context import Context
@@ -36,10 +36,9 @@ class GraphQLEndpoint:
 
     async def __call__(self, request: Request[State]) -> Response:
         """The answer to one request."""
-        if request.method not in ("GET", "POST"):
-            return Response(status_code=405, headers={"Allow": "GET, POST"})
         accept = request.headers.get("accept")
-        if request.method == "GET" and "query" not in request.query_params and best(accept, (JSON, GRAPHQL, HTML)) == HTML:
+        asks_nothing = request.method != "POST" and not request.query_params.get("query")
+        if asks_nothing and best(accept, (JSON, GRAPHQL, HTML)) == HTML:
             return await self._page(request)
         media_type = best(accept, (JSON, GRAPHQL))
         if media_type is None:
@@ -52,6 +51,8 @@ class GraphQLEndpoint:
             return _answer({"errors": [app_error(error)]}, media_type, 422 if media_type == GRAPHQL else 400)
         except AppError as error:
             return _answer({"errors": [app_error(error)]}, media_type, error.status)
+        except ClientDisconnect:
+            return _to_nobody()
 
 
 async def answer(request: Request[State], asked: GraphQLRequest, media_type: str) -> Response:
@@ -74,7 +75,7 @@ async def answer(request: Request[State], asked: GraphQLRequest, media_type: str
         )
         errors = request_errors([GraphQLError(message)], "OPERATION_RESOLUTION_FAILURE")
         return _answer({"errors": errors}, media_type, 422 if strict else 200)
-    if request.method == "GET" and operation.operation is not OperationType.QUERY:
+    if request.method != "POST" and operation.operation is not OperationType.QUERY:
         errors = request_errors([GraphQLError("GET is for queries; send this by POST.")], "METHOD_NOT_ALLOWED")
         return _answer({"errors": errors}, media_type, 405, {"Allow": "POST"})
     name = operation.name.value if operation.name else None
@@ -106,12 +107,21 @@ def _executed(result: ExecutionResult, media_type: str, request_id: str) -> Resp
     if result.data is None and errors and all(error.path is None for error in errors):
         return _answer(body, media_type, 422 if media_type == GRAPHQL else 200)
     body["data"] = result.data
-    return _answer(body, media_type, 200 if result.data is not None else status_of(errors))
+    try:
+        return _answer(body, media_type, 200 if result.data is not None else status_of(errors))
+    except orjson.JSONEncodeError as error:
+        if "Recursion" not in str(error):
+            raise
+        raise BadInput("The answer is nested more than the 254 levels that can be written. Ask for fewer.") from error
 
 
 def _answer(body: dict[str, Any], media_type: str, status: int, headers: dict[str, str] | None = None) -> Response:
     content_type = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept"}
     return Response(orjson.dumps(body), status, content_type | (headers or {}))
+
+
+def _to_nobody() -> Response:
+    return Response(status_code=499)  # the client has gone
 
 
 async def while_wanted(request: Request[State], work: Callable[[], Awaitable[T]]) -> T | Response:
@@ -134,6 +144,6 @@ async def while_wanted(request: Request[State], work: Callable[[], Awaitable[T]]
         if not gone:
             raise
         task.uncancel()
-        return Response(status_code=499)  # nobody is there to read it
+        return _to_nobody()
     finally:
         watcher.cancel()

@@ -42,7 +42,7 @@ class GraphQLRequest:
 
 async def read_request(request: Request[State], max_body_bytes: int) -> GraphQLRequest:
     """The GraphQL request of a POST or GET. Raises BadRequest and its kind, TooLarge, UnsupportedMediaType."""
-    if request.method == "GET":
+    if request.method != "POST":
         return _from_parameters(request)
     _require_json(request, for_body=True)
     return _from_body(await _body(request, max_body_bytes))
@@ -66,16 +66,16 @@ def _from_parameters(request: Request[State]) -> GraphQLRequest:
         if name in given:
             raise BadRequest(f"The parameter {name} is given twice.")
         given[name] = value
-    if not any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
-        if "content-type" not in request.headers:
-            raise BadRequest(
-                "This operation has been blocked as a potential cross-site request: send a content-type of "
-                "application/json, or a non-empty header " + " or ".join(PREFLIGHT_HEADERS) + "."
-            )
+    if "content-type" in request.headers:
         _require_json(request, for_body=False)
+    elif not any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
+        raise BadRequest(
+            "This operation has been blocked as a potential cross-site request: send a content-type of "
+            "application/json, or a non-empty header " + " or ".join(PREFLIGHT_HEADERS) + "."
+        )
     return _checked(
         given.get("query"),
-        given.get("operationName"),
+        given.get("operationName") or None,  # an empty parameter is none
         _json_parameter(given, "variables"),
         _json_parameter(given, "extensions"),
     )

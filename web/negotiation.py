@@ -6,18 +6,25 @@ HTML = "text/html"
 
 
 def best(accept: str | None, offers: tuple[str, ...]) -> str | None:
-    """The offer that ``accept`` likes most, the first of equals in its own order; None if it takes none of them.
+    """The offer that ``accept`` likes most, of equals the one it names first; None if it takes none of them.
 
     Without the header anything goes, and the first offer is taken.
     """
     if accept is None or not accept.strip():
         return offers[0]
-    chosen, quality = None, 0.0
-    for wanted, liking in _ranges(accept):
-        match = next((offer for offer in offers if _covers(wanted, offer)), None)
-        if match is not None and liking > quality:
-            chosen, quality = match, liking
-    return chosen
+    ranges = _ranges(accept)
+    liked = {offer: _liking(ranges, offer) for offer in offers}
+    chosen = max(offers, key=lambda offer: liked[offer])
+    return chosen if liked[chosen][0] > 0 else None
+
+
+def _liking(ranges: list[tuple[str, float]], offer: str) -> tuple[float, int]:
+    """How much an offer is liked, and how early: as the range says that names it most closely."""
+    for name in (offer, offer.split("/", maxsplit=1)[0] + "/*", "*/*"):
+        for place, (media_range, quality) in enumerate(ranges):
+            if media_range == name:
+                return quality, -place
+    return 0.0, 0
 
 
 def _ranges(accept: str) -> list[tuple[str, float]]:
@@ -28,17 +35,14 @@ def _ranges(accept: str) -> list[tuple[str, float]]:
         for parameter in parameters:
             name, _, value = parameter.partition("=")
             if name.strip().lower() == "q":
-                quality = _number(value)
+                quality = _quality(value)
         found.append((media_range.lower(), quality))
     return found
 
 
-def _covers(media_range: str, offer: str) -> bool:
-    return media_range in (offer, "*/*", offer.split("/", maxsplit=1)[0] + "/*")
-
-
-def _number(text: str) -> float:
+def _quality(text: str) -> float:
     try:
-        return float(text)
+        found = float(text)
     except ValueError:
         return 0.0
+    return found if 0 <= found <= 1 else 0.0

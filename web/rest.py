@@ -3,15 +3,16 @@
 from typing import Any
 
 import orjson
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import AppError
 from db.database import Database
 from db.rows import PingRow
 from db.statements import statement
 from web.state import State
 
+log = structlog.get_logger("web")
 PING = statement("health.ping", PingRow)
 
 
@@ -32,7 +33,8 @@ async def health(request: Request[State]) -> Response:
 async def _answers(database: Database) -> bool:
     try:
         await database.fetch(PING)
-    except AppError:
+    except Exception as error:  # whatever it is: a server that cannot even do this is not ready
+        log.warning("the database is not ready", error=str(error))
         return False
     return True
 

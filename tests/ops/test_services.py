@@ -1,0 +1,158 @@
+"""Which servers a command works with: yours where you name them, embedded ones otherwise, never two on one folder."""
+
+import asyncio
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from cache.embedded import EmbeddedValkey
+from core.settings import Settings, SettingsError
+from db.embedded import EmbeddedPostgres
+from ops.services import DataDirInUseError, services
+
+KEY = "5e" * 32
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """The settings of a run that embeds both servers, completed."""
+    with services(_settings(tmp_path_factory.mktemp("data") / "made"), _ignore, share=False) as settings:
+        yield settings
+
+
+def _settings(data_dir: Path, **others: object) -> Settings:
+    return Settings.model_validate({"database_url": None, "redis_url": None, "cursor_keys": None, "data_dir": data_dir, **others})
+
+
+def _ignore(line: str) -> None:
+    pass
+
+
+def _url(settings: Settings) -> str:
+    assert settings.database_url is not None
+    return settings.database_url.get_secret_value()
+
+
+def _value(url: str, query: str) -> object:
+    async def ask() -> object:
+        connection = await asyncpg.connect(url)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    return asyncio.run(ask())
+
+
+def test_embedded_servers_and_a_key_complete_the_settings(running: Settings) -> None:
+    assert _value(_url(running), "select 1") == 1
+    assert running.redis_url is not None
+    assert [len(key) for key in running.cursor_key_bytes] == [32]
+
+
+def test_the_cursor_key_is_kept_for_the_next_run_and_readable_by_us_alone(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    settings = _settings(tmp_path, database_url=postgres.url)
+    found = []
+    for _ in range(2):
+        with services(settings, _ignore, share=False) as complete:
+            found.append(complete.cursor_key_bytes)
+    assert found[0] == found[1]
+    assert (tmp_path / "cursor.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_second_run_on_the_same_folder_is_told_who_uses_it(running: Settings) -> None:
+    with (
+        pytest.raises(DataDirInUseError, match=rf"^DATA_DIR=.*process {os.getpid()} uses this folder.*set DATA_DIR \(and PORT\)"),
+        services(_settings(running.data_dir), _ignore, share=False),
+    ):
+        pass
+    assert _value(_url(running), "select 1") == 1
+
+
+def test_a_command_beside_a_run_shares_its_servers_and_leaves_them_running(running: Settings) -> None:
+    said: list[str] = []
+    with services(_settings(running.data_dir), said.append, share=True) as shared:
+        assert (_url(shared), shared.redis_url) == (_url(running), running.redis_url)
+        assert shared.cursor_keys == running.cursor_keys
+    assert said == []
+    assert _value(_url(running), "select 1") == 1
+
+
+def test_a_command_waits_for_a_run_that_is_still_starting(tmp_path: Path) -> None:
+    locked, done = threading.Event(), threading.Event()
+
+    def run() -> None:
+        with services(_settings(tmp_path), lambda line: locked.set(), share=False):
+            done.wait(60)
+
+    starting = threading.Thread(target=run)
+    starting.start()
+    assert locked.wait(60)
+    with services(_settings(tmp_path), _ignore, share=True) as shared:
+        assert _value(_url(shared), "select 1") == 1
+    done.set()
+    starting.join()
+
+
+def test_a_command_with_nobody_beside_it_starts_servers_and_stops_them(tmp_path: Path) -> None:
+    said: list[str] = []
+    with services(_settings(tmp_path), said.append, share=True) as settings:
+        assert _value(_url(settings), "select 1") == 1
+    assert said == ["Starting PostgreSQL 18", "Starting Valkey"]
+    with pytest.raises(OSError, match=r"No such file|refused"):
+        _value(_url(settings), "select 1")
+
+
+def test_servers_of_yours_are_used_as_they_are_and_nothing_is_embedded(
+    tmp_path: Path, postgres: EmbeddedPostgres, valkey: EmbeddedValkey
+) -> None:
+    yours = _settings(tmp_path / "never", database_url=postgres.url, redis_url=valkey.url, cursor_keys=KEY)
+    with services(yours, _ignore, share=False) as complete:
+        assert complete == yours
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_only_what_you_do_not_bring_is_embedded(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    with services(_settings(tmp_path, database_url=postgres.url), _ignore, share=False) as complete:
+        assert _url(complete) == postgres.url
+        assert complete.redis_url is not None
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["cursor.key", "lock", "valkey"]
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://me:hunter2@127.0.0.1:1/crm", "DATABASE_URL: the database cannot be reached"),
+        ("postgresql://me:hunter2@nowhere.invalid/crm", "DATABASE_URL: the database cannot be reached"),
+        ("postgresql://me:hunt/er2@127.0.0.1:port/crm", "DATABASE_URL: this is not a URL that asyncpg can read"),
+        ("postgresql://me:hunter2@[::1/crm", "DATABASE_URL: this is not a URL that asyncpg can read"),
+    ],
+)
+def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(tmp_path: Path, url: str, reason: str) -> None:
+    assert reason in _refusal(_settings(tmp_path, database_url=url))
+
+
+def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    refusal = _refusal(_settings(tmp_path, database_url=postgres.database_url("nowhere")))
+    assert refusal == 'DATABASE_URL: the database cannot be reached (database "nowhere" does not exist)'
+
+
+def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Path) -> None:
+    assert _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host:port")).startswith("REDIS_URL: this is not a URL")
+
+
+@pytest.mark.parametrize("path", ["/dev/null/data", "/proc/data"])
+def test_a_folder_that_cannot_be_made_is_one_line(path: str) -> None:
+    assert _refusal(_settings(Path(path))).startswith(f"DATA_DIR={path}: cannot be used (")
+
+
+def _refusal(settings: Settings) -> str:
+    with pytest.raises(SettingsError) as refused, services(settings, _ignore, share=False):
+        pass
+    (line,) = str(refused.value).splitlines()
+    assert "hunt" not in line
+    return line

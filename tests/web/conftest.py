@@ -1,0 +1,78 @@
+"""The whole server over real HTTP: on a port, a database and a cache of its own, in the loop of the test."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import asyncpg
+import httpx2
+import pytest
+import uvicorn
+
+from cache.embedded import EmbeddedValkey
+from core.settings import Settings
+from db.embedded import EmbeddedPostgres
+from server import create_app
+from tests.crm import Crm
+
+KEY = "5e" * 32
+GRAPHQL = "application/graphql-response+json"
+JSON = "application/json"
+
+
+class Server(uvicorn.Server):
+    """uvicorn as it is, except that Ctrl-C stays pytest's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """No signal is caught."""
+        yield
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a server that runs as long as the block. ``base_url`` tells its address."""
+    config = uvicorn.Config(create_app(settings), port=0, ws="none", lifespan="on", log_config=None, server_header=False)
+    server = Server(config)
+    running = asyncio.create_task(server.serve())
+    try:
+        async with asyncio.timeout(30):
+            while not server.started:  # uvicorn has no event for it
+                await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+            yield client
+    finally:
+        server.should_exit = True
+        await running
+
+
+def settings_for(database_url: str, valkey: EmbeddedValkey, **others: object) -> Settings:
+    """The settings of a small server; ``others`` are settings by name."""
+    given = {"database_url": database_url, "redis_url": valkey.url, "cursor_keys": KEY, "pool_size": 2, **others}
+    return Settings.model_validate(given)
+
+
+@pytest.fixture
+async def client(database_url: str, valkey: EmbeddedValkey) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a server on the test's own database."""
+    async with serving(settings_for(database_url, valkey)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+async def empty(
+    postgres: EmbeddedPostgres, migrated: str, valkey: EmbeddedValkey
+) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a server on a database without a row, for tests that do not change anything."""
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute(f"create database without_a_row template {migrated}")
+    await connection.close()
+    async with serving(settings_for(postgres.database_url("without_a_row"), valkey)) as client:
+        yield client
+
+
+@pytest.fixture
+def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
+    """Puts rows into the test's database."""
+    return Crm(sql)
