@@ -11,6 +11,7 @@ A statement is a header and a text; all other comment lines are for readers of t
     -- name: rebuild -> nothing                        a script: run for its effect, see ``script``
 
     -- define: matches                                 text that several statements of the file share
+    -- use: paging                                     the definitions of sql/paging.sql too
 
 ``{within}`` in a text is replaced by what its variant says, ``{matches}`` by the definition (which may hold ``-- with``
 lines itself), ``{scope}`` by the variant's own name. Everything is put together from ``sql/`` at import; nothing that a
@@ -29,6 +30,7 @@ SQL = Path(__file__).parent.parent / "sql"
 SECTION = re.compile(r"^-- (name|define): (.+)$", re.M)
 NAME = re.compile(r"([\w{}]+) -> (\w+)")
 VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)(?:\n|\Z)", re.M)
+USE = re.compile(r"^-- use: (\w+)$", re.M)
 COMMENT = re.compile(r"^--(?! (?:name|define|with)\b).*\n", re.M)
 BLANK = re.compile(r"\{(\w+)\}")
 
@@ -44,9 +46,10 @@ class Statement(Generic[Row]):
 
 def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
     """``{"company.by_ids": ("CompanyRow", "select ...")}`` of one file. Raises ValueError saying what is wrong."""
-    _, *parts = SECTION.split(COMMENT.sub("", source))
-    sections = list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
-    shared = {title.strip(): text.strip() for kind, title, text in sections if kind == "define"}
+    sections = _sections(source)
+    shared = _definitions(sections)
+    for used in USE.findall(source):
+        shared = _definitions(_sections((SQL / f"{used}.sql").read_text("utf-8"))) | shared
     found: dict[str, tuple[str, str]] = {}
     for kind, title, text in sections:
         if kind == "define":
@@ -62,6 +65,16 @@ def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
             body = _filled(VARIANT.sub("", whole).strip(), blanks, stem)
             found[name] = (header[2], f"/* {name} */ {body}")
     return found
+
+
+def _sections(source: str) -> list[tuple[str, str, str]]:
+    """Kind, title and text of each section of a file."""
+    _, *parts = SECTION.split(COMMENT.sub("", source))
+    return list(zip(parts[::3], parts[1::3], parts[2::3], strict=True))
+
+
+def _definitions(sections: list[tuple[str, str, str]]) -> dict[str, str]:
+    return {title.strip(): text.strip() for kind, title, text in sections if kind == "define"}
 
 
 def _inlined(text: str, shared: dict[str, str]) -> str:

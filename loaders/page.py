@@ -77,13 +77,13 @@ class PageByWindow(Loader[Window, list[Any]]):
         rows = await self._db.fetch(
             self._statement,
             self._visible_owner,
-            *self._listing.filter,
             [key.parent for key in keys],
             [key.lower and key.lower.key for key in keys],
             [key.lower and key.lower.id for key in keys],
             [key.upper and key.upper.key for key in keys],
             [key.upper and key.upper.id for key in keys],
             [key.size for key in keys],
+            *self._listing.filter,
             *self._listing.asked,
         )
         return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
@@ -98,7 +98,9 @@ class CountByParent(Loader[UUID | Literal["everyone"], int]):
 
     async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[int]:
         parents = [None if key == "everyone" else key for key in keys]
+        nothing = [None] * len(keys)  # a count takes the parameters of a page, and its windows have no ends
+        windows = (parents, nothing, nothing, nothing, nothing, nothing)
         rows = await self._db.fetch(
-            self._listing.count_statement(), self._visible_owner, *self._listing.filter, parents, *self._listing.asked
+            self._listing.count_statement(), self._visible_owner, *windows, *self._listing.filter, *self._listing.asked
         )
         return [row.total for row in rows]

@@ -1,5 +1,6 @@
 -- What happened last and what is due next: both lists of a dashboard in one statement, so that what hangs below them
 -- is loaded together.
+-- use: activity
 
 -- name: of_{scope} -> ActivityRow
 -- $1 visible owner; $2 owner, unused for everyone's; $3 how many activities, latest first (`place` 1, none of the
@@ -19,9 +20,3 @@ union all
    and activity.type = 'TASK' and activity.completed_at is null
  order by coalesce(activity.due_at, 'infinity'), activity.id
  limit $4::int);
-
--- define: columns
-activity.id, activity.type, activity.subject, activity.body,
-        case when activity.type = 'TASK' and activity.completed_at is null then 'OPEN' else 'COMPLETED' end as status,
-        activity.occurred_at, activity.due_at, activity.completed_at, activity.company_id, activity.deal_id,
-        activity.contact_id, activity.owner_id, activity.external_id, activity.created_at, activity.updated_at

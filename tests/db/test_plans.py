@@ -40,7 +40,7 @@ async def test_every_page_walks_an_index_in_its_order(sql: "asyncpg.Connection[a
     for name in PAGES:
         noun, scope = re.fullmatch(r"(\w+)\.page_of_([a-z]+)_by_\w+", name).groups()  # type: ignore[union-attr]
         parent = {"all": None, "owner": owner}.get(scope, company)
-        arguments: list[Any] = [None, *[None] * FILTERS[noun], [parent], [None], [None], [None], [None], [20]]
+        arguments: list[Any] = [None, [parent], [None], [None], [None], [None], [20], *[None] * FILTERS[noun]]
         await sql.execute(f"prepare page as {REGISTRY[name].text}")
         written = ", ".join(_literal(each) for each in arguments)
         plan = "\n".join(row[0] for row in await sql.fetch(f"explain execute page ({written})"))

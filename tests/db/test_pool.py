@@ -163,7 +163,7 @@ async def test_the_statement_timeout_is_a_deadline_exceeded(
 async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
     search = statement("company.count_of_search", REGISTRY["company.count_of_search"].row)
     with pytest.raises(BadInput):
-        await db.fetch(search, None, *[None] * 8, [None], "NUL \0 inside")
+        await db.fetch(search, None, *[[None]] * 6, *[None] * 8, "NUL \0 inside")
     with pytest.raises(BadInput):
         await db.fetch(DEALS, None, ["not a uuid"])
 

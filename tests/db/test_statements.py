@@ -38,6 +38,11 @@ def test_a_definition_may_bring_variants() -> None:
     assert [text for _, text in parse("t", source).values()] == ["/* t.x_up */ select asc", "/* t.x_down */ select desc"]
 
 
+def test_a_file_may_use_the_definitions_of_another_and_say_what_they_leave_open() -> None:
+    source = "-- use: paging\n\n-- define: visible\nowner = $1\n\n-- define: matches\ntrue\n\n-- name: x -> R\nselect {kept}"
+    assert parse("t", source)["t.x"][1] == "/* t.x */ select case when owner = $1 and true then true end"
+
+
 @pytest.mark.parametrize(
     ("source", "complaint"),
     [

@@ -1,0 +1,106 @@
+-- Lists, page by page: what the files of tables that `use` this share. Each of them says what it means by
+--   table, source (the table with what it joins), columns, visible, matches (the filter, from $8 on), asked (the words
+--   of a search, the last parameter), words (the text index), title (what a search may resemble), owned, sorts.
+--
+-- The parameters of a page: $1 visible owner; then an array entry for each window: $2 whose list, $3-$4 and $5-$6 the
+-- positions it lies between, null for the ends of the list, $7 its size; from $8 the filter, null where it does not
+-- say; last the search, where there is one. `place` counts windows from 1, and rows come in the order of the list.
+
+-- define: wanted
+unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::int[]) with ordinality
+    as wanted (id, lower_key, lower_id, upper_key, upper_id, size, place)
+
+-- One opaque condition: a generic plan takes each `$n is null or ...` for rare, expects a single row of all of them, and
+-- then reads everything and sorts; of a case it expects half, and walks the index of the order.
+
+-- define: kept
+case when {visible} and {matches} then true end
+
+-- The coalesced bounds keep both comparisons index conditions under a generic plan, where `bound is null or ...` would
+-- make them filters: 0.08 against 16.9 ms, 9,856 rows deep.
+
+-- define: in_window
+({key}, {table}.id) > (coalesce(wanted.lower_key::{type}, {lowest}), coalesce(wanted.lower_id, '00000000-0000-0000-0000-000000000000'))
+      and ({key}, {table}.id) < (coalesce(wanted.upper_key::{type}, {highest}), coalesce(wanted.upper_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
+
+-- define: ways
+-- with way up: order = asc
+-- with way down: order = desc
+
+-- define: times
+type = timestamptz; lowest = '-infinity'; highest = 'infinity'
+
+-- define: days
+type = date; lowest = '-infinity'; highest = 'infinity'
+
+-- define: amounts
+type = numeric; lowest = '-infinity'; highest = 'infinity'
+
+-- No text of at most 300 characters comes after 301 of the last character there is.
+
+-- define: texts
+type = text; lowest = ''; highest = repeat(chr(1114111), 301)
+
+-- define: page
+select page.*, wanted.place
+from {wanted}
+cross join lateral (
+    select {columns}, ({key})::text as sort_key
+    from {source}
+    where {within} and {kept} and {in_window}
+    order by {key} {order}, {table}.id {order}
+    limit wanted.size
+) as page
+order by wanted.place
+
+-- define: count
+select wanted.place, (select count(*) from {source} where {within} and {visible} and {matches}) as total
+from {wanted}
+order by wanted.place
+
+-- A row answers a search by its words, or by a title that looks like them. The rank is a whole number, so that pages
+-- neither repeat nor lose a row to rounding.
+
+-- define: question
+select fold({asked}) as text, websearch_to_tsquery('simple', fold({asked})) as query
+
+-- define: answers
+({words} @@ question.query or fold({title}) %> question.text)
+
+-- define: search
+with question as materialized ({question}), found as materialized (
+    select {table}.id,
+           ((ts_rank({words}, question.query) + word_similarity(question.text, fold({title}))) * 1000000)::bigint as rank
+    from question
+    join {table} on {answers}
+    where {visible}
+)
+select page.*, wanted.place
+from {wanted}
+cross join lateral (
+    select {columns}, ({key})::text as sort_key
+    from {source}
+    join found on found.id = {table}.id
+    where {owned} and {visible} and {matches} and {in_window}
+    order by {key} {order}, {table}.id {order}
+    limit wanted.size
+) as page
+order by wanted.place
+
+-- define: ranks
+-- with sort relevance: key = found.rank; type = bigint; lowest = -1; highest = 9223372036854775807
+
+-- define: count_of_answers
+select wanted.place, (
+    select count(*)
+    from ({question}) as question
+    cross join {source}
+    where {answers} and {owned} and {visible} and {matches}
+) as total
+from {wanted}
+order by wanted.place
+
+-- define: by_ids
+select {columns}
+from {source}
+where {table}.id = any($2::uuid[]) and {visible}
