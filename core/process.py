@@ -8,6 +8,7 @@ server left behind by ``kill -9`` is found by its pid file at the next start.
 import ctypes
 import hashlib
 import os
+import pwd
 import signal
 import sys
 import tempfile
@@ -17,7 +18,6 @@ from pathlib import Path
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
-ORDINARY_ID = 1000
 # sun_path holds 108 bytes with the closing NUL; PostgreSQL adds "/.s.PGSQL.5432.lock" to the folder.
 LONGEST_SOCKET_FOLDER = 85
 
@@ -34,19 +34,25 @@ def die_with_parent(how: signal.Signals) -> None:
         libc.prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)
 
 
-def leave_root() -> None:
-    """Gives this process another number for the same user: outside it is still root, inside it is 1000.
+def leave_root(inside: pwd.struct_passwd) -> Callable[[], None]:
+    """What gives a process another number for the same user: outside it is still root, inside it is ``inside``.
 
-    PostgreSQL refuses to run as user 0 and no more than that; with this it reads and writes our files as ours,
-    wherever they are, and no folder needs to be opened to another user. Raises OSError where it is not allowed.
+    PostgreSQL refuses to run as user 0 or as one that the system does not know, and no more than that; with this it
+    reads and writes our files as ours, wherever they are, and no folder needs to be opened to another user. The result
+    raises OSError where it is not allowed.
     """
-    uid, gid, libc = os.getuid(), os.getgid(), _libc()
-    if libc is None or libc.unshare(CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "a user namespace of its own is not allowed here")
-    maps = (("setgroups", "deny"), ("uid_map", f"{ORDINARY_ID} {uid} 1"), ("gid_map", f"{ORDINARY_ID} {gid} 1"))
-    for name, text in maps:
-        with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
-            file.write(text)
+    uid, gid = os.getuid(), os.getgid()
+    maps = (("setgroups", "deny"), ("uid_map", f"{inside.pw_uid} {uid} 1"), ("gid_map", f"{inside.pw_gid} {gid} 1"))
+
+    def leave() -> None:
+        libc = _libc()
+        if libc is None or libc.unshare(CLONE_NEWUSER) != 0:
+            raise OSError(ctypes.get_errno(), "a user namespace of its own is not allowed here")
+        for name, text in maps:
+            with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
+                file.write(text)
+
+    return leave
 
 
 def child_setup(how: signal.Signals, before: Callable[[], None] | None = None) -> Callable[[], None]:

@@ -107,10 +107,10 @@ class EmbeddedPostgres:
         """PostgreSQL refuses to be root. A user namespace makes root an ordinary user; failing that, ``nobody`` serves."""
         if os.geteuid() != 0:
             return
-        if _may_leave_root():
-            self._become, owner = leave_root, 0
+        nobody = pwd.getpwnam("nobody")
+        if _is_allowed(leave_root(nobody)):
+            self._become, owner = leave_root(nobody), 0
         else:
-            nobody = pwd.getpwnam("nobody")
             self._become, owner = _drop_to(nobody), nobody.pw_uid
             for needed in (self._folder, self._bin):
                 _check_reachable(needed)
@@ -177,9 +177,9 @@ def _binaries() -> Path:
     return Path(spec.submodule_search_locations[0]) / "pginstall" / "bin"
 
 
-def _may_leave_root() -> bool:
+def _is_allowed(become: Callable[[], None]) -> bool:
     try:
-        subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, leave_root), check=True, start_new_session=True)  # noqa: S607
+        subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, become), check=True, start_new_session=True)  # noqa: S607
     except (OSError, subprocess.SubprocessError):
         return False
     return True
