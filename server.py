@@ -9,7 +9,6 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from types import FrameType
 
 import structlog
 import uvicorn
@@ -36,6 +35,7 @@ from jobs.demo import is_empty
 from ops.demo import load_with_progress
 from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
+from ops.signals import EndOnSignal
 from ops.telemetry import configure_logging
 from schema.build import build_schema
 from schema.operation import Executable
@@ -121,32 +121,6 @@ def app() -> Starlette:
     settings = load_settings()
     configure_logging(settings.log_level)
     return create_app(settings)
-
-
-class EndOnSignal:
-    """Ends the program on Ctrl-C and SIGTERM, by an exception that unwinds it; at first only when asked.
-
-    While servers are being started a handler must not raise: Python calls back by itself around each fork, and drops
-    what is raised there. The wish is kept, and granted between two steps.
-    """
-
-    def __init__(self) -> None:
-        self.at_once = False
-        self._wanted = 0
-        for each in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(each, self._end)
-
-    def _end(self, number: int, frame: FrameType | None) -> None:
-        self._wanted = number
-        if self.at_once:
-            self.if_wanted()
-
-    def if_wanted(self) -> None:
-        """Raises KeyboardInterrupt or SystemExit if a signal has come."""
-        if self._wanted == signal.SIGINT:
-            raise KeyboardInterrupt
-        if self._wanted:
-            sys.exit(128 + self._wanted)
 
 
 def main() -> None:
