@@ -188,7 +188,8 @@ class Pool:
             if raw is not None:
                 raw.terminate()
             self._free_place()
-            if isinstance(error, LOST):
+            # Preparing waits for whoever holds a table for himself, a bulk load say, until the statement timeout.
+            if isinstance(error, (*LOST, asyncpg.QueryCanceledError)):
                 raise Unavailable("The database cannot be reached. Try again shortly.") from error
             raise
 

@@ -217,6 +217,18 @@ async def test_the_pool_outlives_a_restart_of_postgres(tmp_path: Path) -> None:
     server.stop()
 
 
+async def test_a_connection_that_cannot_be_made_ready_in_time_is_unavailable(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, statement_timeout_s=0.3)
+    async with sql.transaction():
+        await sql.execute("lock table stage in access exclusive mode")
+        with pytest.raises(Unavailable):
+            await pool.warm()
+    await pool.warm()
+    await pool.close()
+
+
 async def test_a_statement_that_does_not_fit_the_database_is_not_hidden(database_url: str) -> None:
     broken: Statement[PingRow] = Statement("broken", PingRow, "select nothing from nowhere")
     pool = Pool(database_url, [broken], size=1, wait_s=1, queue=1, statement_timeout_s=1)
