@@ -7,14 +7,26 @@ lock lets one process migrate while the others wait and then find nothing to do.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 
-from db.statements import SQL
+from db.statements import SQL, script, statement
 
 # Any number nobody else uses: an advisory lock belongs to the database, not to a table.
 LOCK = 0x6465616C
 NUMBERED = "[0-9][0-9][0-9][0-9]_*.sql"
+
+
+class MigrationRow(NamedTuple):
+    """A migration that was applied, and the hash of what it was."""
+
+    name: str
+    digest: str
+
+
+TAKE_LOCK, MAKE_TABLE, RECORD = (script(f"migration.{name}") for name in ("lock", "make_table", "record"))
+APPLIED = statement("migration.applied", MigrationRow, held=False)
 
 
 class MigrationError(Exception):
@@ -43,18 +55,15 @@ async def migrate(url: str, wanted: list[Migration] | None = None) -> list[str]:
     """Applies what is missing and returns the names of what was applied. Raises MigrationError."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute("select pg_advisory_lock($1)", LOCK)
+        await connection.execute(TAKE_LOCK, LOCK)
         return await _apply(connection, migrations() if wanted is None else wanted)
     finally:
         await connection.close()
 
 
 async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[Migration]) -> list[str]:
-    await connection.execute(
-        "create table if not exists migration ("
-        " name text primary key, digest text not null, applied_at timestamptz not null default now())"
-    )
-    done = {row["name"]: row["digest"] for row in await connection.fetch("select name, digest from migration")}
+    await connection.execute(MAKE_TABLE)
+    done = dict(MigrationRow(*record) for record in await connection.fetch(APPLIED.text))
     for unknown in sorted(done.keys() - {each.name for each in wanted}):
         raise MigrationError(f"the database has migration {unknown}, which this version does not know: it is newer")
     applied = []
@@ -71,6 +80,6 @@ async def _apply_one(connection: "asyncpg.Connection[asyncpg.Record]", each: Mig
     try:
         async with connection.transaction():
             await connection.execute(each.text)
-            await connection.execute("insert into migration (name, digest) values ($1, $2)", each.name, each.digest)
+            await connection.execute(RECORD, each.name, each.digest)
     except asyncpg.PostgresError as error:
         raise MigrationError(f"sql/migrations/{each.name}.sql failed: {error}") from error

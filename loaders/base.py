@@ -1,6 +1,7 @@
 """What every loader does: one batch is one statement, answered in key order, and survives a cancelled reader."""
 
 import asyncio
+from abc import abstractmethod
 from asyncio import Future
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
@@ -35,9 +36,9 @@ class Loader(DataLoader[Key, Value]):
         finally:
             self._batches.discard(task)
 
+    @abstractmethod
     async def load_keys(self, keys: list[Key]) -> Sequence[Value]:
         """What a subclass does: the values of distinct keys, by one statement."""
-        raise NotImplementedError
 
     def load(self, key: Key) -> "Future[Value]":
         """The value of one key, loaded with all others that are asked for in this turn of the loop.
