@@ -15,7 +15,9 @@ import asyncpg
 from asyncpg.prepared_stmt import PreparedStatement
 
 from core.errors import Overloaded, Unavailable
-from db.statements import Statement
+from db.statements import Statement, script
+
+SYNCHRONISE = script("health.synchronise")
 
 # What a connection says when PostgreSQL is away, going down, coming up or full, or when the line was cut.
 LOST = (
@@ -45,8 +47,8 @@ class Connection:
             # The name makes it a named statement on the server, which may then keep a generic plan for it.
             self.prepared[each.name] = await self.raw.prepare(each.text, name=each.name)
         # asyncpg ends prepare() with Flush, not Sync: PostgreSQL counts the session as active, and statement_timeout
-        # goes on running over it. The smallest statement there is synchronises.
-        await self.raw.execute("select")
+        # goes on running over it. Any statement synchronises.
+        await self.raw.execute(SYNCHRONISE)
 
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""

@@ -1,50 +1,32 @@
 """The whole server over real HTTP: on a port, a database and a cache of its own, in the loop of the test."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import asyncpg
 import httpx2
 import pytest
-import uvicorn
 
 from cache.embedded import EmbeddedValkey
 from core.settings import Settings
 from db.embedded import EmbeddedPostgres
 from server import create_app
 from tests.crm import Crm
+from tests.web.serving import serving as serving_app
 
 KEY = "5e" * 32
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 
 
-class Server(uvicorn.Server):
-    """uvicorn as it is, except that Ctrl-C stays pytest's."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """No signal is caught."""
-        yield
-
-
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a server that runs as long as the block. ``base_url`` tells its address."""
-    config = uvicorn.Config(create_app(settings), port=0, ws="none", lifespan="on", log_config=None, server_header=False)
-    server = Server(config)
-    running = asyncio.create_task(server.serve())
-    try:
-        async with asyncio.timeout(30):
-            while not server.started:  # uvicorn has no event for it
-                await asyncio.sleep(0.01)
-        port = server.servers[0].sockets[0].getsockname()[1]
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
-            yield client
-    finally:
-        server.should_exit = True
-        await running
+    async with (
+        serving_app(create_app(settings)) as port,
+        httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
+    ):
+        yield client
 
 
 def settings_for(database_url: str, valkey: EmbeddedValkey, **others: object) -> Settings:

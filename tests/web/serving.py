@@ -2,8 +2,8 @@
 
 import asyncio
 import http.client
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -19,13 +19,22 @@ class Answer:
     body: bytes
 
 
+class Server(uvicorn.Server):
+    """uvicorn as it is, except that Ctrl-C stays pytest's."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """No signal is caught."""
+        yield
+
+
 @asynccontextmanager
 async def serving(app: ASGIApp) -> AsyncIterator[int]:
     """The port of 127.0.0.1 where the application answers."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, ws="none", lifespan="off", log_level="warning"))
+    server = Server(uvicorn.Config(app, port=0, ws="none", lifespan="on", log_config=None, server_header=False))
     running = asyncio.create_task(server.serve())
     try:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not server.started:  # uvicorn has no event for it
                 await asyncio.sleep(0.01)
         yield int(server.servers[0].sockets[0].getsockname()[1])
