@@ -32,6 +32,7 @@ from db.migrate import MigrationError, migrate
 from db.pool import Pool
 from db.statements import REGISTRY
 from jobs.demo import is_empty
+from jobs.upkeep import keep_up
 from ops.demo import load_with_progress
 from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
@@ -67,6 +68,8 @@ def create_app(settings: Settings) -> Starlette:
             database = await _open_database(settings, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
+            upkeep = asyncio.create_task(keep_up(_secret(settings.database_url), database.written))
+            stack.callback(upkeep.cancel)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
             gc.collect()
             gc.freeze()

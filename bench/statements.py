@@ -27,7 +27,7 @@ def statements_of(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Se
 async def execute(executable: Executable, database: PooledDatabase, scenario: Scenario, key: str) -> ExecutionResult:
     """What the schema answers to a scenario, without HTTP around it."""
     now = datetime.now(UTC)
-    context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now)
+    context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now, database)
     node = executable.document(scenario.document).node
     assert node is not None
     return await executable.execute(node, None, {scenario.variable: key}, context)

@@ -5,6 +5,7 @@
     ├── BadInput                  BAD_USER_INPUT          400   an argument or a variable is not acceptable
     │   └── InvalidCursor         INVALID_CURSOR          400   a cursor that is not of this list
     ├── Unavailable               UNAVAILABLE             503   a dependency did not answer
+    │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit
     ├── Overloaded                OVERLOADED              503   waited as long as allowed for a connection
     └── DeadlineExceeded          DEADLINE_EXCEEDED       504   the work was cut off at its time limit
 
@@ -46,6 +47,12 @@ class Unavailable(AppError):
 
     code = "UNAVAILABLE"
     status = 503
+
+
+class OutcomeUnknown(Unavailable):
+    """The database was lost in the middle of a commit: the change was made as a whole, or not at all."""
+
+    code = "OUTCOME_UNKNOWN"
 
 
 class Overloaded(AppError):

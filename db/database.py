@@ -3,18 +3,21 @@
 import asyncio
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import asyncpg
 import structlog
 
-from core.errors import BadInput, DeadlineExceeded, Unavailable
+from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
+from core.viewer import Viewer
 from db.pool import LOST, Connection, Pool
-from db.statements import Statement
+from db.rows import ActingRow
+from db.statements import Statement, statement
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
+T = TypeVar("T")
 log = structlog.get_logger("db")
 
 # A held statement whose result changed its columns under it: the schema moved on while we were connected.
@@ -22,6 +25,22 @@ OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheErro
 # Three tries, 0.05 to 0.15 s apart, outlast a connection that a restart cut; a longer outage is the client's to know.
 TRIES = 3
 PAUSE_S = 0.05
+# A transaction that met another one head on is run again from its start: PostgreSQL ended one of the two.
+CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+TRIES_TO_WRITE = 6
+ACT_FOR = statement("transaction.act_for", ActingRow)
+
+
+class ConstraintViolated(Exception):
+    """A named rule of the database refused a row. Whoever wrote the row knows which field that is."""
+
+    def __init__(self, constraint: str) -> None:
+        super().__init__(constraint)
+        self.constraint = constraint
+
+
+class _ContendedError(Exception):
+    """PostgreSQL ended the transaction in favour of another one."""
 
 
 class Database(Protocol):
@@ -31,6 +50,21 @@ class Database(Protocol):
         """Every row of the statement, in its order.
 
         Raises Unavailable, Overloaded, DeadlineExceeded, and BadInput for a value that PostgreSQL cannot hold.
+        """
+        ...
+
+
+class Writer(Protocol):
+    """Makes changes, each in a transaction."""
+
+    async def write(self, viewer: Viewer, work: "Callable[[Database], Awaitable[T]]", *, is_repeatable: bool) -> T:
+        """What ``work`` answers, once the transaction in which it ran is committed.
+
+        ``work`` gets a database whose statements are of that transaction, and is run again from its start when another
+        transaction was in the way. Lost before the commit, a transaction is tried again too; lost in the middle of it,
+        only if it ``is_repeatable``: if making the change a second time makes no difference. Whatever ``work`` raises
+        rolls back and comes out as it is, ConstraintViolated among it. Raises what ``Database.fetch`` does, Overloaded
+        when others were in the way every time, and OutcomeUnknown.
         """
         ...
 
@@ -48,11 +82,15 @@ class StatementStats:
 
 
 class PooledDatabase:
-    """Statements through the pool. Reads only: each may be tried again on another connection."""
+    """Statements through the pool: reads, which may be tried again on another connection, and transactions.
+
+    ``written`` is set after each commit, for whoever tidies up behind writers.
+    """
 
     def __init__(self, pool: Pool, *, slow_s: float, jitter: Callable[[], float] = random.random) -> None:
         self.pool = pool
         self.stats: dict[str, StatementStats] = {}
+        self.written = asyncio.Event()
         self._slow_s = slow_s
         self._jitter = jitter
 
@@ -67,6 +105,67 @@ class PooledDatabase:
                     raise
             await asyncio.sleep(PAUSE_S * (1 + attempt) * (1 + self._jitter()))
         raise AssertionError("the last try returns or raises")
+
+    async def write(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]], *, is_repeatable: bool) -> T:
+        """What ``work`` answers, committed; see ``Writer.write``."""
+        for attempt in range(TRIES_TO_WRITE):
+            is_last = attempt == TRIES_TO_WRITE - 1
+            try:
+                answer = await self._transaction(viewer, work)
+                self.written.set()
+                return answer
+            except OutcomeUnknown:
+                if is_last or not is_repeatable:
+                    raise
+            except Unavailable:
+                if attempt >= TRIES - 1:
+                    raise
+            except _ContendedError as error:
+                if is_last:
+                    raise Overloaded("Others kept changing the same rows. Try again shortly.") from error
+            await asyncio.sleep(PAUSE_S * (1 + attempt) * (1 + self._jitter()))
+        raise AssertionError("the last try returns or raises")
+
+    async def _transaction(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]]) -> T:
+        async with self.pool.connection() as held:
+            transaction = held.raw.transaction()
+            try:
+                await transaction.start()
+            except LOST as error:
+                raise _translated(error, held, self.pool) from error
+            try:
+                inside = _Inside(self, held)
+                await inside.fetch(ACT_FOR, viewer.subject, viewer.user_id)
+                answer = await work(inside)
+            except BaseException:
+                await self._roll_back(held, transaction)
+                raise
+            await self._commit(held, transaction)
+            return answer
+
+    async def _roll_back(self, held: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+        if held.raw.is_closed():
+            return
+        try:
+            await transaction.rollback()
+        except BaseException as error:
+            self.pool.discard(held)  # whatever it is in the middle of: PostgreSQL rolls back what it loses
+            if not isinstance(error, Exception):
+                raise
+
+    async def _commit(self, held: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+        try:
+            await transaction.commit()
+        except CONTENDED as error:
+            raise _ContendedError from error
+        except BaseException as error:
+            self.pool.discard(held)
+            if isinstance(error, (*LOST, asyncpg.QueryCanceledError)):
+                raise OutcomeUnknown(
+                    "The database was lost while it committed: the change was made as a whole, or not at all. Look "
+                    "before you repeat it; with an Idempotency-Key it can be repeated without looking."
+                ) from error
+            raise
 
     async def _run(self, held: Connection, statement: Statement[Row], args: tuple[object, ...]) -> list[Row]:
         stats = self.stats.setdefault(statement.name, StatementStats())
@@ -87,6 +186,18 @@ class PooledDatabase:
         return rows_of(statement.row, records)
 
 
+@dataclass(frozen=True, slots=True)
+class _Inside:
+    """The database as a transaction sees it: no statement is tried again by itself."""
+
+    database: PooledDatabase
+    held: Connection
+
+    async def fetch(self, statement: Statement[Row], *args: object) -> list[Row]:
+        """Every row, in the statement's order; see ``Database.fetch``."""
+        return await self.database._run(self.held, statement, args)
+
+
 def rows_of(kind: type[Row], records: Sequence[Any]) -> list[Row]:
     """Records as rows of a class; columns that a statement does not select have the class's defaults."""
     row: Any = kind
@@ -98,6 +209,10 @@ def rows_of(kind: type[Row], records: Sequence[Any]) -> list[Row]:
 
 def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:
     """The error a caller sees; a connection that cannot be trusted any more is discarded."""
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError) and error.constraint_name:
+        return ConstraintViolated(error.constraint_name)
+    if isinstance(error, CONTENDED):
+        return _ContendedError()
     if isinstance(error, asyncpg.DataError) or _sqlstate(error).startswith("22"):
         return BadInput("A value in the request is not one that the database can compare with.")
     if isinstance(error, asyncpg.QueryCanceledError):

@@ -30,8 +30,6 @@ SETTINGS = {
     "random_page_cost": "1.1",
     "timezone": "UTC",
     "log_timezone": "UTC",
-    # Commits survive a crash of PostgreSQL; only a crash of the machine may lose the last 0.6 s.
-    "synchronous_commit": "off",
 }
 
 

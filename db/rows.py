@@ -34,6 +34,7 @@ class CompanyRow(NamedTuple):
     external_id: str | None
     created_at: datetime
     updated_at: datetime
+    version: int
     sort_key: str = ""
     place: int = 0
 
@@ -52,6 +53,7 @@ class ContactRow(NamedTuple):
     external_id: str | None
     created_at: datetime
     updated_at: datetime
+    version: int
     sort_key: str = ""
     place: int = 0
 
@@ -82,6 +84,7 @@ class DealRow(NamedTuple):
     external_id: str | None
     created_at: datetime
     updated_at: datetime
+    version: int
     sort_key: str = ""
     place: int = 0
 
@@ -111,6 +114,7 @@ class ActivityRow(NamedTuple):
     external_id: str | None
     created_at: datetime
     updated_at: datetime
+    version: int
     sort_key: str = ""
     place: int = 0
 
@@ -184,3 +188,43 @@ class CompanyAnalyticsRow(NamedTuple):
 
 class PingRow(NamedTuple):
     answers: bool
+
+
+class ActingRow(NamedTuple):
+    """Whom a transaction is made for."""
+
+    subject: str
+    user_id: str
+
+
+class ReferenceRow(NamedTuple):
+    """A reference that is there, by its place; ``company_id`` is that of a contact."""
+
+    place: int
+    company_id: UUID | None
+
+
+class VersionRow(NamedTuple):
+    """A row that was changed, and the version that it has now."""
+
+    id: UUID
+    version: int
+
+
+class KeyRow(NamedTuple):
+    """An idempotency key."""
+
+    key: str
+
+
+class ClaimRow(NamedTuple):
+    """What an idempotency key was used for: the digest of the input, and the answer as JSON."""
+
+    digest: bytes
+    answer: str | None
+
+
+class FoldedRow(NamedTuple):
+    """How many deltas were added to the rollups."""
+
+    folded: int

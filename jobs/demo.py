@@ -14,6 +14,7 @@ from db.statements import script, statement
 from jobs.bulk import make_again, take_away
 from jobs.demo_pipeline import ACTIVITIES, CONTACTS, DEALS, Rows, blocks
 from jobs.demo_rows import COLUMNS, stages, users
+from jobs.upkeep import fold
 
 # Below this many companies the indexes are kept up row by row, and nobody who reads has to wait for the load.
 MANY = 2000
@@ -99,6 +100,7 @@ async def load_demo(
             elif await connection.fetchval(HAS_COMPANIES.text):
                 raise DemoError("the database has companies already; --replace removes demo data first, and only that")
             await _fill(connection, companies, seed, day, progress)
+        await fold(connection)
         await connection.execute(script("demo.settle"))
         return await _counted(connection)
     finally:
@@ -113,6 +115,7 @@ async def remove_demo(url: str) -> DemoReport:
             await connection.execute(script("demo.lock"))
             before = await _counted(connection)
             await _remove(connection)
+        await fold(connection)
         await connection.execute(script("demo.settle"))
         return before
     finally:

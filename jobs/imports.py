@@ -15,6 +15,7 @@ from jobs.loading import Connection, Loading, keys, prepare
 from jobs.mapping import Mapping, MappingError, Section
 from jobs.references import Known
 from jobs.rows import BadRow, Report, RowFile, WrittenRows
+from jobs.upkeep import fold
 
 # What is being done, how many rows of it are done, and about how many there are (None where nobody knows).
 Progress = Callable[[str, int, int | None], None]
@@ -66,6 +67,7 @@ async def run_import(
             await run.load(connection)
             if run.report.faults and not skip_bad_rows:
                 raise _BadRowsError
+        await fold(connection)
         run.report.is_imported = True
     except _BadRowsError:
         run.report.is_imported = False

@@ -1,4 +1,4 @@
-"""``python -m ops``: migrations, imports, demo data, the schema as text."""
+"""``python -m ops``: migrations, imports, demo data, rollups, the schema as text."""
 
 import sys
 
@@ -14,6 +14,7 @@ from jobs.mapping import MappingError
 from ops.demo import demo
 from ops.imports import import_exports
 from ops.migrate import migrate
+from ops.recount import recount
 from ops.screen import complain
 from ops.sdl import sdl
 from ops.services import DataDirInUseError
@@ -22,6 +23,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 app.command()(migrate)
 app.command("import")(import_exports)
 app.command()(demo)
+app.command()(recount)
 app.command()(sdl)
 
 # What a person can put right; anything else is a bug and shows its traceback.

@@ -3,11 +3,15 @@
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import BadInput
 
+# What ``numeric(14,2)`` holds.
+MONEY_MOST = Decimal("999999999999.99")
 PAGE_DEFAULT = 20
 PAGE_MOST = 100
 TEXT_MOST = 1000
@@ -68,6 +72,21 @@ def search_argument(value: str | None) -> str | None:
     """What to search for; a blank search is none."""
     text = text_argument(value, "search")
     return text if text and text.strip() else None
+
+
+def money_argument(value: Any, name: str) -> Decimal | None:
+    """The amount to compare with, or None where none was given; as the scalar Money reads it, a Decimal."""
+    reason = None if value is None else money_fault(value)
+    if reason:
+        raise BadInput(f"{name}: an amount {reason}.")
+    return value  # type: ignore[no-any-return]
+
+
+def money_fault(value: Decimal) -> str | None:
+    """Why ``numeric(14,2)`` cannot hold the amount exactly; None if it can."""
+    if abs(value) > MONEY_MOST:
+        return f"may be {MONEY_MOST} at most: twelve digits before the point"
+    return None if value == value.quantize(Decimal("0.01")) else "may have two decimals at most"
 
 
 def moment_argument(value: datetime | None, name: str) -> datetime | None:

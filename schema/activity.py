@@ -42,6 +42,9 @@ class Activity(Node):
     external_id: str | None = strawberry.field(description="Id in the system that it was imported from.")
     created_at: datetime = strawberry.field(description="When it was entered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
+    version: int = strawberry.field(
+        description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
+    )
     company = follow(
         "company_by_id",
         "company_id",

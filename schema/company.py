@@ -10,7 +10,7 @@ from strawberry import Parent
 from db.rows import CompanyAnalyticsRow, CompanyRow
 from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
-from resolvers.arguments import moment_argument, text_argument, text_list
+from resolvers.arguments import moment_argument, money_argument, text_argument, text_list
 from resolvers.context import Info
 from resolvers.lists import Order
 from resolvers.stats import StageStats as StageStatsOf
@@ -81,6 +81,9 @@ class Company(Node):
     external_id: str | None = strawberry.field(description="Id in the system that it was imported from.")
     created_at: datetime = strawberry.field(description="When it was entered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
+    version: int = strawberry.field(
+        description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
+    )
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after it.")
     contact_count = follow("contact_count_by_company", "id", type=int, description="How many contacts it has.")
     deal_count = follow(
@@ -152,8 +155,8 @@ class CompanyFilter:
             text_list(self.size, "filter.size"),
             text_list(self.location, "filter.location"),
             text_argument(self.domain, "filter.domain"),
-            self.revenue_min,
-            self.revenue_max,
+            money_argument(self.revenue_min, "filter.revenueMin"),
+            money_argument(self.revenue_max, "filter.revenueMax"),
             moment_argument(self.created_from, "filter.createdFrom"),
             moment_argument(self.created_before, "filter.createdBefore"),
         )

@@ -29,6 +29,9 @@ class Contact(Node):
     external_id: str | None = strawberry.field(description="Id in the system that the contact was imported from.")
     created_at: datetime = strawberry.field(description="When the contact was entered.")
     updated_at: datetime = strawberry.field(description="When the contact was last changed.")
+    version: int = strawberry.field(
+        description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
+    )
     company = follow(
         "company_by_id",
         "company_id",

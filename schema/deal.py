@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from db.rows import DealRow
-from resolvers.arguments import moment_argument, optional_uuid, uuid_list
+from resolvers.arguments import moment_argument, money_argument, optional_uuid, uuid_list
 from resolvers.lists import Listed, Order
 from schema.activity import OF_DEAL, Activity
 from schema.arguments import SortDirection
@@ -38,6 +38,9 @@ class Deal(Node):
     external_id: str | None = strawberry.field(description="Id in the system that the deal was imported from.")
     created_at: datetime = strawberry.field(description="When it was entered.")
     updated_at: datetime = strawberry.field(description="When it was last changed.")
+    version: int = strawberry.field(
+        description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
+    )
     stage = follow("stage_by_id", "stage_id", type=Stage, description="Where it stands in the pipeline.")
     company = follow(
         "company_by_id",
@@ -102,8 +105,8 @@ class DealFilter:
             uuid_list(self.stage_ids, "filter.stageIds"),
             optional_uuid(self.company_id, "filter.companyId"),
             optional_uuid(self.contact_id, "filter.contactId"),
-            self.value_min,
-            self.value_max,
+            money_argument(self.value_min, "filter.valueMin"),
+            money_argument(self.value_max, "filter.valueMax"),
             self.closes_from,
             self.closes_until,
             moment_argument(self.created_from, "filter.createdFrom"),

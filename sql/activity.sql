@@ -1,17 +1,18 @@
 -- Activities: calls, e-mails, meetings, notes and tasks. A task is open until it has been completed.
 -- use: paging
+-- use: writing
 
 -- define: table
-activity
-
--- define: source
 activity
 
 -- define: columns
 activity.id, activity.type, activity.subject, activity.body,
        case when activity.type = 'TASK' and activity.completed_at is null then 'OPEN' else 'COMPLETED' end as status,
        activity.occurred_at, activity.due_at, activity.completed_at, activity.company_id, activity.deal_id,
-       activity.contact_id, activity.owner_id, activity.external_id, activity.created_at, activity.updated_at
+       activity.contact_id, activity.owner_id, activity.external_id, activity.created_at, activity.updated_at, activity.version
+
+-- define: live
+activity.deleted_at is null
 
 -- define: visible
 ($1::uuid is null or activity.owner_id = $1)
@@ -42,6 +43,13 @@ activity.subject
 -- define: sorts
 -- with sort occurred_at: key = activity.occurred_at; {times}
 -- with sort due_at: key = coalesce(activity.due_at, 'infinity'); {times}
+
+-- define: written
+type, subject, body, occurred_at, due_at, completed_at, company_id, deal_id, contact_id, owner_id
+
+-- define: given
+given.type, given.subject, given.body, given.occurred_at, given.due_at, given.completed_at, given.company_id,
+       given.deal_id, given.contact_id, given.owner_id
 
 -- name: by_ids -> ActivityRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
@@ -85,3 +93,21 @@ activity.subject
 
 -- name: count_of_search -> CountRow
 {count_of_answers};
+
+-- name: create -> ActivityRow
+{create};
+
+-- name: update -> ActivityRow
+{update};
+
+-- name: delete -> ActivityRow
+{delete};
+
+-- name: restore -> ActivityRow
+{restore};
+
+-- name: remember -> KeyRow
+{remember};
+
+-- name: remembered -> ActivityRow
+{remembered};

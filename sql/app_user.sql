@@ -4,11 +4,11 @@
 -- define: table
 app_user
 
--- define: source
-app_user
-
 -- define: columns
 app_user.id, app_user.name, app_user.email, app_user.external_id, app_user.created_at, app_user.updated_at
+
+-- define: live
+true
 
 -- define: visible
 ($1::uuid is null or app_user.id = $1)

@@ -1,16 +1,17 @@
 -- Companies: the organisations we sell to.
 -- use: paging
+-- use: writing
 
 -- define: table
-company
-
--- define: source
 company
 
 -- define: columns
 company.id, company.name, company.domain, company.website, company.industry, company.size,
        company.revenue::float8 as revenue, company.location, company.owner_id, company.external_id,
-       company.created_at, company.updated_at
+       company.created_at, company.updated_at, company.version
+
+-- define: live
+company.deleted_at is null
 
 -- define: visible
 ($1::uuid is null or company.owner_id = $1)
@@ -42,6 +43,13 @@ company.name
 -- with sort created_at: key = company.created_at; {times}
 -- with sort revenue: key = coalesce(company.revenue, -1); {amounts}
 
+-- define: written
+name, domain, website, industry, size, revenue, location, owner_id
+
+-- define: given
+given.name, given.domain, given.website, given.industry, given.size, given.revenue, given.location,
+       given.owner_id
+
 -- name: by_ids -> CompanyRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
 {by_ids};
@@ -66,3 +74,21 @@ company.name
 
 -- name: count_of_search -> CountRow
 {count_of_answers};
+
+-- name: create -> CompanyRow
+{create};
+
+-- name: update -> CompanyRow
+{update};
+
+-- name: delete -> CompanyRow
+{delete};
+
+-- name: restore -> CompanyRow
+{restore};
+
+-- name: remember -> KeyRow
+{remember};
+
+-- name: remembered -> CompanyRow
+{remembered};

@@ -1,15 +1,16 @@
 -- Contacts: the people at the companies.
 -- use: paging
+-- use: writing
 
 -- define: table
 contact
 
--- define: source
-contact
-
 -- define: columns
 contact.id, contact.first_name, contact.last_name, contact.full_name, contact.email, contact.phone, contact.title,
-       contact.role, contact.company_id, contact.owner_id, contact.external_id, contact.created_at, contact.updated_at
+       contact.role, contact.company_id, contact.owner_id, contact.external_id, contact.created_at, contact.updated_at, contact.version
+
+-- define: live
+contact.deleted_at is null
 
 -- define: visible
 ($1::uuid is null or contact.owner_id = $1)
@@ -37,6 +38,13 @@ contact.full_name
 -- define: sorts
 -- with sort name: key = (lower(contact.full_name) collate "C"); {texts}
 -- with sort created_at: key = contact.created_at; {times}
+
+-- define: written
+first_name, last_name, email, phone, title, role, company_id, owner_id
+
+-- define: given
+given.first_name, given.last_name, given.email, given.phone, given.title, given.role, given.company_id,
+       given.owner_id
 
 -- name: by_ids -> ContactRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
@@ -71,7 +79,25 @@ contact.full_name
 
 -- name: totals_of_companies -> ContactCountRow
 -- $1 visible owner; $2 company ids. A company without contacts has no row.
-select contact.company_id, count(*) as contacts
-from contact
-where contact.company_id = any($2::uuid[]) and {visible}
-group by contact.company_id;
+select company_id, sum(contacts)::bigint as contacts
+from company_contacts
+where company_id = any($2::uuid[]) and ($1::uuid is null or owner_id = $1)
+group by company_id;
+
+-- name: create -> ContactRow
+{create};
+
+-- name: update -> ContactRow
+{update};
+
+-- name: delete -> ContactRow
+{delete};
+
+-- name: restore -> ContactRow
+{restore};
+
+-- name: remember -> KeyRow
+{remember};
+
+-- name: remembered -> ContactRow
+{remembered};

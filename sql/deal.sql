@@ -1,18 +1,22 @@
 -- Deals: sales opportunities. A deal's status and, unless it has its own, its probability come from its stage.
 -- use: paging
+-- use: writing
 
 -- define: table
 deal
 
--- define: source
-deal join stage on stage.id = deal.stage_id
+-- define: joined
+join stage on stage.id = deal.stage_id
 
 -- define: columns
 deal.id, deal.name, deal.value::float8 as value, deal.stage_id,
        case when stage.is_won then 'WON' when stage.is_lost then 'LOST' else 'OPEN' end as status,
        coalesce(deal.probability, stage.probability) as probability,
        deal.expected_close_date, deal.closed_at, deal.company_id, deal.contact_id, deal.owner_id,
-       deal.external_id, deal.created_at, deal.updated_at
+       deal.external_id, deal.created_at, deal.updated_at, deal.version
+
+-- define: live
+deal.deleted_at is null
 
 -- define: visible
 ($1::uuid is null or deal.owner_id = $1)
@@ -47,6 +51,23 @@ deal.name
 -- with sort close_date: key = coalesce(deal.expected_close_date, 'infinity'); {days}
 -- with sort name: key = (lower(deal.name) collate "C"); {texts}
 
+-- define: written
+name, value, stage_id, probability, expected_close_date, company_id, contact_id, owner_id, closed_at
+
+-- define: given
+given.name, given.value, given.stage_id, given.probability, given.expected_close_date, given.company_id,
+       given.contact_id, given.owner_id
+
+-- define: created
+{given}, case when stage.is_won or stage.is_lost then now() end
+
+-- define: changed
+{given},
+       case when given.stage_id = deal.stage_id then deal.closed_at when stage.is_won or stage.is_lost then now() end
+
+-- define: joined_given
+left join stage on stage.id = given.stage_id
+
 -- name: by_ids -> DealRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
 {by_ids};
@@ -79,9 +100,68 @@ deal.name
 {count_of_answers};
 
 -- name: totals_of_companies -> DealTotalsRow
--- $1 visible owner; $2 company ids. A company without deals has no row. Read from the index deal_totals_of_company.
-select deal.company_id, count(*) as deals, coalesce(sum(deal.value), 0)::float8 as value,
-       count(*) filter (where deal.value is null) as unpriced
+-- $1 visible owner; $2 company ids. A company that never had deals has no row.
+select company_id, sum(deals)::bigint as deals, sum(value)::float8 as value, sum(unpriced)::bigint as unpriced
+from company_deals
+where company_id = any($2::uuid[]) and ($1::uuid is null or owner_id = $1)
+group by company_id;
+
+-- name: create -> DealRow
+{create};
+
+-- name: update -> DealRow
+{update};
+
+-- name: delete -> DealRow
+{delete};
+
+-- name: restore -> DealRow
+{restore};
+
+-- name: remember -> KeyRow
+{remember};
+
+-- name: remembered -> DealRow
+{remembered};
+
+-- name: versions -> VersionRow
+-- $1 visible owner; $2 ids. Of deals that are not deleted.
+select deal.id, deal.version
 from deal
-where deal.company_id = any($2::uuid[]) and {visible}
-group by deal.company_id;
+where deal.id = any($2::uuid[]) and {live} and {visible};
+
+-- name: move_many -> VersionRow
+-- $1 visible owner; $2 ids; $3 the stage to move to. Deals that are there already are left alone.
+update deal
+set stage_id = stage.id, closed_at = case when stage.is_won or stage.is_lost then now() end
+from stage
+where stage.id = $3::uuid and deal.id = any($2::uuid[]) and deal.stage_id <> stage.id and {live} and {visible}
+returning deal.id, deal.version;
+
+-- name: assign_many -> VersionRow
+-- $1 visible owner; $2 ids; $3 the new owner.
+update deal
+set owner_id = $3::uuid
+where deal.id = any($2::uuid[]) and deal.owner_id <> $3 and {live} and {visible}
+returning deal.id, deal.version;
+
+-- name: price_many -> VersionRow
+-- $1 visible owner; $2 ids; $3 the new value, null for an unknown one.
+update deal
+set value = $3::numeric
+where deal.id = any($2::uuid[]) and deal.value is distinct from $3 and {live} and {visible}
+returning deal.id, deal.version;
+
+-- name: delete_many -> VersionRow
+-- $1 visible owner; $2 ids; $3 unused.
+update deal
+set deleted_at = now()
+where deal.id = any($2::uuid[]) and $3::text is null and {live} and {visible}
+returning deal.id, deal.version;
+
+-- name: restore_many -> VersionRow
+-- $1 visible owner; $2 ids; $3 how long ago a deal may have been deleted.
+update deal
+set deleted_at = null
+where deal.id = any($2::uuid[]) and deal.deleted_at > now() - $3::interval and {visible}
+returning deal.id, deal.version;

@@ -1,8 +1,9 @@
 -- The demo data: what is there, what to remove, what to put in. Its rows have the source 'demo'.
 
 -- name: lock -> nothing
--- One load or removal at a time; the number is any that nobody else uses.
-select pg_advisory_xact_lock(1684369775);
+-- One load or removal at a time; the number is any that nobody else uses. The audit tells it by its number of rows.
+select pg_advisory_xact_lock(1684369775), set_config('dealgraph.actor', 'demo', true),
+       set_config('dealgraph.loading', 'on', true);
 
 -- name: has_companies -> HasCompanies
 -- Whether there is a company of any source.
@@ -42,7 +43,6 @@ select
 -- name: remove -> nothing
 -- Removes the demo rows; users and stages only where no other row needs them.
 delete from activity where source = 'demo';
-delete from stage_change using deal where deal.id = stage_change.deal_id and deal.source = 'demo';
 delete from deal where source = 'demo';
 delete from contact where source = 'demo';
 delete from company where source = 'demo';
@@ -73,4 +73,6 @@ on conflict (source, external_id) do nothing;
 
 -- name: settle -> nothing
 -- Statistics for the planner, and the visibility map that lets sums be read from indexes alone. Not in a transaction.
-vacuum (analyze) app_user, stage, company, contact, deal, stage_change, activity;
+vacuum (analyze) app_user, stage, company, contact, deal, stage_change, activity, owner_deals_delta,
+    company_deals_delta, company_contacts_delta, owner_activities_delta, company_delta, owner_deals_rollup,
+    company_deals_rollup, company_contacts_rollup, owner_activities_rollup, owner_companies_rollup, company_rollup;

@@ -1,10 +1,16 @@
 -- Lists, page by page: what the files of tables that `use` this share. Each of them says what it means by
---   table, source (the table with what it joins), columns, visible, matches (the filter, from $8 on), asked (the words
---   of a search, the last parameter), words (the text index), title (what a search may resemble), owned, sorts.
+--   table, joined (what it joins, if anything), columns, live (not deleted), visible, matches (the filter, from $8 on),
+--   asked (the words of a search, the last parameter), words (the text index), title (what a search may resemble),
+--   owned, sorts.
 --
 -- The parameters of a page: $1 visible owner; then an array entry for each window: $2 whose list, $3-$4 and $5-$6 the
 -- positions it lies between, null for the ends of the list, $7 its size; from $8 the filter, null where it does not
 -- say; last the search, where there is one. `place` counts windows from 1, and rows come in the order of the list.
+
+-- define: joined
+
+-- define: source
+{table} {joined}
 
 -- define: wanted
 unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::int[]) with ordinality
@@ -47,14 +53,14 @@ from {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from {source}
-    where {within} and {kept} and {in_window}
+    where {within} and {live} and {kept} and {in_window}
     order by {key} {order}, {table}.id {order}
     limit wanted.size
 ) as page
 order by wanted.place
 
 -- define: count
-select wanted.place, (select count(*) from {source} where {within} and {visible} and {matches}) as total
+select wanted.place, (select count(*) from {source} where {within} and {live} and {visible} and {matches}) as total
 from {wanted}
 order by wanted.place
 
@@ -73,7 +79,7 @@ with question as materialized ({question}), found as materialized (
            ((ts_rank({words}, question.query) + word_similarity(question.text, fold({title}))) * 1000000)::bigint as rank
     from question
     join {table} on {answers}
-    where {visible}
+    where {live} and {visible}
 )
 select page.*, wanted.place
 from {wanted}
@@ -95,7 +101,7 @@ select wanted.place, (
     select count(*)
     from ({question}) as question
     cross join {source}
-    where {answers} and {owned} and {visible} and {matches}
+    where {answers} and {owned} and {live} and {visible} and {matches}
 ) as total
 from {wanted}
 order by wanted.place
@@ -103,4 +109,4 @@ order by wanted.place
 -- define: by_ids
 select {columns}
 from {source}
-where {table}.id = any($2::uuid[]) and {visible}
+where {table}.id = any($2::uuid[]) and {live} and {visible}

@@ -9,7 +9,7 @@ cross join lateral (
            stage_change.changed_by, stage_change.changed_at
     from stage_change
     join deal on deal.id = stage_change.deal_id
-    where stage_change.deal_id = wanted.id and ($1::uuid is null or deal.owner_id = $1)
+    where stage_change.deal_id = wanted.id and deal.deleted_at is null and ($1::uuid is null or deal.owner_id = $1)
     order by stage_change.changed_at, stage_change.id
     limit 100
 ) as change;

@@ -1,5 +1,6 @@
 """What the tests share: a real PostgreSQL and Valkey for the session, and a fresh database for a test that asks."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
 from pathlib import Path
@@ -24,6 +25,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
     """A running PostgreSQL of this test session."""
     server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
     server.start()
+    asyncio.run(_commit_without_waiting(server))
     yield server
     server.stop()
 
@@ -81,6 +83,14 @@ def all_statements() -> list[str]:
     """The names of all statements that connections hold."""
     build_schema()
     return list(REGISTRY)
+
+
+async def _commit_without_waiting(server: EmbeddedPostgres) -> None:
+    """Nothing here outlives a crash; what has to is tested with a server of its own."""
+    connection = await asyncpg.connect(server.url)
+    await connection.execute("alter system set synchronous_commit = off")
+    await connection.execute("select pg_reload_conf()")
+    await connection.close()
 
 
 async def _create(server: EmbeddedPostgres, name: str, template: str = "template1") -> None:

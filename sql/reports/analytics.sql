@@ -16,21 +16,21 @@ with counted as (
                count(*) filter (where deal.value is null) as unpriced
         from deal
         join stage on stage.id = deal.stage_id
-        where deal.company_id = company.id and ($1::uuid is null or deal.owner_id = $1)
+        where deal.company_id = company.id and deal.deleted_at is null and ($1::uuid is null or deal.owner_id = $1)
     ) as deals
     cross join lateral (
         select count(*) filter (where activity.occurred_at > $3::timestamptz - interval '30 days') as last_30_days,
                max(activity.occurred_at) as last_at
         from activity
-        where activity.company_id = company.id and ($1::uuid is null or activity.owner_id = $1)
+        where activity.company_id = company.id and activity.deleted_at is null and ($1::uuid is null or activity.owner_id = $1)
           and activity.occurred_at <= $3
     ) as activities
     cross join lateral (
         select count(*) as total
         from contact
-        where contact.company_id = company.id and ($1::uuid is null or contact.owner_id = $1)
+        where contact.company_id = company.id and contact.deleted_at is null and ($1::uuid is null or contact.owner_id = $1)
     ) as contacts
-    where company.id = any($2::uuid[]) and ($1::uuid is null or company.owner_id = $1)
+    where company.id = any($2::uuid[]) and company.deleted_at is null and ($1::uuid is null or company.owner_id = $1)
 ), scored as (
     select counted.id, array_agg(factor.name order by factor.place) as names,
            array_agg(factor.weight::float8 order by factor.place) as weights,

@@ -11,6 +11,6 @@ cross join lateral (
            count(phone) as with_phone, count(distinct company_id) as companies,
            count(*) filter (where created_at >= $3::timestamptz) as new_last_30_days
     from contact
-    where {within} and ($1::uuid is null or contact.owner_id = $1)
+    where {within} and contact.deleted_at is null and ($1::uuid is null or contact.owner_id = $1)
 ) as stats
 order by wanted.place;

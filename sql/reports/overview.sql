@@ -1,19 +1,33 @@
--- The head of the dashboard: how much happened lately, and how many companies there are.
+-- The head of the dashboard: how much happened lately, and how many companies there are. From the rollups.
 
 -- name: of_{scope} -> OverviewRow
 -- $1 visible owner; $2 owner, unused for everyone's; $3-$4 the day and $5-$6 the week, from and before.
--- with scope all: of_activity = ($2::uuid is null or true); of_company = true; of_deal = deal.company_id is not null
--- with scope owner: of_activity = activity.owner_id = $2::uuid; of_company = company.owner_id = $2; of_deal = deal.owner_id = $2
-select
-    (select count(*) from activity
-     where {of_activity} and ($1::uuid is null or activity.owner_id = $1)
-       and activity.occurred_at >= $3::timestamptz and activity.occurred_at < $4::timestamptz) as activities_today,
-    (select count(*) from activity
-     where {of_activity} and ($1::uuid is null or activity.owner_id = $1)
-       and activity.occurred_at >= $5::timestamptz and activity.occurred_at < $6::timestamptz) as activities_this_week,
-    (select count(*) from company
-     where {of_company} and ($1::uuid is null or company.owner_id = $1)) as companies,
-    (select count(*) from company
-     where {of_company} and ($1::uuid is null or company.owner_id = $1)
-       and exists (select from deal where deal.company_id = company.id
-                   and ($1::uuid is null or deal.owner_id = $1))) as companies_with_deals;
+-- Activities are kept by whole hours of UTC; where a day does not begin with one (in Kathmandu, say), those of the
+-- broken hours at its ends are counted. Everyone's figures, asked by one who sees their own alone, are those.
+-- with scope all: whose = coalesce($1::uuid, everyone()); of_activity = ($2::uuid is null or true)
+-- with scope owner: whose = $2::uuid; of_activity = activity.owner_id = $2::uuid
+with spans as (
+    select place, start, before, hour_of(start + interval '1 hour - 1 microsecond') as first_hour, hour_of(before) as last_hour
+    from (values (1, $3::timestamptz, $4::timestamptz), (2, $5::timestamptz, $6::timestamptz)) as span (place, start, before)
+), counted as (
+    select place, coalesce((
+        select sum(activities)
+        from owner_activities
+        where owner_id = {whose} and ($1::uuid is null or owner_id = $1) and hour >= first_hour and hour < last_hour
+    ), 0) + (
+        select count(*) from activity
+        where {of_activity} and activity.deleted_at is null and ($1::uuid is null or activity.owner_id = $1)
+          and activity.occurred_at >= start and activity.occurred_at < first_hour
+    ) + (
+        select count(*) from activity
+        where {of_activity} and activity.deleted_at is null and ($1::uuid is null or activity.owner_id = $1)
+          and activity.occurred_at >= last_hour and activity.occurred_at < before
+    ) as activities
+    from spans
+)
+select (select activities::bigint from counted where place = 1) as activities_today,
+       (select activities::bigint from counted where place = 2) as activities_this_week,
+       coalesce(sum(companies), 0)::bigint as companies,
+       coalesce(sum(case when $1::uuid is null then with_deals else with_own_deals end), 0)::bigint as companies_with_deals
+from owner_companies
+where owner_id = {whose} and ($1::uuid is null or owner_id = $1);

@@ -175,7 +175,8 @@ async def test_removing_leaves_other_rows_alone(database_url: str, sql: "Connect
     left = await contents(sql)
     assert [row["name"] for row in left["company"] + left["deal"]] == ["Mine", "Mine too"]
     assert [row["id"] for row in left["app_user"] + left["stage"]] == [owner, stage]
-    assert not left["contact"] + left["stage_change"] + left["activity"]
+    assert [row["deal_id"] for row in left["stage_change"]] == [left["deal"][0]["id"]]
+    assert not left["contact"] + left["activity"]
     again = await load_demo(database_url, companies=5, today=TODAY, replace=True)
     assert (again.users, again.companies) == (8, 5)
 

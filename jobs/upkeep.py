@@ -1,0 +1,106 @@
+"""What a server does behind its writers: folds the rollups, and removes what has served its time.
+
+On a connection of its own, since it sweeps tables and must not keep a request waiting. Every process runs it; locks and
+limits see to it that several do no more than one.
+"""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import NamedTuple
+
+import asyncpg
+import structlog
+
+from db.pool import LOST
+from db.rows import ActingRow, FoldedRow
+from db.statements import script, statement
+
+log = structlog.get_logger("jobs")
+
+# After a write of ours there is a fold so soon, and without one so often, for what others wrote. Readers add up what is
+# not folded yet: a tenth of a second of a thousand writes is read in 0.1 ms.
+AFTER_WRITE_S = 0.1
+AT_LEAST_EVERY_S = 2.0
+SWEEP_AFTER = 2_000
+PURGE_EVERY_S = 3600.0
+PURGE_AT_ONCE = 1_000
+RESTORABLE = timedelta(days=30)
+KEYS_KEPT = timedelta(days=7)
+RECONNECT_S = 2.0
+
+
+class PurgedRow(NamedTuple):
+    """How many rows were removed."""
+
+    purged: int
+
+
+FOLD = statement("rollup.fold", FoldedRow, held=False)
+SWEEP = script("rollup.sweep")
+ACT_FOR = statement("transaction.act_for", ActingRow)
+# Children first: what belongs to a company that goes may go as well.
+PURGES = [
+    (statement(f"upkeep.purge_{name}", PurgedRow, held=False), age)
+    for name, age in (
+        ("activities", RESTORABLE),
+        ("deals", RESTORABLE),
+        ("contacts", RESTORABLE),
+        ("companies", RESTORABLE),
+        ("keys", KEYS_KEPT),
+    )
+]
+
+
+async def keep_up(url: str, written: asyncio.Event) -> None:
+    """Runs until it is cancelled, whatever happens to the database; ``written`` says that there is something to fold."""
+    while True:
+        try:
+            connection = await asyncpg.connect(url)
+            try:
+                await _keep_up(connection, written)
+            finally:
+                connection.terminate()
+        except (*LOST, asyncpg.PostgresError) as error:
+            log.warning("upkeep was interrupted and goes on", error=str(error))
+            await asyncio.sleep(RECONNECT_S)
+
+
+async def _keep_up(connection: "asyncpg.Connection[asyncpg.Record]", written: asyncio.Event) -> None:
+    unswept, purged_at = 0, float("-inf")
+    while True:
+        unswept += await fold(connection)
+        if unswept >= SWEEP_AFTER:
+            await connection.execute(SWEEP)
+            unswept = 0
+        if time.monotonic() - purged_at > PURGE_EVERY_S:
+            await purge(connection)
+            purged_at = time.monotonic()
+        try:
+            async with asyncio.timeout(AT_LEAST_EVERY_S):
+                await written.wait()
+            await asyncio.sleep(AFTER_WRITE_S)
+            written.clear()
+        except TimeoutError:
+            pass
+
+
+async def fold(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """Adds the deltas to the rollups; how many there were."""
+    folded: int = await connection.fetchval(FOLD.text)
+    return folded
+
+
+async def purge(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
+    """Removes what was deleted over 30 days ago and keys used over a week ago, a thousand rows at a time; how many."""
+    removed = 0
+    for each, age in PURGES:
+        purged = PURGE_AT_ONCE
+        while purged == PURGE_AT_ONCE:
+            async with connection.transaction():
+                await connection.execute(ACT_FOR.text, "upkeep", None)
+                purged = await connection.fetchval(each.text, age, PURGE_AT_ONCE)
+            removed += purged
+    if removed:
+        log.info("removed what had served its time", rows=removed)
+    return removed

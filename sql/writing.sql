@@ -1,0 +1,68 @@
+-- Writing one row: what the files of tables that `use` this share. Besides what paging.sql tells of, each says what it
+-- means by
+--   written (the columns that are written), given (their values); where it is not the same, created (their values in a
+--   new row) and changed (in a changed one), with joined_given (what those need).
+--
+-- $1 is the visible owner: what may not be seen may not be written. Each answers with the row, or with none where there
+-- is none to write. A patch is a JSON object of columns; what it does not name stays as it is.
+
+-- define: created
+{given}
+
+-- define: changed
+{given}
+
+-- define: joined_given
+
+-- define: create
+-- $2 the new row.
+with written as (
+    insert into {table} ({written})
+    select {created}
+    from jsonb_populate_record(null::{table}, $2::jsonb) as given {joined_given}
+    where $1::uuid is null or given.owner_id = $1
+    returning {table}.*
+)
+select {columns} from written as {table} {joined}
+
+-- define: update
+-- $2 id; $3 the patch; $4 the only version that may be changed, null for any.
+with written as (
+    update {table}
+    set ({written}) = (select {changed} from jsonb_populate_record({table}, $3::jsonb) as given {joined_given})
+    where {table}.id = $2::uuid and {live} and {visible} and ($4::int is null or {table}.version = $4)
+    returning {table}.*
+)
+select {columns} from written as {table} {joined}
+
+-- define: delete
+-- $2 id; $3 the only version that may be deleted, null for any.
+with written as (
+    update {table} set deleted_at = now()
+    where {table}.id = $2::uuid and {live} and {visible} and ($3::int is null or {table}.version = $3)
+    returning {table}.*
+)
+select {columns} from written as {table} {joined}
+
+-- define: restore
+-- $2 id; $3 how long ago it may have been deleted.
+with written as (
+    update {table} set deleted_at = null
+    where {table}.id = $2::uuid and {visible} and {table}.deleted_at > now() - $3::interval
+    returning {table}.*
+)
+select {columns} from written as {table} {joined}
+
+-- define: remember
+-- $2 subject, $3 key, $4 id: the row as it is now is the answer to that key.
+update idempotency_key
+set answer = (select to_jsonb({table}) - 'search' from {table} where {table}.id = $4::uuid and {visible})
+where subject = $2::text and key = $3::text
+returning key
+
+-- define: remembered
+-- $2 subject, $3 key. The row as it was answered the first time.
+select {columns}
+from idempotency_key
+cross join lateral jsonb_populate_record(null::{table}, idempotency_key.answer) as {table} {joined}
+where idempotency_key.subject = $2::text and idempotency_key.key = $3::text and {visible}
