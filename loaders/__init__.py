@@ -113,6 +113,13 @@ class Loaders:
         """Lengths of one kind of list."""
         return self._get((CountByParent, listing), lambda: CountByParent(self.db, self.visible_owner, listing))
 
+    def forget(self) -> None:
+        """Drops what has been read: the request has written something, and reads again."""
+        self.stop()
+        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now")}
+        vars(self).clear()
+        vars(self).update(kept, _made={})
+
     def stop(self) -> None:
         """Cancels whatever is still being loaded."""
         for each in self._made.values():

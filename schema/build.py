@@ -8,7 +8,9 @@ from schema.company import Company
 from schema.contact import Contact
 from schema.deal import Deal
 from schema.direct import resolve_directly
+from schema.mutation import Mutation
 from schema.query import Query
+from schema.refusal import Conflict, Forbidden, NotFound, ValidationError
 from schema.scalars import SCALARS
 from schema.stage import Stage
 from schema.user import User
@@ -18,7 +20,8 @@ def build_schema() -> strawberry.Schema:
     """The schema that is served, and that ``schema.graphql`` shows. Raises at once if it does not hold together."""
     schema = strawberry.Schema(
         query=Query,
-        types=[Activity, Company, Contact, Deal, Stage, User],
+        mutation=Mutation,
+        types=[Activity, Company, Contact, Deal, Stage, User, ValidationError, NotFound, Conflict, Forbidden],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
     resolve_directly(schema)

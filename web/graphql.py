@@ -95,7 +95,8 @@ def make_context(request: Request[State], viewer: Viewer) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
     loaders = Loaders(request.state["database"], viewer, now)
-    return Context(viewer, loaders, request.state["cursors"], now)
+    key = request.headers.get("idempotency-key")
+    return Context(viewer, loaders, request.state["cursors"], now, request.state["database"], key)
 
 
 def _executed(result: ExecutionResult, media_type: str, request_id: str) -> Response:

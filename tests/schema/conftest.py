@@ -46,6 +46,7 @@ class Asker:
     db: PooledDatabase
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ran: Counter[str] = field(default_factory=Counter)
+    idempotency_key: str | None = None
 
     async def __call__(self, text: str, viewer: Viewer = EVERYONE, **variables: Any) -> dict[str, Any]:
         """The data of an operation that succeeds."""
@@ -65,7 +66,8 @@ class Asker:
         if document.node is None or document.errors:
             return {"errors": request_errors(document.errors, "GRAPHQL_VALIDATION_FAILED")}
         counting = CountingDatabase(self.db)
-        context = Context(viewer, Loaders(counting, viewer, self.now()), CursorCodec([KEY]), self.now())
+        loaders = Loaders(counting, viewer, self.now())
+        context = Context(viewer, loaders, CursorCodec([KEY]), self.now(), self.db, self.idempotency_key)
         try:
             result = await EXECUTABLE.execute(document.node, None, variables, context)
         finally:

@@ -1,0 +1,119 @@
+"""How a mutation runs: who may, once for each idempotency key, in one transaction, with typed errors for what cannot be.
+
+A key is used up by a change that was made. An answer with errors has changed nothing and leaves its key free, so that
+the same form can be sent again once it is right.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias, TypeVar
+
+import orjson
+
+from db.database import ConstraintViolated, Database
+from db.rows import ClaimRow, KeyRow
+from db.statements import statement
+from resolvers.context import Context
+from resolvers.refusal import Forbidden, MutationError, Refused, ValidationError
+
+Answer = TypeVar("Answer")
+# What a mutation does in its transaction, and which field a constraint that fired is about.
+Work: TypeAlias = Callable[[Database], Awaitable[Answer]]
+Blames: TypeAlias = Callable[[str], ValidationError | None]
+
+CLAIM = statement("idempotency.claim", KeyRow)
+CLAIMED = statement("idempotency.claimed", ClaimRow)
+LONGEST_KEY = 255
+MAY_NOT_WRITE = Forbidden("You may read, but not change anything.")
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What a mutation answers: the row that was written, or why none was."""
+
+    row: Any = None
+    errors: list[MutationError] = field(default_factory=list)
+    client_mutation_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One mutation as it was called: its name, under which alias, its input as JSON-ready values, the client's name for it."""
+
+    context: Context
+    name: str
+    alias: str
+    input: Any
+    client_mutation_id: str | None
+
+    def key(self) -> tuple[str, str] | None:
+        """The idempotency key and where it came from; None if the client gave none. Raises Refused.
+
+        The header is of the whole request: each of its mutations has a key of its own from it.
+        """
+        if self.client_mutation_id is not None:
+            found, place = self.client_mutation_id, "clientMutationId"
+        elif self.context.idempotency_key is not None:
+            found, place = self.context.idempotency_key, "Idempotency-Key"
+        else:
+            return None
+        if not 0 < len(found) <= LONGEST_KEY or "\0" in found:
+            raise Refused(ValidationError(place, f"must have 1 to {LONGEST_KEY} characters"))
+        return (found if place == "clientMutationId" else f"{self.alias}:{found}"), place
+
+    def digest(self) -> bytes:
+        """What tells this input from another: SHA-256 of the mutation's name and all its arguments."""
+        return hashlib.sha256(as_json([self.name, self.input]).encode()).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """How an answer is kept with its key, and read again."""
+
+    remember: Callable[[Database, str, Any], Awaitable[Any]]
+    recall: Callable[[Database, str, ClaimRow], Awaitable[Any]]
+
+
+async def run(call: Call, work: Work[Answer], memory: Memory, blames: Blames) -> Answer:
+    """What ``work`` answered, now or when its key was first used.
+
+    Raises Refused with the errors for which nothing was changed, and what ``Writer.write`` raises.
+    """
+    viewer = call.context.viewer
+    if not viewer.may_write:
+        raise Refused(MAY_NOT_WRITE)
+    key = call.key()
+
+    async def once(db: Database) -> Answer:
+        if key is None:
+            return await work(db)
+        text, place = key
+        if not await db.fetch(CLAIM, viewer.subject, text, call.digest()):
+            return await recalled(db, text, place)
+        answer = await work(db)
+        await memory.remember(db, text, answer)
+        return answer
+
+    async def recalled(db: Database, text: str, place: str) -> Answer:
+        (claim,) = await db.fetch(CLAIMED, viewer.subject, text)
+        if claim.digest != call.digest():
+            raise Refused(ValidationError(place, "was used before, for another mutation or another input"))
+        answer: Answer = await memory.recall(db, text, claim)
+        return answer
+
+    try:
+        answer = await call.context.writer.write(viewer, once, is_repeatable=key is not None)
+    except ConstraintViolated as violated:
+        blamed = blames(violated.constraint)
+        if blamed is None:
+            raise
+        raise Refused(blamed) from violated
+    # What this request has read is of before.
+    call.context.loaders.forget()
+    return answer
+
+
+def as_json(value: Any) -> str:
+    """JSON for PostgreSQL; amounts as text, so that they stay exact."""
+    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()

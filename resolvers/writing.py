@@ -1,0 +1,197 @@
+"""Creating, changing, deleting and restoring one row."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from db.database import Database
+from db.rows import ClaimRow, ReferenceRow
+from db.statements import statement
+from resolvers.mutation import Call, Memory, Payload, Work, as_json, run
+from resolvers.refusal import Conflict, Forbidden, NotFound, Refused, ValidationError
+from resolvers.rules import checked, identifier
+from resolvers.writable import ACTIVITY, COMPANY, CONTACT, DEAL, NAMELESS, NOT_A_TASK, WRITABLES, Writable, missing
+
+FOUND = statement("reference.found", ReferenceRow)
+# What is deleted can be restored for so long; jobs/upkeep.py removes it afterwards.
+RESTORABLE = timedelta(days=30)
+NOT_YOURS = "You may write only what you own yourself."
+
+
+async def create(call: Call, writable: Writable, given: Mapping[str, Any]) -> Payload:
+    """A new row; what is not given has a sensible default, or is null."""
+    usual = await _defaults(call, writable)
+    patch, errors = checked(usual | dict(given), writable.fields, is_new=True)
+    if writable is CONTACT and not any(patch.get(name) for name in ("first_name", "last_name", "email")):
+        errors.append(NAMELESS)
+    if writable is ACTIVITY and patch.get("due_at") and patch.get("type") != "TASK":
+        errors.append(NOT_A_TASK)
+
+    async def work(db: Database) -> Any:
+        _refuse_other_owner(call, patch, errors)
+        await _check_references(call, db, writable, patch, None)
+        return (await db.fetch(writable.create, _visible(call), as_json(patch)))[0]
+
+    return await _written(call, writable, work)
+
+
+async def update(
+    call: Call, writable: Writable, row_id: str, given: Mapping[str, Any], expected_version: int | None
+) -> Payload:
+    """The row with the fields that are given changed; null takes a value away, and what is not given stays."""
+    patch, errors = checked(given, writable.fields, is_new=False)
+
+    async def work(db: Database) -> Any:
+        wanted = _identified(row_id)
+        _refuse_other_owner(call, patch, errors)
+        current = await _current(call, db, writable, wanted) if writable is DEAL and "company_id" in patch else None
+        await _check_references(call, db, writable, patch, current)
+        rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
+        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+
+    return await _written(call, writable, work)
+
+
+async def delete(call: Call, writable: Writable, row_id: str, expected_version: int | None) -> Payload:
+    """The row as it was deleted: out of every list and count, but kept, so that it can be restored."""
+
+    async def work(db: Database) -> Any:
+        wanted = _identified(row_id)
+        rows = await db.fetch(writable.delete, _visible(call), wanted, expected_version)
+        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+
+    return await _written(call, writable, work)
+
+
+async def restore(call: Call, row_id: str) -> Payload:
+    """Whatever was deleted in the last 30 days, as it was; what is not deleted stays as it is."""
+
+    async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
+        rows = await db.fetch(writable.restore, _visible(call), wanted, RESTORABLE)
+        return rows[0] if rows else await _current(call, db, writable, wanted)
+
+    return await _of_any_noun(call, row_id, work)
+
+
+async def reassign(call: Call, row_id: str, owner_id: str, expected_version: int | None) -> Payload:
+    """A company, contact, deal or activity with another owner."""
+    patch, errors = checked({"owner_id": owner_id}, {"owner_id": COMPANY.fields["owner_id"]}, is_new=False)
+
+    async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
+        _refuse_other_owner(call, patch, errors)
+        await _check_references(call, db, writable, patch, None)
+        rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
+        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+
+    return await _of_any_noun(call, row_id, work)
+
+
+async def complete(call: Call, row_id: str, *, is_done: bool, expected_version: int | None) -> Payload:
+    """A task that is done, or is open again; one that is so already stays as it is."""
+
+    async def work(db: Database) -> Any:
+        wanted = _identified(row_id)
+        current = await _current(call, db, ACTIVITY, wanted)
+        if current.type != "TASK":
+            raise Refused(ValidationError("id", f"is a {current.type}, and only a TASK can be completed or reopened"))
+        if (current.completed_at is not None) == is_done and expected_version in (None, current.version):
+            return current
+        patch = as_json({"completed_at": call.context.now if is_done else None})
+        rows = await db.fetch(ACTIVITY.update, _visible(call), wanted, patch, expected_version)
+        return rows[0] if rows else await _refuse(call, db, ACTIVITY, wanted)
+
+    return await _written(call, ACTIVITY, work)
+
+
+async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
+    async def remember(db: Database, key: str, row: Any) -> None:
+        await db.fetch(writable.remember, _visible(call), call.context.viewer.subject, key, row.id)
+
+    async def recall(db: Database, key: str, claim: ClaimRow) -> Any:
+        rows = await db.fetch(writable.remembered, _visible(call), call.context.viewer.subject, key)
+        if not rows:
+            raise Refused(Forbidden("What was answered to this key may not be seen any more."))
+        return rows[0]
+
+    try:
+        row = await run(call, work, Memory(remember, recall), writable.blames)
+    except Refused as refused:
+        return Payload(errors=refused.errors, client_mutation_id=call.client_mutation_id)
+    return Payload(row, client_mutation_id=call.client_mutation_id)
+
+
+async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
+    """Runs ``work`` with the noun that the id is of."""
+    try:
+        wanted = _identified(row_id)
+        writable = WRITABLES.get(await call.context.loaders.kind_by_id.load(wanted) or "")
+        if writable is None:
+            raise Refused(_not_found(wanted, "company, contact, deal or activity"))
+    except Refused as refused:
+        return Payload(errors=refused.errors, client_mutation_id=call.client_mutation_id)
+    return await _written(call, writable, lambda db: work(db, writable, wanted))
+
+
+async def _defaults(call: Call, writable: Writable) -> dict[str, Any]:
+    """What a new row has unless it is given: a deal stands in the first open stage, an activity happened now."""
+    if writable is DEAL:
+        stages = await call.context.loaders.stages.load("all")
+        return {"stage_id": next((str(each.id) for each in stages if not each.is_won and not each.is_lost), None)}
+    return {"occurred_at": call.context.now} if writable is ACTIVITY else {}
+
+
+async def _check_references(call: Call, db: Database, writable: Writable, patch: Mapping[str, Any], current: Any) -> None:
+    """Raises Refused for every reference to what is not there, and for a deal's contact who works elsewhere."""
+    fields = writable.fields.items()
+    named = [(name, field.refers_to, patch[name]) for name, field in fields if field.refers_to and patch.get(name)]
+    if writable is DEAL and current is not None and "contact_id" not in patch and current.contact_id:
+        named.append(("contact_id", "contact", current.contact_id))
+    if not named:
+        return
+    names, kinds, ids = zip(*named, strict=True)
+    found = {row.place: row for row in await db.fetch(FOUND, _visible(call), ids, kinds)}
+    there = {name: found.get(place) for place, name in enumerate(names, 1)}
+    errors = [missing(name, kind) for name, kind, _ in named if there[name] is None and name in patch]
+    contact = there.get("contact_id") if writable is DEAL else None
+    company = patch.get("company_id", current.company_id if current else None)
+    if contact and company and contact.company_id not in (None, company):
+        errors.append(ValidationError("contactId", "is a contact of another company than the deal's"))
+    if errors:
+        raise Refused(*errors)
+
+
+def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[ValidationError]) -> None:
+    """Raises Refused for fields that cannot be, and for one who sees their own rows and would write somebody else's."""
+    if errors:
+        raise Refused(*errors)
+    if _visible(call) is not None and patch.get("owner_id", _visible(call)) != _visible(call):
+        raise Refused(Forbidden(NOT_YOURS))
+
+
+async def _current(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
+    rows = await db.fetch(writable.by_ids, _visible(call), [wanted])
+    if not rows:
+        raise Refused(_not_found(wanted, writable.noun))
+    return rows[0]
+
+
+async def _refuse(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
+    """Raises Refused: nothing was written, because nothing is there or because it has another version."""
+    current = await _current(call, db, writable, wanted)
+    raise Refused(Conflict(current, f"Somebody else changed it first: it has version {current.version} now."))
+
+
+def _not_found(wanted: UUID, what: str) -> NotFound:
+    return NotFound(wanted, f"There is no {what} with this id, or none that may be seen.")
+
+
+def _identified(row_id: str) -> UUID:
+    try:
+        return identifier(row_id)
+    except ValueError as error:
+        raise Refused(ValidationError("id", str(error))) from None
+
+
+def _visible(call: Call) -> UUID | None:
+    return call.context.viewer.visible_owner

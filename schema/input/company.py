@@ -1,0 +1,39 @@
+"""Companies as they are written."""
+
+import strawberry
+
+from schema.company import Company
+from schema.given import leave
+from schema.refusal import MutationError
+from schema.scalars import Money
+
+
+@strawberry.input(description="A new company.")
+class CreateCompanyInput:
+    name: str = strawberry.field(description="What it is called: 1 to 300 characters.")
+    owner_id: strawberry.ID = strawberry.field(description="The user who looks after it.")
+    domain: str | None = leave("Internet domain, for example example.com.")
+    website: str | None = leave("Address of its web site.")
+    industry: str | None = leave("What it does.")
+    size: str | None = leave("How many people it has: a number or a range.")
+    revenue: Money | None = leave("Revenue in a year.")
+    location: str | None = leave("Where it is.")
+
+
+@strawberry.input(description="What to change of a company: what is not given stays, null takes a value away.")
+class UpdateCompanyInput:
+    name: str | None = leave("What it is called: 1 to 300 characters; not null.")
+    owner_id: strawberry.ID | None = leave("The user who looks after it; not null.")
+    domain: str | None = leave("Internet domain, for example example.com.")
+    website: str | None = leave("Address of its web site.")
+    industry: str | None = leave("What it does.")
+    size: str | None = leave("How many people it has: a number or a range.")
+    revenue: Money | None = leave("Revenue in a year.")
+    location: str | None = leave("Where it is.")
+
+
+@strawberry.type(description="The company as it was written, or why nothing was.")
+class CompanyPayload:
+    row: Company | None = strawberry.field(name="company", description="The company; null if there are errors.")
+    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

@@ -1,0 +1,38 @@
+"""Contacts as they are written."""
+
+import strawberry
+
+from schema.contact import Contact
+from schema.given import leave
+from schema.refusal import MutationError
+
+
+@strawberry.input(description="A new contact: at least one of first name, last name and e-mail address is given.")
+class CreateContactInput:
+    owner_id: strawberry.ID = strawberry.field(description="The user who looks after the contact.")
+    first_name: str | None = leave("Given name.")
+    last_name: str | None = leave("Family name.")
+    email: str | None = leave("E-mail address.")
+    phone: str | None = leave("Telephone number.")
+    title: str | None = leave("Job title.")
+    role: str | None = leave("Part played in buying, for example Decision maker.")
+    company_id: strawberry.ID | None = leave("Where the person works.")
+
+
+@strawberry.input(description="What to change of a contact: what is not given stays, null takes a value away.")
+class UpdateContactInput:
+    owner_id: strawberry.ID | None = leave("The user who looks after the contact; not null.")
+    first_name: str | None = leave("Given name.")
+    last_name: str | None = leave("Family name.")
+    email: str | None = leave("E-mail address.")
+    phone: str | None = leave("Telephone number.")
+    title: str | None = leave("Job title.")
+    role: str | None = leave("Part played in buying, for example Decision maker.")
+    company_id: strawberry.ID | None = leave("Where the person works.")
+
+
+@strawberry.type(description="The contact as it was written, or why nothing was.")
+class ContactPayload:
+    row: Contact | None = strawberry.field(name="contact", description="The contact; null if there are errors.")
+    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")
