@@ -15,6 +15,7 @@ from bench.report import as_table
 from bench.scenarios import SCENARIOS, Scenario
 from bench.statements import statements_of
 from bench.target import Target, TargetError, floor_call, running, server_call
+from bench.writes import measured
 from bench.wrk import WrkError, check_wrk
 from core.settings import SettingsError
 from db.embedded import EmbeddedError
@@ -31,8 +32,15 @@ def bench(
     rounds: Annotated[int, typer.Option(min=1, help="Rounds of each; the medians are shown.")] = 3,
     seconds: Annotated[float, typer.Option(min=1, help="Length of one round for each program.")] = 5,
     only: Annotated[list[str] | None, typer.Option(help="A scenario to measure instead of all; may be repeated.")] = None,
+    writes: Annotated[bool, typer.Option("--writes", help="Measure what writes cost instead.")] = False,
 ) -> None:
     """Measure the server against a floor, which answers the same JSON from one hand-written statement."""
+    if writes:
+        with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
+            task = bar.add_task("Writing", total=5 * rounds)
+            table = measured(url_of(settings), rounds, lambda: bar.advance(task))
+        Console(width=128).print(table)
+        return
     check_wrk()
     scenarios = _chosen(only)
     with databases(lambda line: None):
