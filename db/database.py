@@ -13,7 +13,7 @@ import structlog
 from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.viewer import Viewer
 from db.pool import LOST, Connection, Pool
-from db.rows import ActingRow
+from db.rows import ActingRow, ToldRow
 from db.statements import Statement, statement
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -29,6 +29,7 @@ PAUSE_S = 0.05
 CONTENDED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 TRIES_TO_WRITE = 6
 ACT_FOR = statement("transaction.act_for", ActingRow)
+TELL = statement("transaction.tell", ToldRow)
 
 
 class ConstraintViolated(Exception):
@@ -69,6 +70,19 @@ class Writer(Protocol):
         ...
 
 
+class Echoes(Protocol):
+    """Whoever keeps what was read, and has to hear of a write before it is answered; see ``cache/freshness.py``."""
+
+    def expect(self, xid: int) -> None:
+        """A transaction is about to commit."""
+
+    def forget(self, xid: int) -> None:
+        """It was not committed after all."""
+
+    async def echo(self, xid: int) -> None:
+        """Waits until the committed transaction has been heard of."""
+
+
 @dataclass(slots=True)
 class StatementStats:
     """What one statement has cost so far, in this process."""
@@ -84,11 +98,20 @@ class StatementStats:
 class PooledDatabase:
     """Statements through the pool: reads, which may be tried again on another connection, and transactions.
 
-    ``written`` is set after each commit, for whoever tidies up behind writers.
+    ``written`` is set after each commit, for whoever tidies up behind writers. ``echoes`` is who must have heard of a
+    write before it is answered.
     """
 
-    def __init__(self, pool: Pool, *, slow_s: float, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(
+        self,
+        pool: Pool,
+        *,
+        slow_s: float,
+        echoes: "Echoes | None" = None,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
         self.pool = pool
+        self._echoes = echoes
         self.stats: dict[str, StatementStats] = {}
         self.written = asyncio.Event()
         self._slow_s = slow_s
@@ -114,8 +137,8 @@ class PooledDatabase:
                 answer = await self._transaction(viewer, work)
                 self.written.set()
                 return answer
-            except OutcomeUnknown:
-                if is_last or not is_repeatable:
+            except OutcomeUnknown as error:
+                if is_last or not is_repeatable or isinstance(error.__cause__, asyncio.CancelledError):
                     raise
             except Unavailable:
                 if attempt >= TRIES - 1:
@@ -131,17 +154,25 @@ class PooledDatabase:
             transaction = held.raw.transaction()
             try:
                 await transaction.start()
-            except LOST as error:
-                raise _translated(error, held, self.pool) from error
+            except BaseException as error:
+                # Cancelled, asyncpg takes the transaction for begun, and PostgreSQL may begin it: what came after would be
+                # a savepoint of a transaction that never ends.
+                self.pool.discard(held)
+                if isinstance(error, LOST):
+                    raise _translated(error, held, self.pool) from error
+                raise
             try:
                 inside = _Inside(self, held)
                 await inside.fetch(ACT_FOR, viewer.subject, viewer.user_id)
                 answer = await work(inside)
+                (told,) = await inside.fetch(TELL)
             except BaseException:
                 await self._roll_back(held, transaction)
                 raise
-            await self._commit(held, transaction)
-            return answer
+            await self._commit(held, transaction, told.xid)
+        if self._echoes is not None:
+            await self._echoes.echo(told.xid)
+        return answer
 
     async def _roll_back(self, held: Connection, transaction: asyncpg.transaction.Transaction) -> None:
         if held.raw.is_closed():
@@ -153,14 +184,19 @@ class PooledDatabase:
             if not isinstance(error, Exception):
                 raise
 
-    async def _commit(self, held: Connection, transaction: asyncpg.transaction.Transaction) -> None:
+    async def _commit(self, held: Connection, transaction: asyncpg.transaction.Transaction, xid: int) -> None:
+        if self._echoes is not None:
+            self._echoes.expect(xid)
         try:
             await transaction.commit()
-        except CONTENDED as error:
-            raise _ContendedError from error
         except BaseException as error:
+            if self._echoes is not None:
+                self._echoes.forget(xid)
+            if isinstance(error, CONTENDED):
+                raise _ContendedError from error
             self.pool.discard(held)
-            if isinstance(error, (*LOST, asyncpg.QueryCanceledError)):
+            # A deadline that ends in the middle of a commit does not undo it: PostgreSQL is at it already.
+            if isinstance(error, (*LOST, asyncpg.QueryCanceledError, asyncio.CancelledError)):
                 raise OutcomeUnknown(
                     "The database was lost while it committed: the change was made as a whole, or not at all. Look "
                     "before you repeat it; with an Idempotency-Key it can be repeated without looking."

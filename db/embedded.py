@@ -19,6 +19,7 @@ from core.process import child_setup, leave_root, socket_folder
 
 START_S = 60.0
 STOP_S = 30.0
+STILL_THERE = b"pre-existing shared memory block"
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -73,10 +74,18 @@ class EmbeddedPostgres:
         self._forget_dead_server()
         settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), *settings]
-        with self._log.open("ab") as log:
-            # SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing behind.
-            self._process = self._spawn(command, log, signal.SIGINT)
-        self._wait_until_ready()
+        deadline = time.monotonic() + STOP_S
+        while True:
+            begins = self._log.stat().st_size if self._log.exists() else 0
+            with self._log.open("ab") as log:
+                # SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing behind.
+                self._process = self._spawn(command, log, signal.SIGINT)
+            if self._is_ready():
+                return
+            # A session of a server that was killed notices when its statement ends, and keeps the shared memory until then.
+            if STILL_THERE not in self._log.read_bytes()[begins:] or time.monotonic() > deadline:
+                raise EmbeddedError(f"PostgreSQL stopped while starting; the end of {self._log}:\n{_tail(self._log)}")
+            time.sleep(0.2)
 
     def stop(self) -> None:
         """Stops the server: sessions are ended, everything is on disk."""
@@ -151,17 +160,18 @@ class EmbeddedPostgres:
             if not _nobody_is(_pid_in(lock)):
                 lock.unlink(missing_ok=True)
 
-    def _wait_until_ready(self) -> None:
+    def _is_ready(self) -> bool:
+        """Waits until the server answers; False if it ended instead. Raises EmbeddedError if it does neither in time."""
         assert self._process is not None
         deadline = time.monotonic() + START_S
         pid_file = self._cluster / "postmaster.pid"
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
-                raise EmbeddedError(f"PostgreSQL stopped while starting; the end of {self._log}:\n{_tail(self._log)}")
+                return False
             # The eighth line of the pid file tells the state (PostgreSQL documentation, 30.x "postmaster.pid").
             lines = pid_file.read_text("ascii", "replace").splitlines() if pid_file.exists() else []
             if len(lines) >= 8 and lines[0] == str(self._process.pid) and lines[7].strip() == "ready":
-                return
+                return True
             time.sleep(0.01)
         self.stop()
         raise EmbeddedError(f"PostgreSQL did not become ready in {START_S:.0f} s; the end of {self._log}:\n{_tail(self._log)}")

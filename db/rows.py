@@ -197,6 +197,13 @@ class ActingRow(NamedTuple):
     user_id: str
 
 
+class ToldRow(NamedTuple):
+    """The number of the transaction that was told of."""
+
+    told: str
+    xid: int
+
+
 class ReferenceRow(NamedTuple):
     """A reference that is there, by its place; ``company_id`` is that of a contact."""
 

@@ -14,6 +14,7 @@ from loaders.company import AnalyticsByCompany, CompanyById, ContactCountByCompa
 from loaders.contact import ContactById, ContactStats
 from loaders.deal import DealById, StageChangesByDeal
 from loaders.page import CountByParent, Listing, PageByWindow
+from loaders.reads import Reads
 from loaders.report import KindById, Overview, StageTotals, Whose
 from loaders.stage import StageById, Stages
 from loaders.user import UserById
@@ -28,12 +29,14 @@ class Loaders:
         self.db = db
         self.visible_owner = viewer.visible_owner
         self.now = now
+        self.reads = Reads(now)
         self._made: dict[object, Loader[Any, Any]] = {}
 
     def _get(self, key: object, make: Callable[[], AnyLoader]) -> AnyLoader:
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = make()
+            found.reads = self.reads
         return found  # type: ignore[return-value]
 
     def _simple(self, kind: type[AnyLoader]) -> AnyLoader:
@@ -116,7 +119,7 @@ class Loaders:
     def forget(self) -> None:
         """Drops what has been read: the request has written something, and reads again."""
         self.stop()
-        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now")}
+        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads")}
         vars(self).clear()
         vars(self).update(kept, _made={})
 

@@ -1,14 +1,17 @@
 """Loads activities, and the two short lists of a dashboard."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
+from core import tags
 from db.database import Database
 from db.rows import ActivityRow
 from db.statements import statement
 from loaders.base import Loader, one_per_key
+from loaders.reads import DASHBOARD
 
 BY_IDS = statement("activity.by_ids", ActivityRow)
 RECENT_OF_OWNER = statement("reports.recent.of_owner", ActivityRow)
@@ -20,6 +23,9 @@ class ActivityById(Loader[UUID, ActivityRow | None]):
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[ActivityRow | None]:
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return (tags.row("activity", key) for key in keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +39,12 @@ class RecentList:
 class Recent(Loader[RecentList, list[ActivityRow]]):
     """The latest activities and the open tasks that are due next, of one owner or of everyone."""
 
+    good_for = DASHBOARD
+
     def __init__(self, db: Database, visible_owner: UUID | None, owner_id: UUID | None) -> None:
         super().__init__(db, visible_owner)
         self._owner_id = owner_id
+        self._next_at: datetime | None = None
 
     async def load_keys(self, keys: list[RecentList]) -> Sequence[list[ActivityRow]]:
         which = RECENT_OF_ALL if self._owner_id is None else RECENT_OF_OWNER
@@ -45,4 +54,12 @@ class Recent(Loader[RecentList, list[ActivityRow]]):
             "activities": [row for row in rows if row.place == 1],
             "tasks": [row for row in rows if row.place == 2],
         }
+        self._next_at = next((row.occurred_at for row in rows if row.place == 3), None)
         return [lists[key.kind][: key.limit] for key in keys]
+
+    def tags(self, keys: Sequence[RecentList]) -> Iterable[str]:
+        return [tags.listed("activity", "owner", self._owner_id)]
+
+    def until(self, keys: Sequence[RecentList], values: Sequence[list[ActivityRow]], usual: datetime) -> datetime:
+        """What lies in the future comes into the list by itself."""
+        return usual if self._next_at is None else min(usual, self._next_at)

@@ -5,12 +5,14 @@ from abc import abstractmethod
 from asyncio import Future
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TypeVar
+from datetime import datetime, timedelta
+from typing import ClassVar, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
 
 from db.database import Database
+from loaders.reads import LIST, Reads
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
@@ -18,10 +20,13 @@ Row = TypeVar("Row")
 
 
 class Loader(DataLoader[Key, Value]):
-    """A per-request loader. Subclasses say what they answer and how a list of keys is loaded."""
+    """A per-request loader. Subclasses say what they answer, how a list of keys is loaded, and what it depends on."""
+
+    good_for: ClassVar[timedelta] = LIST
 
     def __init__(self, db: Database, visible_owner: UUID | None) -> None:
         super().__init__()
+        self.reads: Reads | None = None
         self._db = db
         self._visible_owner = visible_owner
         self._batches: set[asyncio.Task[None]] = set()
@@ -32,13 +37,24 @@ class Loader(DataLoader[Key, Value]):
         assert task is not None
         self._batches.add(task)
         try:
-            return list(await self.load_keys(keys))
+            values = await self.load_keys(keys)
+            if self.reads is not None:
+                self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
+            return list(values)
         finally:
             self._batches.discard(task)
 
     @abstractmethod
     async def load_keys(self, keys: list[Key]) -> Sequence[Value]:
         """What a subclass does: the values of distinct keys, by one statement."""
+
+    @abstractmethod
+    def tags(self, keys: Sequence[Key]) -> Iterable[str]:
+        """What a subclass says: the tags (``core/tags.py``) of all that could change the values of these keys."""
+
+    def until(self, keys: Sequence[Key], values: Sequence[Value], usual: datetime) -> datetime:
+        """Until when the values are good, if nothing is written: ``usual``, unless the clock changes them sooner."""
+        return usual
 
     def load(self, key: Key) -> "Future[Value]":
         """The value of one key, loaded with all others that are asked for in this turn of the loop.

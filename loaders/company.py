@@ -1,13 +1,15 @@
 """Loads companies and what is counted about one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from core import tags
 from db.database import Database
 from db.rows import CompanyAnalyticsRow, CompanyRow, ContactCountRow, DealTotalsRow
 from db.statements import statement
 from loaders.base import Loader, one_per_key
+from loaders.reads import DASHBOARD
 
 BY_IDS = statement("company.by_ids", CompanyRow)
 CONTACTS = statement("contact.totals_of_companies", ContactCountRow)
@@ -21,6 +23,9 @@ class CompanyById(Loader[UUID, CompanyRow | None]):
     async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyRow | None]:
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return (tags.row("company", key) for key in keys)
+
 
 class ContactCountByCompany(Loader[UUID, int]):
     """Company id to how many contacts it has."""
@@ -29,6 +34,9 @@ class ContactCountByCompany(Loader[UUID, int]):
         rows = await self._db.fetch(CONTACTS, self._visible_owner, keys)
         counts = {row.company_id: row.contacts for row in rows}
         return [counts.get(key, 0) for key in keys]
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return (tags.listed("contact", "company", key) for key in keys)
 
 
 class DealTotalsByCompany(Loader[UUID, DealTotalsRow]):
@@ -39,9 +47,14 @@ class DealTotalsByCompany(Loader[UUID, DealTotalsRow]):
         found = {row.company_id: row for row in rows}
         return [found.get(key) or DealTotalsRow(key, 0, 0.0, 0) for key in keys]
 
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return (tags.listed("deal", "company", key) for key in keys)
+
 
 class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
     """Company id to its analytics as of one moment, or None where there is no company that may be seen."""
+
+    good_for = DASHBOARD
 
     def __init__(self, db: Database, visible_owner: UUID | None, now: datetime) -> None:
         super().__init__(db, visible_owner)
@@ -50,3 +63,7 @@ class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
     async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyAnalyticsRow | None]:
         rows = await self._db.fetch(ANALYTICS, self._visible_owner, keys, self._now)
         return one_per_key(rows, keys, key=lambda row: row.id)
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        below = (tags.listed(noun, "company", key) for key in keys for noun in ("contact", "deal", "activity"))
+        return [tags.STAGES, *(tags.row("company", key) for key in keys), *below]

@@ -1,14 +1,16 @@
 """Loads contacts and their statistics."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 from uuid import UUID
 
+from core import tags
 from db.database import Database
 from db.rows import ContactRow, ContactStatsRow
 from db.statements import family, statement
 from loaders.base import Loader, one_per_key
+from loaders.reads import STATISTICS
 
 BY_IDS = statement("contact.by_ids", ContactRow)
 STATS = family("reports.contacts.of_", ContactStatsRow)
@@ -20,9 +22,14 @@ class ContactById(Loader[UUID, ContactRow | None]):
     async def load_keys(self, keys: list[UUID]) -> Sequence[ContactRow | None]:
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return (tags.row("contact", key) for key in keys)
+
 
 class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
     """Owner id or "everyone" to the contacts counted, as of one moment."""
+
+    good_for = STATISTICS
 
     def __init__(self, db: Database, visible_owner: UUID | None, whose: Literal["all", "owner"], now: datetime) -> None:
         super().__init__(db, visible_owner)
@@ -32,3 +39,6 @@ class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
     async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[ContactStatsRow]:
         owners = [None if key == "everyone" else key for key in keys]
         return await self._db.fetch(self._statement, self._visible_owner, owners, self._new_since)
+
+    def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
+        return (tags.listed("contact", "owner", None if key == "everyone" else key) for key in keys)

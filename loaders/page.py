@@ -1,10 +1,11 @@
 """Loads pages of sorted lists, and how long the lists are."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 from uuid import UUID
 
+from core import tags
 from core.cursor import Position
 from db.database import Database
 from db.rows import ActivityRow, CompanyRow, ContactRow, CountRow, DealRow, UserRow
@@ -54,6 +55,11 @@ class Listing:
         """The search as the last parameter, where there is one."""
         return () if self.search is None else (self.search,)
 
+    def tags(self, parents: Iterable[UUID | None]) -> Iterable[str]:
+        """The tags of the lists of these parents; deals have their status from their stage."""
+        lists = (tags.listed(self.noun, self.scope, parent) for parent in parents)
+        return [tags.STAGES, *lists] if self.noun == "deal" else lists
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -88,6 +94,9 @@ class PageByWindow(Loader[Window, list[Any]]):
         )
         return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
 
+    def tags(self, keys: Sequence[Window]) -> Iterable[str]:
+        return self._listing.tags(key.parent for key in keys)
+
 
 class CountByParent(Loader[UUID | Literal["everyone"], int]):
     """Whose list, or "everyone", to how many rows it has."""
@@ -104,3 +113,6 @@ class CountByParent(Loader[UUID | Literal["everyone"], int]):
             self._listing.count_statement(), self._visible_owner, *windows, *self._listing.filter, *self._listing.asked
         )
         return [row.total for row in rows]
+
+    def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
+        return self._listing.tags(None if key == "everyone" else key for key in keys)

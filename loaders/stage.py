@@ -1,12 +1,14 @@
 """Loads stages: few, read whole and once for a request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
+from core import tags
 from db.rows import StageRow
 from db.statements import statement
 from loaders.base import Loader
+from loaders.reads import REFERENCE
 
 ALL = statement("stage.all", StageRow)
 
@@ -14,13 +16,20 @@ ALL = statement("stage.all", StageRow)
 class Stages(Loader[Literal["all"], list[StageRow]]):
     """Under its only key every stage, in the order of the pipeline."""
 
+    good_for = REFERENCE
+
     async def load_keys(self, keys: list[Literal["all"]]) -> Sequence[list[StageRow]]:
         stages = await self._db.fetch(ALL)
         return [stages for _ in keys]
 
+    def tags(self, keys: Sequence[Literal["all"]]) -> Iterable[str]:
+        return [tags.STAGES]
+
 
 class StageById(Loader[UUID, StageRow | None]):
     """Stage id to its row, or None: out of all of them, so that lists of stages and single ones share a statement."""
+
+    good_for = REFERENCE
 
     def __init__(self, stages: Stages) -> None:
         super().__init__(stages._db, None)
@@ -29,3 +38,6 @@ class StageById(Loader[UUID, StageRow | None]):
     async def load_keys(self, keys: list[UUID]) -> Sequence[StageRow | None]:
         found = {row.id: row for row in await self._stages.load("all")}
         return [found.get(key) for key in keys]
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return [tags.STAGES]

@@ -79,14 +79,19 @@ def money_argument(value: Any, name: str) -> Decimal | None:
     reason = None if value is None else money_fault(value)
     if reason:
         raise BadInput(f"{name}: an amount {reason}.")
-    return value  # type: ignore[no-any-return]
+    return None if value is None else cents(value)
+
+
+def cents(value: Decimal) -> Decimal:
+    """An amount with its two decimals; 0e-20000 is an amount too, and no driver writes that."""
+    return value.quantize(Decimal("0.01"))
 
 
 def money_fault(value: Decimal) -> str | None:
     """Why ``numeric(14,2)`` cannot hold the amount exactly; None if it can."""
     if abs(value) > MONEY_MOST:
         return f"may be {MONEY_MOST} at most: twelve digits before the point"
-    return None if value == value.quantize(Decimal("0.01")) else "may have two decimals at most"
+    return None if value == cents(value) else "may have two decimals at most"
 
 
 def moment_argument(value: datetime | None, name: str) -> datetime | None:

@@ -41,7 +41,7 @@ OPERATIONS = {
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one deal; ``version`` is the one it has, or would have, None if there is no such deal."""
+    """What became of one deal; ``version`` is the one it has, or in a dry run would have; None if there is no such deal."""
 
     id: UUID
     status: str
@@ -95,9 +95,8 @@ async def change_deals(
         results = [_result(row_id, changed, there) for row_id in ids]
         failed = len(left) - len(there)
         if failed and not skip_failed:
-            undone = [replace(each, status="SKIPPED") if each.status == "UPDATED" else each for each in results]
             message = f"{failed} of {len(ids)} deals cannot be changed, and so none was: see `results`"
-            raise _NotThisTimeError(undone, ValidationError("dealIds", message))
+            raise _NotThisTimeError(_skipped(results), ValidationError("dealIds", message))
         if dry_run:
             raise _NotThisTimeError(results)
         return results
@@ -117,6 +116,14 @@ def _result(row_id: UUID, changed: Mapping[UUID, int], there: Mapping[UUID, int]
     if row_id in there:
         return Result(row_id, "UNCHANGED", there[row_id])
     return Result(row_id, "FAILED", None, "There is no deal with this id, or none that may be seen.")
+
+
+def _skipped(results: list[Result]) -> list[Result]:
+    """The results of a change that is rolled back: what was changed has the version of before again."""
+    return [
+        replace(each, status="SKIPPED", version=each.version - 1) if each.status == "UPDATED" and each.version else each
+        for each in results
+    ]
 
 
 def _identified(deal_ids: Sequence[str]) -> list[UUID]:

@@ -60,7 +60,10 @@ class Call:
             return None
         if not 0 < len(found) <= LONGEST_KEY or "\0" in found:
             raise Refused(ValidationError(place, f"must have 1 to {LONGEST_KEY} characters"))
-        return (found if place == "clientMutationId" else f"{self.alias}:{found}"), place
+        if place == "clientMutationId":
+            return f"client:{found}", place
+        # An alias may be long, and the key of an index may not.
+        return f"header:{hashlib.sha256(as_json([self.alias, found]).encode()).hexdigest()}", place
 
     def digest(self) -> bytes:
         """What tells this input from another: SHA-256 of the mutation's name and all its arguments."""
@@ -80,10 +83,8 @@ async def run(call: Call, work: Work[Answer], memory: Memory, blames: Blames) ->
 
     Raises Refused with the errors for which nothing was changed, and what ``Writer.write`` raises.
     """
-    viewer = call.context.viewer
-    if not viewer.may_write:
-        raise Refused(MAY_NOT_WRITE)
-    key = call.key()
+    refuse_readers(call)
+    viewer, key = call.context.viewer, call.key()
 
     async def once(db: Database) -> Answer:
         if key is None:
@@ -112,6 +113,12 @@ async def run(call: Call, work: Work[Answer], memory: Memory, blames: Blames) ->
     # What this request has read is of before.
     call.context.loaders.forget()
     return answer
+
+
+def refuse_readers(call: Call) -> None:
+    """Raises Refused for one who may not write, before anything is looked at for them."""
+    if not call.context.viewer.may_write:
+        raise Refused(MAY_NOT_WRITE)
 
 
 def as_json(value: Any) -> str:

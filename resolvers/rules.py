@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from resolvers.arguments import CANONICAL_UUID, money_fault
+from resolvers.arguments import CANONICAL_UUID, cents, money_fault
 from resolvers.refusal import ValidationError
 
 # A date outside of these is a slip of the keyboard; PostgreSQL would take it.
@@ -66,7 +66,7 @@ def money(value: Decimal) -> Decimal:
     reason = "must not be negative" if value < 0 else money_fault(value)
     if reason:
         raise ValueError(reason)
-    return value
+    return cents(value)
 
 
 def likelihood(value: float) -> float:

@@ -8,7 +8,7 @@ from uuid import UUID
 from db.database import Database
 from db.rows import ClaimRow, ReferenceRow
 from db.statements import statement
-from resolvers.mutation import Call, Memory, Payload, Work, as_json, run
+from resolvers.mutation import Call, Memory, Payload, Work, as_json, refuse_readers, run
 from resolvers.refusal import Conflict, Forbidden, NotFound, Refused, ValidationError
 from resolvers.rules import checked, identifier
 from resolvers.writable import ACTIVITY, COMPANY, CONTACT, DEAL, NAMELESS, NOT_A_TASK, WRITABLES, Writable, missing
@@ -23,7 +23,7 @@ async def create(call: Call, writable: Writable, given: Mapping[str, Any]) -> Pa
     """A new row; what is not given has a sensible default, or is null."""
     usual = await _defaults(call, writable)
     patch, errors = checked(usual | dict(given), writable.fields, is_new=True)
-    if writable is CONTACT and not any(patch.get(name) for name in ("first_name", "last_name", "email")):
+    if writable is CONTACT and not any(given.get(name) for name in ("first_name", "last_name", "email")):
         errors.append(NAMELESS)
     if writable is ACTIVITY and patch.get("due_at") and patch.get("type") != "TASK":
         errors.append(NOT_A_TASK)
@@ -45,10 +45,9 @@ async def update(
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
         _refuse_other_owner(call, patch, errors)
-        current = await _current(call, db, writable, wanted) if writable is DEAL and "company_id" in patch else None
-        await _check_references(call, db, writable, patch, current)
-        rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
-        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+        is_paired = writable is DEAL and not patch.keys().isdisjoint(("company_id", "contact_id"))
+        await _check_references(call, db, writable, patch, await _current(call, db, writable, wanted) if is_paired else None)
+        return await _updated(call, db, writable, wanted, patch, expected_version)
 
     return await _written(call, writable, work)
 
@@ -81,8 +80,7 @@ async def reassign(call: Call, row_id: str, owner_id: str, expected_version: int
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
         _refuse_other_owner(call, patch, errors)
         await _check_references(call, db, writable, patch, None)
-        rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
-        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+        return await _updated(call, db, writable, wanted, patch, expected_version)
 
     return await _of_any_noun(call, row_id, work)
 
@@ -95,11 +93,8 @@ async def complete(call: Call, row_id: str, *, is_done: bool, expected_version: 
         current = await _current(call, db, ACTIVITY, wanted)
         if current.type != "TASK":
             raise Refused(ValidationError("id", f"is a {current.type}, and only a TASK can be completed or reopened"))
-        if (current.completed_at is not None) == is_done and expected_version in (None, current.version):
-            return current
-        patch = as_json({"completed_at": call.context.now if is_done else None})
-        rows = await db.fetch(ACTIVITY.update, _visible(call), wanted, patch, expected_version)
-        return rows[0] if rows else await _refuse(call, db, ACTIVITY, wanted)
+        done_at = current.completed_at or call.context.now
+        return await _updated(call, db, ACTIVITY, wanted, {"completed_at": done_at if is_done else None}, expected_version)
 
     return await _written(call, ACTIVITY, work)
 
@@ -124,10 +119,11 @@ async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
 async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
     """Runs ``work`` with the noun that the id is of."""
     try:
+        refuse_readers(call)
         wanted = _identified(row_id)
         writable = WRITABLES.get(await call.context.loaders.kind_by_id.load(wanted) or "")
         if writable is None:
-            raise Refused(_not_found(wanted, "company, contact, deal or activity"))
+            raise Refused(_not_found(wanted))
     except Refused as refused:
         return Payload(errors=refused.errors, client_mutation_id=call.client_mutation_id)
     return await _written(call, writable, lambda db: work(db, writable, wanted))
@@ -172,18 +168,34 @@ def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[Valid
 async def _current(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
     rows = await db.fetch(writable.by_ids, _visible(call), [wanted])
     if not rows:
-        raise Refused(_not_found(wanted, writable.noun))
+        raise Refused(_not_found(wanted))
     return rows[0]
+
+
+async def _updated(
+    call: Call, db: Database, writable: Writable, wanted: UUID, patch: Mapping[str, Any], expected_version: int | None
+) -> Any:
+    """The row with the patch; as it was where the patch says nothing new. Raises Refused."""
+    rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
+    if rows:
+        return rows[0]
+    current = await _current(call, db, writable, wanted)
+    if expected_version in (None, current.version):
+        return current
+    raise Refused(_conflict(current))
 
 
 async def _refuse(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
     """Raises Refused: nothing was written, because nothing is there or because it has another version."""
-    current = await _current(call, db, writable, wanted)
-    raise Refused(Conflict(current, f"Somebody else changed it first: it has version {current.version} now."))
+    raise Refused(_conflict(await _current(call, db, writable, wanted)))
 
 
-def _not_found(wanted: UUID, what: str) -> NotFound:
-    return NotFound(wanted, f"There is no {what} with this id, or none that may be seen.")
+def _conflict(current: Any) -> Conflict:
+    return Conflict(current, f"Somebody else changed it first: it has version {current.version} now.")
+
+
+def _not_found(wanted: UUID) -> NotFound:
+    return NotFound(wanted, "There is nothing with this id that can be changed, or nothing that may be seen.")
 
 
 def _identified(row_id: str) -> UUID:

@@ -5,3 +5,12 @@
 -- of the transaction, so that nothing stays with the connection.
 select set_config('dealgraph.actor', $1, true) as subject,
        set_config('dealgraph.user', coalesce($2::uuid::text, ''), true) as user_id;
+
+-- name: tell -> ToldRow
+-- The last notification of a transaction: whoever hears it has heard everything that the transaction wrote.
+select pg_notify('dealgraph', pg_current_xact_id()::text)::text as told, pg_current_xact_id()::text::bigint as xid;
+
+-- name: snapshot -> SnapshotRow
+-- Which transactions a statement can see from here on: all that ended below xmin, none from xmax on.
+select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
+       pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax;

@@ -26,11 +26,12 @@ with written as (
 select {columns} from written as {table} {joined}
 
 -- define: update
--- $2 id; $3 the patch; $4 the only version that may be changed, null for any.
+-- $2 id; $3 the patch; $4 the only version that may be changed, null for any. A patch that says nothing new changes nothing.
 with written as (
     update {table}
     set ({written}) = (select {changed} from jsonb_populate_record({table}, $3::jsonb) as given {joined_given})
     where {table}.id = $2::uuid and {live} and {visible} and ($4::int is null or {table}.version = $4)
+      and exists (select from jsonb_populate_record({table}, $3::jsonb) as given where given.* is distinct from {table}.*)
     returning {table}.*
 )
 select {columns} from written as {table} {joined}

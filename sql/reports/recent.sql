@@ -19,4 +19,10 @@ union all
  where {mine} and ($1::uuid is null or activity.owner_id = $1)
    and activity.type = 'TASK' and activity.completed_at is null and activity.deleted_at is null
  order by coalesce(activity.due_at, 'infinity'), activity.id
- limit $4::int);
+ limit $4::int)
+union all
+(select {columns}, '' as sort_key, 3::bigint as place
+ from activity
+ where {mine} and ($1::uuid is null or activity.owner_id = $1) and activity.deleted_at is null and activity.occurred_at > now()
+ order by activity.occurred_at, activity.id
+ limit 1);

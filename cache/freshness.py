@@ -1,0 +1,140 @@
+"""What this process has heard to be written, and what that says about answers made earlier.
+
+Two clocks. Here every notification has a number, and what was made here is fresh while none of its tags has a later one.
+What another process made comes with the oldest transaction that PostgreSQL may still have had open when it began to read
+(``pg_snapshot_xmin``): a write it has not seen has that number or a higher one, so it is fresh if everything heard about
+its tags is of a lower one, and if nothing could have been missed because we listened later than it read.
+
+Whoever cannot hear knows nothing: then nothing is fresh.
+"""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from core.tags import everything_of
+
+# A heartbeat is answered behind all notifications of before; so long after the last one we may have missed something.
+LEASE_S = 1.0
+# A writer waits so long to hear of his own write before he takes the line for dead.
+ECHO_S = 1.0
+# Tags remembered: what is forgotten counts as written just now.
+MOST_TAGS = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """When a tag was last written: the number of the notification, and the highest transaction it was written by."""
+
+    number: int
+    xid: int
+
+
+NEVER = Heard(0, 0)
+
+
+class Freshness:
+    """The notifications of one process. ``on_written`` is told the tags of each, ``on_lost`` when the line is cut."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self.number = 0
+        self.on_written: Callable[[frozenset[str]], None] = lambda tags: None
+        self.on_lost: Callable[[], None] = lambda: None
+        self._now = now
+        self._heard: OrderedDict[str, Heard] = OrderedDict()
+        self._forgotten = NEVER
+        self._heard_since: int | None = None
+        self._lease_until = float("-inf")
+        self._echoes: dict[int, asyncio.Future[None]] = {}
+
+    @property
+    def is_hearing(self) -> bool:
+        """Whether every write that has been announced is known here."""
+        return self._heard_since is not None and self._now() < self._lease_until
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether nobody has taken the line for dead since it began."""
+        return self._heard_since is not None
+
+    def begin(self, snapshot_xmax: int) -> None:
+        """Listening from now on; every transaction of that number or a higher one will be heard."""
+        self.number += 1
+        self._heard.clear()
+        self._forgotten = Heard(self.number, 0)
+        self._heard_since = snapshot_xmax
+
+    def beat(self, sent_at: float) -> None:
+        """The line answered what was sent at that time."""
+        self._lease_until = max(self._lease_until, sent_at + LEASE_S)
+
+    def lost(self) -> None:
+        """The line is cut: whatever is written from now on is not heard."""
+        self._heard_since = None
+        self._lease_until = float("-inf")
+        for echo in self._echoes.values():
+            if not echo.done():
+                echo.set_result(None)
+        self.on_lost()
+
+    def hear(self, xid: int, tags: Iterable[str]) -> None:
+        """Transaction ``xid`` has written what has these tags. A plural stands for every tag of its rows."""
+        self.number += 1
+        written = frozenset(tags)
+        for tag in written | {everything_of(tag) for tag in written}:
+            before = self._heard.pop(tag, NEVER)
+            self._heard[tag] = Heard(self.number, max(xid, before.xid))
+        for plural in written:
+            if ":" not in plural:  # heard of as a whole, not only because of one of its rows
+                self._heard[f"{plural}!"] = self._heard[plural]
+        while len(self._heard) > MOST_TAGS:
+            _, forgotten = self._heard.popitem(last=False)
+            self._forgotten = Heard(forgotten.number, max(forgotten.xid, self._forgotten.xid))
+        self.on_written(written)
+
+    def ended(self, xid: int) -> None:
+        """Everything that transaction ``xid`` of this process has written has been heard."""
+        echo = self._echoes.get(xid)
+        if echo is not None and not echo.done():
+            echo.set_result(None)
+
+    async def echo(self, xid: int) -> None:
+        """Waits until a committed transaction of this process has been heard of, so that the next read shows it.
+
+        If that takes too long the line is taken for dead, and nothing counts as fresh until it is back.
+        """
+        if self._heard_since is None:
+            return
+        heard = self._echoes.setdefault(xid, asyncio.get_running_loop().create_future())
+        try:
+            async with asyncio.timeout(ECHO_S):
+                await heard
+        except (TimeoutError, asyncio.CancelledError):
+            self.lost()  # also for one whose time is up: the change was made, and is answered as made
+        finally:
+            self._echoes.pop(xid, None)
+
+    def expect(self, xid: int) -> None:
+        """A transaction is about to commit: its echo may come before anybody waits for it."""
+        self._echoes[xid] = asyncio.get_running_loop().create_future()
+
+    def forget(self, xid: int) -> None:
+        """That transaction was rolled back: there will be no echo."""
+        self._echoes.pop(xid, None)
+
+    def written_since(self, tags: Iterable[str], number: int) -> bool:
+        """Whether any of the tags was written after the notification of that number."""
+        return any(self._last(tag).number > number for tag in tags)
+
+    def vouches(self, tags: Iterable[str], snapshot_xmin: int) -> bool:
+        """Whether what another process began to read under that snapshot is still so, as far as this one can tell."""
+        if not self.is_hearing or self._heard_since is None or snapshot_xmin < self._heard_since:
+            return False
+        return all(self._last(tag).xid < snapshot_xmin for tag in tags)
+
+    def _last(self, tag: str) -> Heard:
+        own = self._heard.get(tag, self._forgotten)
+        whole = self._heard.get(f"{everything_of(tag)}!", self._forgotten)
+        return Heard(max(own.number, whole.number), max(own.xid, whole.xid))

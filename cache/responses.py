@@ -1,0 +1,305 @@
+"""Finished answers, kept for as long as nothing they were made of has been written.
+
+An entry is here because it is fresh: a notification takes out what has its tags, and a cut line takes out everything.
+Looking one up is therefore one dictionary access. Bounded by bytes, the least recently used leave first.
+"""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict, defaultdict
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from cache.encoding import Encoding, encoded
+from cache.freshness import Freshness
+from core.tags import everything_of
+
+Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
+# What an entry takes besides its bytes: its tags in two indexes, keys, headers.
+OVERHEAD_BYTES = 2_000
+# Longest wait for an answer that another process is making.
+MOST_WAIT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer as it was made. ``tags`` is None if it must not be kept; times are of ``time.time``.
+
+    ``xmin`` is the oldest transaction that was open when it began to read; ``brotli`` is empty for a short body. What
+    ``is_unavailable`` could not be made for want of a database.
+    """
+
+    body: bytes
+    status: int
+    document: str
+    tags: frozenset[str] | None = None
+    good_until: float = 0.0
+    xmin: int = 0
+    brotli: bytes = b""
+    is_unavailable: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """An answer that is kept, with its compressed forms as they are asked for."""
+
+    key: bytes
+    made: Made
+    made_at: float
+    etag: str
+    hits: int = 0
+    forms: dict[Encoding, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes."""
+        return len(self.key) + len(self.made.body) + sum(map(len, self.forms.values())) + OVERHEAD_BYTES
+
+
+@dataclass(slots=True)
+class DocumentStats:
+    """How often answers of one document were found, and how often they had to be made."""
+
+    hits: int = 0
+    misses: int = 0
+    stale: int = 0
+    bypassed: int = 0
+
+
+class SharedTier(Protocol):
+    """Answers that other processes have made; see ``cache/shared.py``."""
+
+    async def get(self, key: bytes) -> Made | None:
+        """What is kept under the key, by whomever; None also where the server is away."""
+
+    async def put(self, key: bytes, made: Made) -> None:
+        """Keeps it for the others."""
+
+    async def lead(self, key: bytes) -> bool:
+        """Whether this process is to make the answer; False, after a little while, if another is at it."""
+
+    async def release(self, key: bytes) -> None:
+        """Lets another process make it: this one has an answer that is not kept."""
+
+
+Found: TypeAlias = tuple[Entry | None, Made, Outcome]
+
+
+@dataclass(slots=True)
+class _Flight:
+    """One answer that is being found or made, and how many wait for it."""
+
+    task: "asyncio.Task[Found]"
+    began: int
+    waiting: int = 0
+
+
+class ResponseCache:
+    """The answers of one process, before those of all of them."""
+
+    def __init__(
+        self,
+        freshness: Freshness,
+        *,
+        most_bytes: int,
+        shared: SharedTier | None = None,
+        stale_s: float = 0.0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.stats: defaultdict[str, DocumentStats] = defaultdict(DocumentStats)
+        self.bytes = 0
+        self.evictions = 0
+        self.freshness = freshness
+        self._most_bytes = most_bytes
+        self._shared = shared
+        self._stale_s = stale_s
+        self._now = now
+        self._entries: OrderedDict[bytes, Entry] = OrderedDict()
+        self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
+        self._stale: dict[bytes, Entry] = {}
+        self._flights: dict[bytes, _Flight] = {}
+        freshness.on_written = self._written
+        freshness.on_lost = self._lost
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def find(self, key: bytes) -> Entry | None:
+        """The fresh answer under that key, counted as a hit; None if there is none in this process."""
+        entry = self._entries.get(key)
+        if entry is None or not self.freshness.is_hearing:
+            return None
+        if entry.made.good_until <= self._now():
+            self._remove(key)
+            return None
+        self._entries.move_to_end(key)
+        entry.hits += 1
+        self.stats[entry.made.document].hits += 1
+        return entry
+
+    async def find_shared(self, key: bytes) -> Entry | None:
+        """The fresh answer under that key in this process or of another, counted as a hit; None if there is none."""
+        entry = self.find(key)
+        if entry is not None or not self.is_shared or self._shared is None:
+            return entry
+        began = self.freshness.number
+        entry = self._vouched(key, await self._shared.get(key), began)
+        if entry is not None:
+            self.stats[entry.made.document].hits += 1
+        return entry
+
+    async def find_or_make(
+        self, key: bytes, make: Callable[[], Awaitable[Made]], *, refresh: bool = False
+    ) -> Found:
+        """A fresh answer, found anywhere or made now; however many ask at once, it is made once.
+
+        ``refresh`` makes it in any case. The entry is None for an answer that is not kept. Raises what ``make`` does.
+        """
+        entry = None if refresh else self.find(key)
+        if entry is not None:
+            return entry, entry.made, "HIT"
+        found, made, outcome = await self._join(key, make, refresh)
+        counted = self.stats[made.document]
+        if outcome == "HIT":
+            counted.hits += 1
+        elif outcome == "MISS":
+            counted.misses += 1
+        else:
+            counted.bypassed += 1
+        return found, made, outcome
+
+    def find_stale(self, key: bytes) -> Entry | None:
+        """What was fresh when the line was cut, if that may be served, for an answer that cannot be made."""
+        entry = self._stale.get(key)
+        if entry is None or self._now() - entry.made_at > self._stale_s:
+            return None
+        self.stats[entry.made.document].stale += 1
+        return entry
+
+    def clear(self, tags: Iterable[str] | None = None) -> int:
+        """Takes out what has any of the tags, or everything; how many there were."""
+        before = len(self._entries)
+        if tags is None:
+            for key in list(self._entries):
+                self._remove(key)
+        else:
+            self._written(frozenset(tags))
+        return before - len(self._entries)
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether what is made here may be found by other processes."""
+        return self._shared is not None and self.freshness.is_hearing
+
+    async def _join(self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool) -> Found:
+        """Joins whoever is at it, unless something was written since they began: they may not have seen it."""
+        flight = self._flights.get(key)
+        if flight is None or refresh or flight.began != self.freshness.number:
+            flight = _Flight(asyncio.create_task(self._fly(key, make, refresh)), self.freshness.number)
+            self._flights[key] = flight
+        flight.waiting += 1
+        try:
+            return await asyncio.shield(flight.task)
+        finally:
+            flight.waiting -= 1
+            if flight.waiting == 0:
+                flight.task.cancel()  # nobody wants it any more; nothing happens if it is done
+                if self._flights.get(key) is flight:
+                    del self._flights[key]
+
+    async def _fly(self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool) -> Found:
+        shared = self._shared if self.freshness.is_hearing else None
+        if shared is not None and not refresh:
+            found = await self._from_others(key, shared)
+            if found is not None:
+                return found, found.made, "HIT"
+        began, was_hearing = self.freshness.number, self.freshness.is_hearing
+        try:
+            made = await make()
+        except BaseException:
+            if shared is not None:
+                await shared.release(key)
+            raise
+        entry = self._keep(key, made, began) if was_hearing else None
+        if shared is not None:
+            await (shared.release(key) if entry is None else shared.put(key, made))
+        return entry, made, "MISS" if made.tags is not None and was_hearing else "BYPASS"
+
+    async def _from_others(self, key: bytes, shared: SharedTier) -> Entry | None:
+        """What another process made, if this one can vouch for it. Waits a little for one that is being made."""
+        began, deadline = self.freshness.number, self._now() + MOST_WAIT_S
+        while True:
+            made = await shared.get(key)
+            entry = self._vouched(key, made, began)
+            if entry is not None or made is not None:  # what is there and cannot be vouched for is made again
+                return entry
+            if await shared.lead(key) or self._now() > deadline:
+                return None
+
+    def _vouched(self, key: bytes, made: Made | None, began: int) -> Entry | None:
+        """The entry of what another process made, if this one, which began to look at that number, can vouch for it."""
+        if made is None or made.tags is None or made.good_until <= self._now():
+            return None
+        return self._keep(key, made, began) if self.freshness.vouches(made.tags, made.xmin) else None
+
+    def _keep(self, key: bytes, made: Made, began: int) -> Entry | None:
+        """The entry of an answer that was begun at that number, unless it is out of date already or may not be kept.
+
+        One that is too large for this process's memory is an entry all the same, and can be one in Redis.
+        """
+        if made.tags is None or not self.freshness.is_hearing or self.freshness.written_since(made.tags, began):
+            return None
+        etag = hashlib.blake2b(made.body, digest_size=16).hexdigest()
+        entry = Entry(key, made, self._now(), etag, forms={"br": made.brotli} if made.brotli else {})
+        if entry.size > self._most_bytes // 4:
+            return entry
+        self._remove(key)
+        self._stale.pop(key, None)
+        self._entries[key] = entry
+        self.bytes += entry.size
+        for tag in made.tags:
+            self._by_tag[tag].add(key)
+            self._by_tag[f"{everything_of(tag)}!"].add(key)
+        while self.bytes > self._most_bytes:
+            self.evictions += 1
+            self._remove(next(iter(self._entries)))
+        return entry
+
+    def form(self, entry: Entry, encoding: Encoding) -> bytes:
+        """The body of an entry in that encoding, made the first time it is asked for."""
+        if encoding == "identity":
+            return entry.made.body
+        found = entry.forms.get(encoding)
+        if found is None:
+            found = entry.forms[encoding] = encoded(entry.made.body, encoding)
+            if self._entries.get(entry.key) is entry:
+                self.bytes += len(found)
+        return found
+
+    def _remove(self, key: bytes) -> None:
+        entry = self._entries.pop(key, None)
+        if entry is None:
+            return
+        self.bytes -= entry.size
+        for tag in entry.made.tags or ():
+            for indexed in (tag, f"{everything_of(tag)}!"):
+                keys = self._by_tag.get(indexed)
+                if keys is not None:
+                    keys.discard(key)
+                    if not keys:
+                        del self._by_tag[indexed]
+
+    def _written(self, tags: frozenset[str]) -> None:
+        for tag in tags:
+            # Of a row: its own tag, and lists of all such rows. Of a plural: whatever has to do with such rows.
+            for indexed in (tag, everything_of(tag)) if ":" in tag else (f"{tag}!",):
+                for key in list(self._by_tag.get(indexed, ())):
+                    self._remove(key)
+
+    def _lost(self) -> None:
+        """Nothing can be vouched for any more; what was fresh until now may be better than nothing."""
+        if self._stale_s > 0:
+            self._stale = dict(self._entries)
+        self.clear()

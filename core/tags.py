@@ -1,0 +1,46 @@
+"""Tags: names of what can be written, by which an answer knows that it is out of date.
+
+``deal:ID`` is a row; ``deals-of-owner:ID`` and the like are lists that rows come into and go from; ``deals`` is all of them.
+The triggers of ``sql/migrations`` announce the tags of what was written, the loaders report those of what was read. A
+writer of too much at once announces ``deals`` alone, which then stands for every tag of deals.
+"""
+
+from collections.abc import Iterable
+from typing import Literal
+from uuid import UUID
+
+Noun = Literal["company", "contact", "deal", "activity"]
+PLURALS: dict[str, str] = {
+    "company": "companies",
+    "contact": "contacts",
+    "deal": "deals",
+    "activity": "activities",
+    "app_user": "users",
+    "stage": "stages",
+}
+STAGES, USERS = "stages", "users"
+# A set of more says the plurals instead: as many as a long page with everything below it has.
+MOST = 400
+
+
+def row(noun: Noun, row_id: UUID) -> str:
+    """The tag of one row."""
+    return f"{noun}:{row_id}"
+
+
+def listed(noun: str, scope: str, parent: UUID | None) -> str:
+    """The tag of a list: of its parent, or of all rows where there is none. Users are one list."""
+    plural = PLURALS[noun]
+    return plural if parent is None or plural == USERS else f"{plural}-of-{scope}:{parent}"
+
+
+def everything_of(tag: str) -> str:
+    """The tag that stands for all tags of the same rows."""
+    head = tag.partition(":")[0].partition("-")[0]
+    return PLURALS.get(head, head)
+
+
+def bounded(tags: Iterable[str]) -> frozenset[str]:
+    """The tags, or where they are too many, those that stand for them."""
+    found = frozenset(tags)
+    return found if len(found) <= MOST else frozenset(map(everything_of, found))

@@ -1,0 +1,102 @@
+"""Hears what is written: a connection that LISTENs, and a heartbeat that tells whether it still would.
+
+A heartbeat is answered after every notification that was committed before it, on the same line: PostgreSQL delivers
+what has come while a session is idle, and the rest before it says that it is ready again.
+"""
+
+import asyncio
+import time
+from typing import Any, NamedTuple, Protocol
+
+import asyncpg
+import structlog
+
+from db.pool import LOST
+from db.statements import script, statement
+
+log = structlog.get_logger("db")
+CHANNEL = "dealgraph"
+# Two heartbeats fit into the lease that a missing one ends.
+BEAT_EVERY_S = 0.25
+BEAT_TIMEOUT_S = 1.0
+RECONNECT_S = 0.2
+SLOWEST_RECONNECT_S = 5.0
+
+
+class SnapshotRow(NamedTuple):
+    """Which transactions a statement can see: all below ``xmin``, none from ``xmax`` on."""
+
+    xmin: int
+    xmax: int
+
+
+SNAPSHOT = statement("transaction.snapshot", SnapshotRow)
+BEAT = script("health.synchronise")
+
+
+class Hears(Protocol):
+    """What is told of what was heard; see ``cache/freshness.py``. Once it is not ``is_listening``, the line is made anew."""
+
+    @property
+    def is_listening(self) -> bool:
+        """Whether the line is not taken for dead."""
+
+    def begin(self, snapshot_xmax: int) -> None:
+        """Listening from now on."""
+
+    def beat(self, sent_at: float) -> None:
+        """The line answered what was sent at that time."""
+
+    def lost(self) -> None:
+        """The line is cut."""
+
+    def hear(self, xid: int, tags: list[str]) -> None:
+        """A transaction has written what has these tags."""
+
+    def ended(self, xid: int) -> None:
+        """Everything that a transaction has written has been told."""
+
+
+async def listen(url: str, hears: Hears) -> None:
+    """Runs until it is cancelled, and comes back whenever the line was cut."""
+    pause = RECONNECT_S
+    while True:
+        try:
+            connection = await asyncpg.connect(url, timeout=5)
+        except (*LOST, asyncpg.PostgresError):
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, SLOWEST_RECONNECT_S)
+            continue
+        pause = RECONNECT_S
+        try:
+            await _listen(connection, hears)
+        except (*LOST, asyncpg.PostgresError) as error:
+            log.warning("what others write is not heard for a moment; no answer comes from the cache", error=str(error))
+        finally:
+            hears.lost()
+            connection.terminate()
+
+
+async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
+    def notified(_: object, pid: int, channel: str, payload: object) -> None:
+        xid, *tags = str(payload).split(" ")
+        if tags:
+            hears.hear(int(xid), tags)
+        else:
+            hears.ended(int(xid))
+
+    gone = asyncio.Event()
+    connection.add_termination_listener(lambda _: gone.set())
+    # Listening first: what is committed after the snapshot is heard, and what was before it is in what is read from here on.
+    await connection.add_listener(CHANNEL, notified)
+    snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
+    hears.begin(snapshot.xmax)
+    while not gone.is_set() and hears.is_listening:
+        sent_at = time.monotonic()
+        await connection.execute(BEAT, timeout=BEAT_TIMEOUT_S)
+        hears.beat(sent_at)
+        try:
+            async with asyncio.timeout(BEAT_EVERY_S):
+                await gone.wait()
+        except TimeoutError:
+            continue

@@ -1,0 +1,26 @@
+"""What a request has read: by which tags its answer goes out of date, and when it does by itself."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+# How long an answer is good at most. Writes make it old at once; these only bound what no write tells of, such as
+# the days since the last activity.
+REFERENCE = timedelta(hours=1)
+DASHBOARD = timedelta(minutes=5)
+STATISTICS = timedelta(minutes=3)
+LIST = timedelta(minutes=2)
+
+
+class Reads:
+    """Filled by the loaders of a request as they read."""
+
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.tags: set[str] = set()
+        self.until = now + REFERENCE
+        self.is_personal = False
+
+    def add(self, tags: Iterable[str], until: datetime) -> None:
+        """Something was read that has these tags and is good until then."""
+        self.tags.update(tags)
+        self.until = min(self.until, until)

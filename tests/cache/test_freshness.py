@@ -1,0 +1,128 @@
+"""Nothing counts as fresh that may have been written since; laws over random histories, and the line that is cut."""
+
+import asyncio
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cache.freshness import ECHO_S, LEASE_S, Freshness
+from core.tags import everything_of
+
+ROWS = [f"deal:{n}" for n in range(3)] + ["deals-of-owner:a", "deals-of-owner:b", "company:1", "companies-of-owner:a"]
+TAGS = [*ROWS, "deals", "companies", "users"]
+
+
+class Clock:
+    """A time that stands still until it is told."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def hearing(clock: Clock | None = None, since: int = 0) -> Freshness:
+    """A line that is up, for as long as the clock stands still."""
+    clock = clock or Clock()
+    found = Freshness(clock)
+    found.begin(since)
+    found.beat(clock())
+    return found
+
+
+def touches(written: str, read: str) -> bool:
+    """Whether a write announced as one tag can have changed what was read under another, said as simply as possible."""
+    if everything_of(written) != everything_of(read):
+        return False
+    return written == read or ":" not in written or ":" not in read
+
+
+@given(st.lists(st.sets(st.sampled_from(TAGS), min_size=1)), st.sets(st.sampled_from(TAGS)), st.data())
+def test_what_was_made_here_is_old_as_soon_as_one_of_its_tags_is_written(
+    history: list[set[str]], tags: set[str], data: st.DataObject
+) -> None:
+    freshness = hearing()
+    start = data.draw(st.integers(0, len(history)))
+    numbers = [freshness.number]
+    for xid, written in enumerate(history, 1):
+        freshness.hear(xid, written)
+        numbers.append(freshness.number)
+    expected = any(touches(each, tag) for written in history[start:] for each in written for tag in tags)
+    assert freshness.written_since(tags, numbers[start]) is expected
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 30), st.sets(st.sampled_from(TAGS), min_size=1))),
+    st.sets(st.sampled_from(TAGS)),
+    st.integers(1, 31),
+    st.integers(0, 31),
+)
+def test_what_another_process_made_is_vouched_for_only_if_it_saw_every_write_and_none_can_have_been_missed(
+    history: list[tuple[int, set[str]]], tags: set[str], xmin: int, since: int
+) -> None:
+    freshness = hearing(since=since)
+    for xid, written in history:
+        freshness.hear(xid, written)
+    missed = any(xid >= xmin and touches(each, tag) for xid, written in history for each in written for tag in tags)
+    if freshness.vouches(tags, xmin):
+        assert xmin >= since
+        assert not missed
+    elif xmin >= since:
+        assert missed
+
+
+def test_a_transaction_that_commits_late_is_not_hidden_by_a_later_one() -> None:
+    freshness = hearing()
+    freshness.hear(20, ["deal:1"])
+    freshness.hear(10, ["deal:1"])
+    assert not freshness.vouches(["deal:1"], 15)
+    assert freshness.vouches(["deal:1"], 21)
+
+
+def test_without_a_heartbeat_nothing_is_vouched_for() -> None:
+    clock = Clock()
+    freshness = hearing(clock)
+    assert freshness.is_hearing
+    clock.now += LEASE_S
+    assert not freshness.is_hearing
+    assert not freshness.vouches([], 10)
+    freshness.beat(clock())
+    assert freshness.is_hearing
+
+
+def test_what_was_made_before_the_line_was_cut_is_not_fresh_after_it_is_back() -> None:
+    freshness, lost = hearing(), []
+    freshness.on_lost = lambda: lost.append(True)
+    began = freshness.number
+    freshness.lost()
+    assert lost
+    assert not freshness.is_hearing
+    freshness.begin(0)
+    assert freshness.written_since(["deal:1"], began)
+
+
+async def test_a_writer_waits_until_its_own_write_is_heard() -> None:
+    freshness = hearing()
+    freshness.expect(7)
+    waiting = asyncio.create_task(freshness.echo(7))
+    await asyncio.sleep(0.01)
+    assert not waiting.done()
+    freshness.ended(7)
+    await waiting
+
+
+async def test_an_echo_that_comes_before_anybody_waits_is_not_missed() -> None:
+    freshness = hearing()
+    freshness.expect(7)
+    freshness.ended(7)
+    await asyncio.wait_for(freshness.echo(7), ECHO_S / 2)
+
+
+async def test_a_writer_that_hears_nothing_takes_the_line_for_dead() -> None:
+    freshness = Freshness()
+    freshness.begin(0)
+    freshness.beat(1e12)
+    freshness.expect(7)
+    await freshness.echo(7)
+    assert not freshness.is_hearing

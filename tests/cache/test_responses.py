@@ -1,0 +1,254 @@
+"""Answers are found as long as they are fresh, made once however many ask, and leave when there is no room."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+from redis.asyncio import Redis
+
+from cache.embedded import EmbeddedValkey
+from cache.freshness import Freshness
+from cache.responses import Made, ResponseCache
+from cache.shared import SharedResponses
+from tests.cache.test_freshness import hearing
+
+BODY = b'{"data":{"deal":{"name":"Renewal"}}}'
+
+
+def made(body: bytes = BODY, *, tags: frozenset[str] | None = frozenset({"deal:1"}), xmin: int = 1000) -> Made:
+    """An answer that is good for a minute."""
+    return Made(body, 200, "Deal", tags, time.time() + 60, xmin)
+
+
+def a_cache(freshness: Freshness | None = None, **options: object) -> ResponseCache:
+    """A cache of a megabyte, on a line that is up."""
+    return ResponseCache(freshness or hearing(), **({"most_bytes": 1_000_000} | options))  # type: ignore[arg-type]
+
+
+class Maker:
+    """Makes an answer when it is told to, and counts how often it was asked."""
+
+    def __init__(self, answer: Made | None = None) -> None:
+        self.answer = answer or made()
+        self.asked = 0
+        self.may_finish = asyncio.Event()
+        self.may_finish.set()
+
+    async def __call__(self) -> Made:
+        self.asked += 1
+        await self.may_finish.wait()
+        return self.answer
+
+
+async def test_an_answer_is_made_once_and_found_until_something_of_it_is_written() -> None:
+    cache, make = a_cache(), Maker()
+    assert (await cache.find_or_make(b"k", make))[2] == "MISS"
+    entry, found, outcome = await cache.find_or_make(b"k", make)
+    assert (outcome, found.body, make.asked) == ("HIT", BODY, 1)
+    assert entry is cache.find(b"k")
+    cache.freshness.hear(1, ["deal:2"])
+    assert cache.find(b"k")
+    cache.freshness.hear(2, ["deal:1", "deals-of-owner:1"])
+    assert cache.find(b"k") is None
+    assert (cache.bytes, len(cache)) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("read", "written", "is_old"),
+    [
+        ("deal:1", "deals", True),
+        ("deals-of-owner:1", "deals", True),
+        ("deals", "deal:1", True),
+        ("deals", "deals-of-owner:9", True),
+        ("deals", "companies", False),
+        ("deals-of-owner:1", "deal:1", False),
+    ],
+)
+async def test_a_plural_stands_for_all_of_its_rows(read: str, written: str, is_old: bool) -> None:
+    cache = a_cache()
+    await cache.find_or_make(b"k", Maker(made(tags=frozenset({read}))))
+    cache.freshness.hear(1, [written])
+    assert (cache.find(b"k") is None) is is_old
+
+
+async def test_what_is_written_while_an_answer_is_made_keeps_it_out() -> None:
+    cache, make = a_cache(), Maker()
+    make.may_finish.clear()
+    asking = asyncio.create_task(cache.find_or_make(b"k", make))
+    await asyncio.sleep(0.01)
+    cache.freshness.hear(1, ["deal:1"])
+    make.may_finish.set()
+    assert (await asking)[1].body == BODY
+    assert cache.find(b"k") is None
+
+
+async def test_a_thousand_at_once_are_answered_by_one_execution() -> None:
+    cache, make = a_cache(), Maker()
+    make.may_finish.clear()
+    asking = [asyncio.create_task(cache.find_or_make(b"k", make)) for _ in range(1000)]
+    await asyncio.sleep(0.01)
+    make.may_finish.set()
+    assert {body.body for _, body, _ in await asyncio.gather(*asking)} == {BODY}
+    assert make.asked == 1
+
+
+async def test_whoever_asks_after_a_write_does_not_join_those_who_began_before_it() -> None:
+    cache, make = a_cache(), Maker()
+    make.may_finish.clear()
+    before = asyncio.create_task(cache.find_or_make(b"k", make))
+    await asyncio.sleep(0.01)
+    cache.freshness.hear(1, ["deal:1"])
+    after = asyncio.create_task(cache.find_or_make(b"k", make))
+    await asyncio.sleep(0.01)
+    assert make.asked == 2
+    make.may_finish.set()
+    await asyncio.gather(before, after)
+
+
+async def test_a_reader_that_goes_away_leaves_the_others_their_answer_and_the_last_one_ends_the_work() -> None:
+    cache, make = a_cache(), Maker()
+    make.may_finish.clear()
+    first, second = (asyncio.create_task(cache.find_or_make(b"k", make)) for _ in range(2))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    make.may_finish.set()
+    assert (await second)[1].body == BODY
+    make.may_finish.clear()
+    cache.clear()
+    third = asyncio.create_task(cache.find_or_make(b"k", make))
+    await asyncio.sleep(0.01)
+    third.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await third
+    assert make.asked == 2
+    make.may_finish.set()
+    assert (await cache.find_or_make(b"k", make))[2] == "MISS"
+
+
+async def test_an_error_is_told_to_all_who_wait_and_is_not_kept() -> None:
+    cache = a_cache()
+
+    async def fail() -> Made:
+        await asyncio.sleep(0.01)
+        raise ValueError("broken")
+
+    told = await asyncio.gather(*(cache.find_or_make(b"k", fail) for _ in range(3)), return_exceptions=True)
+    assert [str(each) for each in told] == ["broken"] * 3
+    assert (await cache.find_or_make(b"k", Maker()))[2] == "MISS"
+
+
+async def test_what_must_not_be_kept_is_made_each_time() -> None:
+    cache, make = a_cache(), Maker(made(tags=None))
+    assert [(await cache.find_or_make(b"k", make))[2] for _ in range(2)] == ["BYPASS", "BYPASS"]
+    assert make.asked == 2
+
+
+async def test_without_a_line_nothing_is_found_and_nothing_kept() -> None:
+    cache, make = a_cache(), Maker()
+    await cache.find_or_make(b"k", make)
+    cache.freshness.lost()
+    assert cache.find(b"k") is None
+    assert (await cache.find_or_make(b"k", make))[2] == "BYPASS"
+    cache.freshness.begin(0)
+    cache.freshness.beat(100.0)
+    assert (await cache.find_or_make(b"k", make))[2] == "MISS"
+
+
+async def test_what_was_fresh_when_the_line_was_cut_is_kept_as_stale_only_if_that_is_wanted() -> None:
+    for stale_s, expected in ((0.0, None), (60.0, BODY)):
+        cache = a_cache(stale_s=stale_s)
+        await cache.find_or_make(b"k", Maker())
+        cache.freshness.lost()
+        found = cache.find_stale(b"k")
+        assert (found and found.made.body) == expected
+
+
+async def test_an_entry_ends_with_its_time() -> None:
+    cache = a_cache()
+    await cache.find_or_make(b"k", Maker(Made(BODY, 200, "Deal", frozenset(), time.time() - 1)))
+    assert cache.find(b"k") is None
+
+
+async def test_the_least_recently_used_leave_when_there_is_no_room() -> None:
+    cache = a_cache(most_bytes=10_000)
+    for key in (b"a", b"b", b"c", b"d"):
+        await cache.find_or_make(key, Maker())
+        assert cache.find(b"a")
+    await cache.find_or_make(b"e", Maker())
+    assert (cache.find(b"a") is not None, cache.find(b"b")) == (True, None)
+    assert cache.evictions == 1
+    assert cache.bytes <= 10_000
+    await cache.find_or_make(b"large", Maker(made(b"x" * 5000)))
+    assert cache.find(b"large") is None
+
+
+async def test_a_compressed_form_is_made_once_and_counted() -> None:
+    cache = a_cache()
+    entry, _, _ = await cache.find_or_make(b"k", Maker(made(BODY * 100)))
+    assert entry is not None
+    before = cache.bytes
+    form = cache.form(entry, "gzip")
+    assert cache.form(entry, "gzip") is form
+    assert cache.bytes == before + len(form)
+    cache.clear()
+    assert cache.bytes == 0
+
+
+@pytest.fixture
+async def redis(valkey: EmbeddedValkey) -> AsyncIterator["Redis"]:
+    """A client of the session's Valkey, emptied."""
+    client = Redis.from_url(valkey.url)
+    await client.flushall()
+    yield client
+    await client.aclose()
+
+
+async def test_what_one_process_has_made_another_finds_if_it_can_vouch_for_it(redis: "Redis") -> None:
+    one, other = (a_cache(shared=SharedResponses(redis)) for _ in range(2))
+    await one.find_or_make(b"k", Maker())
+    make = Maker()
+    assert (await other.find_or_make(b"k", make))[2] == "HIT"
+    assert make.asked == 0
+    other.clear()
+    other.freshness.hear(1000, ["deal:1"])
+    assert (await other.find_or_make(b"k", make))[2] == "MISS"
+
+
+async def test_a_process_that_began_to_listen_later_does_not_trust_what_was_made_before(redis: "Redis") -> None:
+    await a_cache(shared=SharedResponses(redis)).find_or_make(b"k", Maker(made(xmin=1000)))
+    late = a_cache(hearing(since=1001), shared=SharedResponses(redis))
+    assert (await late.find_or_make(b"k", Maker()))[2] == "MISS"
+
+
+async def test_two_processes_make_a_cold_answer_once(redis: "Redis") -> None:
+    one, other = (a_cache(shared=SharedResponses(redis)) for _ in range(2))
+    make = Maker()
+    make.may_finish.clear()
+    asking = [asyncio.create_task(cache.find_or_make(b"k", make)) for cache in (one, other) for _ in range(100)]
+    await asyncio.sleep(0.1)
+    make.may_finish.set()
+    assert {found.body for _, found, _ in await asyncio.gather(*asking)} == {BODY}
+    assert make.asked == 1
+
+
+async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redis") -> None:
+    dead, alive = (SharedResponses(redis) for _ in range(2))
+    assert await dead.lead(b"k")
+    started = time.monotonic()
+    assert (await a_cache(shared=alive).find_or_make(b"k", Maker()))[2] == "MISS"
+    assert time.monotonic() - started < 2
+
+
+async def test_an_answer_that_is_not_kept_lets_the_next_one_lead(redis: "Redis") -> None:
+    cache = a_cache(shared=SharedResponses(redis))
+    await cache.find_or_make(b"k", Maker(made(tags=None)))
+    assert await SharedResponses(redis).lead(b"k")
+
+
+async def test_without_redis_each_process_keeps_its_own() -> None:
+    gone = Redis.from_url("unix:///nowhere/valkey.sock")
+    cache, make = a_cache(shared=SharedResponses(gone)), Maker()
+    assert [(await cache.find_or_make(b"k", make))[2] for _ in range(2)] == ["MISS", "HIT"]
+    await gone.aclose()

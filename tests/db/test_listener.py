@@ -1,0 +1,138 @@
+"""What is written is heard, by whom and however it is written; a cut line is noticed; a writer hears itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import asyncpg
+import pytest
+
+from cache.freshness import Freshness
+from core.tags import everything_of, listed, row
+from core.viewer import EVERYONE
+from db.database import Database, PooledDatabase
+from db.listener import listen
+from db.rows import DealRow
+from db.statements import statement
+from tests.conftest import open_pool
+from tests.crm import Crm
+
+RENAME = statement("deal.update", DealRow)
+
+
+@pytest.fixture
+async def freshness(database_url: str) -> AsyncIterator[Freshness]:
+    """Hears the test's database."""
+    heard = Freshness()
+    task = asyncio.create_task(listen(database_url, heard))
+    await until(lambda: heard.is_hearing)
+    yield heard
+    task.cancel()
+
+
+async def until(condition: "object") -> None:
+    """Waits for what another connection does."""
+    async with asyncio.timeout(5):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
+    """Puts rows into the test's database."""
+    return Crm(sql)
+
+
+async def test_a_row_and_every_list_it_is_in_are_heard_of(freshness: Freshness, crm: Crm) -> None:
+    owner, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
+    company = await crm.company(other)
+    contact = await crm.contact(owner, company_id=company)
+    deal = await crm.deal(owner, stage, company_id=company)
+    await until(lambda: freshness.written_since([row("deal", deal)], 0))
+    began = freshness.number
+    activity = await crm.activity(owner, company_id=company, deal_id=deal, contact_id=contact)
+    heard = [
+        row("activity", activity), "activities", listed("activity", "owner", owner), listed("activity", "company", company),
+        listed("activity", "deal", deal), listed("activity", "contact", contact),
+    ]  # fmt: skip
+    await until(lambda: all(freshness.written_since([tag], began) for tag in heard))
+    assert not freshness.written_since([listed("activity", "owner", other), "deals", row("deal", deal)], began)
+
+
+async def test_both_lists_hear_of_a_row_that_moves_between_them(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    one, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
+    company = await crm.company(other)
+    deal = await crm.deal(one, stage, company_id=company)
+    await until(lambda: freshness.written_since([row("deal", deal)], 0))
+    began = freshness.number
+    await sql.execute("update deal set owner_id = $1 where id = $2", other, deal)
+    wanted = [listed("deal", "owner", one), listed("deal", "owner", other), f"deals-with-owner:{other}"]
+    await until(lambda: all(freshness.written_since([tag], began) for tag in wanted))
+
+
+async def test_too_much_at_once_is_heard_of_as_everything(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    began = freshness.number
+    await sql.execute("insert into deal (name, owner_id, stage_id) select 'D' || n, $1, $2 from generate_series(1, 5000) n", owner, stage)
+    never_named = row("deal", owner)
+    await until(lambda: freshness.written_since([never_named], began))
+    assert not freshness.written_since(["companies"], began)
+
+
+async def test_users_stages_and_a_loaded_history_are_heard_of(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    began = freshness.number
+    stage = await crm.stage()
+    await until(lambda: freshness.written_since(["stages"], began))
+    owner = await crm.user()
+    await until(lambda: freshness.written_since(["users"], began))
+    deal = await crm.deal(owner, stage)
+    await until(lambda: freshness.written_since([row("deal", deal)], began))
+    began = freshness.number
+    async with sql.transaction():
+        await sql.execute("set local dealgraph.loading = 'on'")
+        await crm.add("stage_change", deal_id=deal, to_stage_id=stage)
+    await until(lambda: freshness.written_since([row("deal", deal)], began))
+
+
+async def test_the_next_read_of_whoever_wrote_shows_the_write(database_url: str, freshness: Freshness, crm: Crm) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    deal = await crm.deal(owner, stage)
+    pool = open_pool(database_url)
+    db = PooledDatabase(pool, slow_s=10, echoes=freshness)
+
+    for number in range(50):
+
+        async def rename(inside: Database, name: str = f"Name {number}") -> None:
+            await inside.fetch(RENAME, None, deal, f'{{"name": "{name}"}}', None)
+
+        began = freshness.number
+        await db.write(EVERYONE, rename, is_repeatable=False)
+        assert freshness.written_since([row("deal", deal)], began)
+    await pool.close()
+
+
+async def test_a_cut_line_is_noticed_at_once_and_comes_back(
+    freshness: Freshness, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    number = freshness.number
+    await sql.execute(
+        "select pg_terminate_backend(pid) from pg_stat_activity where query ilike '%/* health.synchronise */%' and pid <> pg_backend_pid()"
+    )
+    await until(lambda: freshness.number > number and freshness.is_hearing)
+    assert freshness.written_since(["anything"], number)
+
+
+async def test_every_table_that_is_read_announces_what_is_written(sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    announcing = await sql.fetch(
+        "select event_object_table as table, array_agg(distinct event_manipulation::text) as ops from information_schema.triggers"
+        " where action_statement ~ '_counted|everything_announced' group by 1"
+    )
+    found = {each["table"]: set(each["ops"]) for each in announcing}
+    for table in ("company", "contact", "deal", "activity", "app_user", "stage"):
+        assert found[table] == {"INSERT", "UPDATE", "DELETE"}, table
+    assert everything_of("deals-with-owner:1") == "deals"

@@ -1,0 +1,180 @@
+"""Two server processes, one database, one Valkey: no answer that claims to be fresh shows what is not so any more.
+
+What is true is asked beside the cache (``Cache-Control: no-cache``), which every process answers from the database.
+"""
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any, TypeVar
+
+import asyncpg
+import httpx2
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from cache.embedded import EmbeddedValkey
+from tests.faults.creating import Pipeline
+from tests.faults.killing import Server, kept
+
+T = TypeVar("T")
+EXAMPLES = 8 * int(os.environ.get("FUZZ", "1"))
+SERVERS = st.integers(0, 1)
+NUMBERS = st.integers(0, 2)
+VALUES = st.one_of(st.none(), st.integers(0, 99))
+DOCUMENTS = [
+    ("DashboardScreen", "query($o: ID!) { dashboard(ownerId: $o) { overview { deals { total pipelineValue unpricedCount } companies { total withDeals } } pipeline { count value stage { name } } recent { activities { subject } } } }"),
+    ("Everyone", "{ pipelineStats { total weightedValue } dashboard { overview { companies { total withDeals } } } contactStats { total } }"),
+    ("Companies", "query($o: ID!) { companies(ownerId: $o) { totalCount edges { node { name dealCount dealsValue deals(limit: 2) { name value stage { name } } } } } }"),
+    ("Deals", "query($o: ID!) { deals(ownerId: $o, sort: {by: VALUE}) { edges { node { id name value version company { name } } } pageInfo { hasNextPage } } stages { name } }"),
+    ("Company", "query($c: ID!) { company(id: $c) { name owner { name } analytics { activeDeals totalValue } dealsConnection { totalCount } } }"),
+]  # fmt: skip
+CREATE = "mutation($i: CreateDealInput!) { createDeal(input: $i) { deal { id } errors { message } } }"
+MOVE = "mutation($d: [ID!]!, $s: ID!) { bulkUpdateDeals(operation: UPDATE_STAGE, dealIds: $d, updates: {stageId: $s}) { updatedCount errors { message } } }"
+DELETE = "mutation($d: ID!) { deleteDeal(id: $d) { errors { message } } }"
+RENAME = "mutation($c: ID!, $n: String!) { updateCompany(id: $c, input: {name: $n}) { errors { message } } }"
+
+
+class Two:
+    """Both servers, and a way around them."""
+
+    def __init__(self, clients: list[httpx2.AsyncClient], pipeline: Pipeline, sql: "asyncpg.Connection[Any]") -> None:
+        self.clients, self.pipeline, self.sql = clients, pipeline, sql
+
+    async def ask(self, server: int, text: str, *, beside: bool = False, **variables: object) -> tuple[str, Any]:
+        """What the cache had to do with the answer, and its data."""
+        headers = {"cache-control": "no-cache"} if beside else {}
+        answer = await self.clients[server].post("/graphql", json={"query": text, "variables": variables}, headers=headers)
+        body = answer.json()
+        assert "errors" not in body, body
+        return answer.headers.get("x-cache", ""), body["data"]
+
+    async def all_are_fresh(self, server: int, owner: int, company: int) -> None:
+        """Every document through that server says what is so."""
+        variables = {"o": str(self.pipeline.owners[owner]), "c": str(self.pipeline.companies[company])}
+        for _, text in DOCUMENTS:
+            wanted = {name: value for name, value in variables.items() if f"${name}:" in text}
+            told, shown = await self.ask(server, text, **wanted)
+            assert shown == (await self.ask(server, text, beside=True, **wanted))[1], (told, text)
+
+    async def heard(self, server: int, owner: int, company: int) -> None:
+        """Waits until that server has heard of all that was written before: of one last write, that is."""
+        name = str(os.urandom(4).hex())
+        await self.sql.execute("update company set name = $1 where id = $2", name, self.pipeline.companies[company])
+        async with asyncio.timeout(5):
+            while (await self.ask(server, "query($c: ID!) { company(id: $c) { name } }", c=str(self.pipeline.companies[company])))[1] != {"company": {"name": name}}:
+                await asyncio.sleep(0.005)
+
+
+class Linearity(RuleBasedStateMachine):
+    """Reads and writes through both, and by SQL, in any order."""
+
+    two: Two
+    run: Callable[[Coroutine[Any, Any, T]], T]
+
+    @initialize()
+    def begin(self) -> None:
+        self.deals: list[str] = []
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, stage=st.integers(0, 3), value=VALUES)
+    def create(self, server: int, owner: int, company: int, stage: int, value: int | None) -> None:
+        given = {
+            "name": "New", "value": value, "ownerId": str(self.two.pipeline.owners[owner]),
+            "companyId": str(self.two.pipeline.companies[company]), "stageId": str(self.two.pipeline.stages[stage]),
+        }  # fmt: skip
+        _, data = self.run(self.two.ask(server, CREATE, i=given))
+        self.deals.append(data["createDeal"]["deal"]["id"])
+        self.run(self.two.all_are_fresh(server, owner, company))
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, stage=st.integers(0, 3))
+    def move_all(self, server: int, owner: int, company: int, stage: int) -> None:
+        self.run(self.two.ask(server, MOVE, d=self.deals, s=str(self.two.pipeline.stages[stage])))
+        self.run(self.two.all_are_fresh(server, owner, company))
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS)
+    def delete_one(self, server: int, owner: int, company: int) -> None:
+        if self.deals:
+            self.run(self.two.ask(server, DELETE, d=self.deals.pop()))
+            self.run(self.two.all_are_fresh(server, owner, company))
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, name=st.sampled_from(["Acme", "Bolt", "Core"]))
+    def rename(self, server: int, owner: int, company: int, name: str) -> None:
+        self.run(self.two.ask(server, RENAME, c=str(self.two.pipeline.companies[company]), n=name))
+        self.run(self.two.all_are_fresh(server, owner, company))
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, value=VALUES)
+    def write_by_sql(self, server: int, owner: int, company: int, value: int | None) -> None:
+        self.run(self.two.sql.execute("update deal set value = $1::int", value))
+        self.run(self.two.heard(server, owner, company))
+        self.run(self.two.all_are_fresh(server, owner, company))
+
+    @rule(writer=SERVERS, owner=NUMBERS, company=NUMBERS)
+    def the_other_has_heard(self, writer: int, owner: int, company: int) -> None:
+        self.run(self.two.heard(1 - writer, owner, company))
+        self.run(self.two.all_are_fresh(1 - writer, owner, company))
+
+    @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, value=VALUES)
+    def the_line_of_one_is_cut(self, server: int, owner: int, company: int, value: int | None) -> None:
+        self.run(self.two.sql.execute("""select pg_terminate_backend(pid) from pg_stat_activity
+            where query ilike '%health.synchronise%' and state = 'idle' and datname = current_database()
+              and pid <> pg_backend_pid() and application_name = ''"""))  # fmt: skip
+        self.run(asyncio.sleep(0.05))  # the kernel tells both that the line is gone
+        self.run(self.two.sql.execute("update deal set value = $1::int", value))
+        self.run(self.two.all_are_fresh(server, owner, company))
+
+
+@pytest.fixture
+async def two(database_url: str, valkey: EmbeddedValkey, tmp_path: Path) -> Any:
+    """Both servers on the test's database."""
+    pipeline = await Pipeline.put(database_url)
+    servers = [Server(tmp_path / name, database_url, valkey.url, POOL_SIZE="2") for name in ("one", "two")]
+    async with AsyncExitStack() as stack:
+        await asyncio.gather(*(stack.enter_async_context(kept(each)) for each in servers))
+        yield [each.url for each in servers], pipeline
+
+
+def test_no_answer_that_claims_to_be_fresh_is_not(two: tuple[list[str], Pipeline], database_url: str) -> None:
+    urls, pipeline = two
+    with asyncio.Runner() as runner:
+
+        async def connect() -> Two:
+            clients = [httpx2.AsyncClient(base_url=url, timeout=20) for url in urls]
+            return Two(clients, pipeline, await asyncpg.connect(database_url))
+
+        Linearity.two, Linearity.run = runner.run(connect()), staticmethod(runner.run)  # type: ignore[method-assign, assignment]
+        run_state_machine_as_test(
+            Linearity,
+            settings=settings(
+                max_examples=EXAMPLES,
+                stateful_step_count=12,
+                deadline=None,
+                suppress_health_check=list(HealthCheck),
+                report_multiple_bugs=False,
+            ),
+        )
+        runner.run(Linearity.two.sql.close())
+
+
+async def test_without_valkey_each_process_still_shows_what_it_wrote(
+    database_url: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    pipeline = await Pipeline.put(database_url)
+    cache = EmbeddedValkey(tmp_path_factory.mktemp("mortal"))
+    cache.start()
+    async with kept(Server(tmp_path / "one", database_url, cache.url, POOL_SIZE="2")) as server:
+        client = httpx2.AsyncClient(base_url=server.url, timeout=20)
+        sql = await asyncpg.connect(database_url)
+        both = Two([client], pipeline, sql)
+        await both.all_are_fresh(0, 0, 0)
+        cache.stop()
+        for name in ("Acme", "Bolt"):
+            await both.ask(0, RENAME, c=str(pipeline.companies[0]), n=name)
+            await both.all_are_fresh(0, 0, 0)
+        told, _ = await both.ask(0, DOCUMENTS[1][1])
+        assert told == "HIT"
+        await sql.close()
+        await client.aclose()
