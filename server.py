@@ -21,13 +21,17 @@ from starlette.routing import Route
 from uvicorn.supervisors import Multiprocess
 
 from cache.embedded import ValkeyError
+from cache.freshness import Freshness
 from cache.redis import RedisCache
+from cache.responses import ResponseCache
+from cache.shared import SharedResponses
 from core.cursor import CursorCodec
 from core.errors import Unavailable
 from core.process import die_with_parent
 from core.settings import Settings, SettingsError, load_settings
 from db.database import PooledDatabase
 from db.embedded import EmbeddedError
+from db.listener import listen
 from db.migrate import MigrationError, migrate
 from db.pool import Pool
 from db.statements import REGISTRY
@@ -39,9 +43,13 @@ from ops.services import DataDirInUseError, services
 from ops.signals import EndOnSignal
 from ops.telemetry import configure_logging
 from schema.build import build_schema
+from schema.documents import DocumentsError, TrustedDocuments
 from schema.operation import Executable
+from web.cached import Remembered, ServeCached
+from web.document import open_documents
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
+from web.keeping import version_of
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
 from web.rest import health
@@ -58,6 +66,8 @@ log = structlog.get_logger("server")
 def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
     executable = Executable(build_schema())
+    trusted = TrustedDocuments(executable)
+    url, version = _secret(settings.database_url), version_of(executable)
 
     async def page(request: Request[State]) -> Response:
         return graphiql_page(request, ASSETS)
@@ -65,11 +75,13 @@ def create_app(settings: Settings) -> Starlette:
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[State]:
         async with AsyncExitStack() as stack:
-            database = await _open_database(settings, stack)
+            freshness = Freshness()
+            database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
-            upkeep = asyncio.create_task(keep_up(_secret(settings.database_url), database.written))
-            stack.callback(upkeep.cancel)
+            documents = await open_documents(settings, executable, trusted, cache.client)
+            for background in (keep_up(url, database.written), listen(url, freshness), documents.follow()):
+                stack.callback(asyncio.create_task(background).cancel)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
             gc.collect()
             gc.freeze()
@@ -78,26 +90,37 @@ def create_app(settings: Settings) -> Starlette:
                 database=database,
                 cache=cache,
                 cursors=CursorCodec(settings.cursor_key_bytes),
+                version=version,
+                responses=ResponseCache(
+                    freshness,
+                    most_bytes=settings.cache_bytes,
+                    shared=SharedResponses(cache.client) if settings.cache_shared else None,
+                    stale_s=settings.stale_if_error_s,
+                ),
+                remembered=Remembered(),
                 executable=executable,
+                documents=documents,
             )
 
     return Starlette(
         lifespan=lifespan,
         middleware=[
+            Middleware(ServeCached),
             Middleware(RequestId),
             Middleware(SecurityHeaders),
-            Middleware(BrotliMiddleware, quality=4, minimum_size=1024),
+            Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql$", "^/graphql/sha256:"]),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
             Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
+            Route("/graphql/{id}", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             *graphiql_routes(ASSETS),
             Route("/api/health", health, methods=["GET"]),
         ],
     )
 
 
-async def _open_database(settings: Settings, stack: AsyncExitStack) -> PooledDatabase:
+async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncExitStack) -> PooledDatabase:
     pool = Pool(
         _secret(settings.database_url),
         REGISTRY.values(),
@@ -111,7 +134,7 @@ async def _open_database(settings: Settings, stack: AsyncExitStack) -> PooledDat
         await pool.warm()
     except Unavailable:
         log.warning("the database is away; connections will be opened when it is back")
-    return PooledDatabase(pool, slow_s=settings.slow_statement_s)
+    return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 
 def app() -> Starlette:
@@ -136,13 +159,14 @@ def main() -> None:
 
     try:
         settings = load_settings()
+        TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
         listening = _listen(settings)
         with services(settings, step, share=False) as complete:
             end.at_once = True
             end.if_wanted()
             _prepare(complete)
             _serve(complete, listening)
-    except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError) as error:
+    except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DocumentsError) as error:
         complain(error)
         sys.exit(1)
     except KeyboardInterrupt:

@@ -12,18 +12,18 @@ TIMEOUT_S = 0.1
 class RedisCache:
     """The cache server. No method raises when it is away; each says what to do without it."""
 
-    def __init__(self, url: str) -> None:
-        self._client = Redis.from_url(
-            url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, retry=Retry(NoBackoff(), 0)
+    def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
+        self.client = Redis.from_url(
+            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
         )
 
     async def answers(self) -> bool:
         """Whether the server is there."""
         try:
-            return bool(await self._client.ping())
+            return bool(await self.client.ping())
         except (RedisError, OSError):
             return False
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._client.aclose()
+        await self.client.aclose()

@@ -41,11 +41,47 @@ class Settings(BaseSettings):
     request_deadline_s: float = Field(default=5.0, gt=0, le=600, description="A request is cut off after this.")
     slow_statement_s: float = Field(default=0.25, gt=0, description="Statements slower than this are logged and counted.")
     max_body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
+    batch_most: int = Field(default=0, ge=0, le=1000, description="Most requests in one array; 0 takes no arrays.")
+    partial_status: Literal[200, 294] = Field(
+        default=200, description="HTTP status of an answer with errors of fields, for who accepts graphql-response+json."
+    )
 
-    @field_validator("log_level", mode="before")
+    max_tokens: int = Field(default=2000, ge=100, le=100_000, description="Most tokens of a document that is not trusted.")
+    max_depth: int = Field(default=10, ge=1, le=100, description="Most fields within each other, in such a document.")
+    max_aliases: int = Field(default=30, ge=0, le=10_000, description="Most aliases, fragments counted where they are spread.")
+    max_root_fields: int = Field(default=20, ge=1, le=10_000, description="Most fields at the root of an operation.")
+    max_directives: int = Field(default=50, ge=0, le=10_000, description="Most directives in a document.")
+    max_cost: int = Field(
+        default=5000, ge=1, le=1_000_000_000, description="Highest estimated cost of an operation, about one for each object."
+    )
+
+    documents: Literal["open", "log-unknown", "trusted-only"] = Field(
+        default="open", description="Which documents run: any, any with a log line for each that is not trusted, trusted ones."
+    )
+    apq: bool = Field(default=True, description="0 lets no client register documents by their hash.")
+    apq_ttl_s: int = Field(default=86_400, ge=60, le=31_536_000, description="A registered document is kept so long unused.")
+    apq_document_bytes: int = Field(default=50_000, ge=100, le=1_000_000, description="Longest document a client registers.")
+    apq_memory_bytes: int = Field(
+        default=10_000_000, ge=0, le=1_000_000_000, description="Registered documents that each process keeps in memory."
+    )
+
+    cache_bytes: int = Field(
+        default=64_000_000, ge=0, le=10_000_000_000, description="Finished answers kept by each process; 0 keeps none."
+    )
+    cache_shared: bool = Field(default=True, description="0 keeps answers in each process only, and not in Redis.")
+    stale_if_error_s: float = Field(
+        default=0.0, ge=0, le=86_400, description="Without a database, answers of at most this age are served, marked as stale."
+    )
+
+    @field_validator("log_level", "documents", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("partial_status", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        return int(value) if isinstance(value, str) and value.isdecimal() else value
 
     @field_validator("cursor_keys", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ log = structlog.get_logger("db")
 CHANNEL = "dealgraph"
 # Two heartbeats fit into the lease that a missing one ends.
 BEAT_EVERY_S = 0.25
-BEAT_TIMEOUT_S = 1.0
+BEAT_TIMEOUT_S = 2.0
 RECONNECT_S = 0.2
 SLOWEST_RECONNECT_S = 5.0
 

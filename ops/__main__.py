@@ -1,23 +1,27 @@
-"""``python -m ops``: migrations, imports, demo data, rollups, the schema as text."""
+"""``python -m ops``: migrations, imports, demo data, rollups, the schema as text and as a promise, trusted documents."""
 
 import sys
 
 import typer
 
 from cache.embedded import ValkeyError
+from core.errors import Unavailable
 from core.settings import SettingsError
 from db.embedded import EmbeddedError
 from db.migrate import MigrationError
 from jobs.demo import DemoError
 from jobs.imports import ImportFailedError
 from jobs.mapping import MappingError
+from ops.check_schema import check_schema
 from ops.demo import demo
 from ops.imports import import_exports
 from ops.migrate import migrate
+from ops.persist import persist
 from ops.recount import recount
 from ops.screen import complain
 from ops.sdl import sdl
 from ops.services import DataDirInUseError
+from schema.documents import DocumentsError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.command()(migrate)
@@ -25,6 +29,8 @@ app.command("import")(import_exports)
 app.command()(demo)
 app.command()(recount)
 app.command()(sdl)
+app.command("check-schema")(check_schema)
+app.command()(persist)
 
 # What a person can put right; anything else is a bug and shows its traceback.
 EXPECTED = (
@@ -36,6 +42,8 @@ EXPECTED = (
     DemoError,
     MappingError,
     ImportFailedError,
+    DocumentsError,
+    Unavailable,
     OSError,
 )
 

@@ -1,5 +1,6 @@
 """Documents: parsed and validated once, then executed as often as asked."""
 
+import hashlib
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -8,6 +9,7 @@ import strawberry
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
     OperationDefinitionNode,
@@ -28,12 +30,34 @@ CACHED_CHARACTERS = 20_000
 MOST_TOKENS = 2_000
 
 
+def document_id(text: str) -> str:
+    """``sha256:`` and the 64 lower-case hexadecimal digits of the text in UTF-8 (GraphQL over HTTP, persisted documents)."""
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that can be executed, or the errors that say why not; ``node`` is None if it did not even parse."""
+    """A document that can be executed, or the errors that say why not; ``node`` is None if it did not even parse.
 
+    ``id`` is that of its text. What ``is_trusted`` was registered by us, and is not what a client thought of.
+    """
+
+    id: str
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
+    is_trusted: bool = False
+
+    @property
+    def operations(self) -> list[OperationDefinitionNode]:
+        """Its operations, in the order in which they stand."""
+        definitions = self.node.definitions if self.node else ()
+        return [each for each in definitions if isinstance(each, OperationDefinitionNode)]
+
+    @property
+    def only_introspects(self) -> bool:
+        """Whether nothing but the schema itself is asked for."""
+        fields = [each for operation in self.operations for each in operation.selection_set.selections]
+        return all(isinstance(each, FieldNode) and each.name.value.startswith("__") for each in fields)
 
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """The operation of that name, or the only one; None where that does not say which (specification, 6.1)."""
@@ -45,20 +69,28 @@ class Executable:
 
     def __init__(self, schema: strawberry.Schema) -> None:
         self._schema = schema
-        self._cached = lru_cache(CACHED_DOCUMENTS)(self._read)
+        self._cached = lru_cache(CACHED_DOCUMENTS)(self.read)
+
+    @property
+    def sdl(self) -> str:
+        """The schema as text."""
+        return self._schema.as_str()
 
     def document(self, text: str) -> Document:
-        """The document of a text (GraphQL specification, sections 2 and 5)."""
-        return self._cached(text) if len(text) <= CACHED_CHARACTERS else self._read(text)
+        """The document of a text that a client sent, remembered for the next time."""
+        return self._cached(text) if len(text) <= CACHED_CHARACTERS else self.read(text)
 
-    def _read(self, text: str) -> Document:
+    def read(self, text: str, *, is_trusted: bool = False) -> Document:
+        """The document of a text (GraphQL specification, sections 2 and 5). A trusted one may be of any length."""
+        name = document_id(text)
         try:
-            node = parse(text, max_tokens=MOST_TOKENS)
+            node = parse(text, max_tokens=None if is_trusted else MOST_TOKENS)
         except GraphQLSyntaxError as error:
-            return Document(None, (error,))
+            return Document(name, None, (error,), is_trusted)
         except RecursionError:
-            return Document(None, (GraphQLError("Syntax Error: the document is nested too deeply."),))
-        return Document(node, tuple(validate(self._schema._schema, node)))
+            too_deep = GraphQLError("Syntax Error: the document is nested too deeply.")
+            return Document(name, None, (too_deep,), is_trusted)
+        return Document(name, node, tuple(validate(self._schema._schema, node)), is_trusted)
 
     async def execute(
         self, document: DocumentNode, operation_name: str | None, variables: dict[str, Any] | None, context: Context

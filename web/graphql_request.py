@@ -1,5 +1,6 @@
-"""An HTTP request read as a GraphQL request: GraphQL over HTTP, section "Request"."""
+"""An HTTP request read as GraphQL requests: GraphQL over HTTP, section "Request", and its persisted documents."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,7 +8,7 @@ import orjson
 from starlette.requests import Request
 
 from core.errors import AppError, BadRequest
-from web.state import State
+from web.document_errors import IdAndBody
 
 # Any of these makes a browser ask first ("preflight"), so that another site cannot send the request unnoticed.
 PREFLIGHT_HEADERS = ("x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight")
@@ -31,36 +32,66 @@ class MalformedRequest(BadRequest):
     """JSON was read, but it is not a GraphQL request."""
 
 
+class BatchingNotEnabled(BadRequest):
+    """An array of requests, where none is taken."""
+
+    code = "BATCHING_NOT_ENABLED"
+
+
+class BatchLimitExceeded(BadRequest):
+    """An array of more requests than are taken at once."""
+
+    code = "BATCH_LIMIT_EXCEEDED"
+
+
 @dataclass(frozen=True, slots=True)
 class GraphQLRequest:
-    """What a client asks: a document, which of its operations, and the values of its variables."""
+    """What a client asks: a document, which of its operations, and the values of its variables.
 
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any] | None
+    The document is named by its text, by an id, by the hash of Apollo's persisted queries, by hash and text, or by none
+    of them: then the operation's name says which. ``refresh`` asks for an answer that is made now.
+    """
+
+    query: str | None = None
+    document_id: str | None = None
+    sha256: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    refresh: bool = False
 
 
-async def read_request(request: Request[State], max_body_bytes: int) -> GraphQLRequest:
-    """The GraphQL request of a POST or GET. Raises BadRequest and its kind, TooLarge, UnsupportedMediaType."""
+async def read_request(
+    request: Request[Any], max_body_bytes: int, batch_most: int
+) -> GraphQLRequest | list[GraphQLRequest]:
+    """The GraphQL request of a POST or GET, or those of an array.
+
+    Raises BadRequest and its kinds, TooLarge, UnsupportedMediaType.
+    """
+    in_path = request.path_params.get("id")
     if request.method != "POST":
-        return _from_parameters(request)
+        return _from_parameters(request, in_path)
     _require_json(request, for_body=True)
-    return _from_body(await _body(request, max_body_bytes))
-
-
-def _from_body(body: bytes) -> GraphQLRequest:
+    body = await _body(request, max_body_bytes)
     try:
         found = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The body is not JSON: {error}.") from None
     if isinstance(found, list):
-        raise BadRequest("Operation batching disabled.")
-    if not isinstance(found, dict):
-        raise MalformedRequest("The body must be a JSON object with a `query`.")
-    return _checked(found.get("query"), found.get("operationName"), found.get("variables"), found.get("extensions"))
+        return [_checked(each, in_path) for each in _counted(found, batch_most)]
+    return _checked(found, in_path)
 
 
-def _from_parameters(request: Request[State]) -> GraphQLRequest:
+def _counted(batch: list[Any], most: int) -> list[Any]:
+    if not most:
+        raise BatchingNotEnabled("Operation batching disabled.")
+    if not batch:
+        raise BadRequest("No operations found in request.")
+    if len(batch) > most:
+        raise BatchLimitExceeded(f"An array may have {most} operations at most.")
+    return batch
+
+
+def _from_parameters(request: Request[Any], in_path: str | None) -> GraphQLRequest:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
@@ -68,42 +99,80 @@ def _from_parameters(request: Request[State]) -> GraphQLRequest:
         given[name] = value
     if "content-type" in request.headers:
         _require_json(request, for_body=False)
-    elif not any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
+    elif given.get("query") and not any(request.headers.get(name) for name in PREFLIGHT_HEADERS):
         raise BadRequest(
             "This operation has been blocked as a potential cross-site request: send a content-type of "
             "application/json, or a non-empty header " + " or ".join(PREFLIGHT_HEADERS) + "."
         )
-    return _checked(
-        given.get("query"),
-        given.get("operationName") or None,  # an empty parameter is none
-        _json_parameter(given, "variables"),
-        _json_parameter(given, "extensions"),
-    )
+    present: dict[str, Any] = {name: value for name, value in given.items() if value}  # an empty parameter is none
+    for name in ("variables", "extensions"):
+        if name in present:
+            present[name] = _json_parameter(present[name], name)
+    return _checked(present, in_path)
 
 
-def _json_parameter(given: dict[str, str], name: str) -> Any:
-    text = given.get(name)
-    if not text:
-        return None
+def _json_parameter(text: str, name: str) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise BadRequest(f"The parameter {name} is not JSON: {error}.") from None
 
 
-def _checked(query: Any, operation_name: Any, variables: Any, extensions: Any) -> GraphQLRequest:
-    if not isinstance(query, str) or not query:
-        raise MalformedRequest("GraphQL operations must contain a non-empty `query`.")
-    if operation_name is not None and not isinstance(operation_name, str):
-        raise MalformedRequest("`operationName` must be a string.")
-    if variables is not None and not isinstance(variables, dict):
-        raise MalformedRequest("`variables` must be an object.")
-    if extensions is not None and not isinstance(extensions, dict):
-        raise MalformedRequest("`extensions` must be an object.")
-    return GraphQLRequest(query, operation_name, variables)
+def _checked(given: Any, in_path: str | None) -> GraphQLRequest:
+    if not isinstance(given, dict):
+        raise MalformedRequest("The body must be a JSON object with a `query`.")
+    extensions = _object(given, "extensions") or {}
+    found = GraphQLRequest(
+        query=_string(given, "query") or None,
+        document_id=_document_id(given, in_path),
+        sha256=_hash(extensions),
+        operation_name=_string(given, "operationName"),
+        variables=_object(given, "variables"),
+        refresh=extensions.get("refresh") is True,
+    )
+    if found.document_id is not None and found.query is not None:
+        raise IdAndBody("Send the id of a document or the text of one, not both.")
+    return found
 
 
-def _require_json(request: Request[State], *, for_body: bool) -> None:
+def _document_id(given: Mapping[str, Any], in_path: str | None) -> str | None:
+    """The id in the address, in ``documentId``, or else in ``id``, which beside a text is anyone's own business."""
+    name = _string(given, "documentId") or None
+    if name is None and not given.get("query") and isinstance(given.get("id"), str):
+        name = given["id"] or None
+    if in_path is not None and name not in (None, in_path):
+        raise BadRequest("The address names one document, and the request another.")
+    return in_path or name
+
+
+def _hash(extensions: Mapping[str, Any]) -> str | None:
+    """The hash of a persisted query as Apollo's clients send it."""
+    found = _object(extensions, "persistedQuery")
+    if found is None:
+        return None
+    if type(found.get("version")) is not int or found["version"] != 1:
+        raise BadRequest("Unsupported persisted query version")
+    digest = _string(found, "sha256Hash")
+    if not digest:
+        raise MalformedRequest("`sha256Hash` must be a string.")
+    return digest
+
+
+def _string(given: Mapping[str, Any], name: str) -> str | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, str):
+        raise MalformedRequest(f"`{name}` must be a string.")
+    return value
+
+
+def _object(given: Mapping[str, Any], name: str) -> dict[str, Any] | None:
+    value = given.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise MalformedRequest(f"`{name}` must be an object.")
+    return value
+
+
+def _require_json(request: Request[Any], *, for_body: bool) -> None:
     media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
     charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
     if media_type != "application/json" or charset not in ("utf-8", "utf8"):
@@ -111,7 +180,7 @@ def _require_json(request: Request[State], *, for_body: bool) -> None:
         raise UnsupportedMediaType(f"{what} must be of content-type application/json, in UTF-8.")
 
 
-async def _body(request: Request[State], most: int) -> bytes:
+async def _body(request: Request[Any], most: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
         raise TooLarge(f"The body may have {most} bytes at most.")

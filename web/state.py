@@ -3,10 +3,13 @@
 from typing import NotRequired, TypedDict
 
 from cache.redis import RedisCache
+from cache.responses import ResponseCache
 from core.cursor import CursorCodec
 from core.settings import Settings
 from db.database import PooledDatabase
 from schema.operation import Executable
+from web.cached import Remembered
+from web.document import Documents
 
 
 class State(TypedDict):
@@ -17,4 +20,10 @@ class State(TypedDict):
     cache: RedisCache
     cursors: CursorCodec
     executable: Executable
+    documents: Documents
+    version: bytes
+    responses: ResponseCache
+    remembered: Remembered
+    deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
+    started: NotRequired[float]
     request_id: NotRequired[str]  # of each request, put there by its middleware

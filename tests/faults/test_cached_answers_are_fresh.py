@@ -55,7 +55,7 @@ class Two:
 
     async def all_are_fresh(self, server: int, owner: int, company: int) -> None:
         """Every document through that server says what is so."""
-        variables = {"o": str(self.pipeline.owners[owner]), "c": str(self.pipeline.companies[company])}
+        variables: dict[str, Any] = {"o": str(self.pipeline.owners[owner]), "c": str(self.pipeline.companies[company])}
         for _, text in DOCUMENTS:
             wanted = {name: value for name, value in variables.items() if f"${name}:" in text}
             told, shown = await self.ask(server, text, **wanted)
@@ -145,7 +145,7 @@ def test_no_answer_that_claims_to_be_fresh_is_not(two: tuple[list[str], Pipeline
             clients = [httpx2.AsyncClient(base_url=url, timeout=20) for url in urls]
             return Two(clients, pipeline, await asyncpg.connect(database_url))
 
-        Linearity.two, Linearity.run = runner.run(connect()), staticmethod(runner.run)  # type: ignore[method-assign, assignment]
+        Linearity.two, Linearity.run = runner.run(connect()), staticmethod(runner.run)
         run_state_machine_as_test(
             Linearity,
             settings=settings(

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from cache.redis import RedisCache
 from core.settings import Settings
 from db.embedded import EmbeddedPostgres
 from server import create_app
@@ -43,14 +44,18 @@ async def client(database_url: str, valkey: EmbeddedValkey) -> AsyncIterator[htt
 
 
 @pytest.fixture(scope="session")
-async def empty(
-    postgres: EmbeddedPostgres, migrated: str, valkey: EmbeddedValkey
-) -> AsyncIterator[httpx2.AsyncClient]:
-    """A client of a server on a database without a row, for tests that do not change anything."""
+async def url_without_a_row(postgres: EmbeddedPostgres, migrated: str) -> str:
+    """The URL of a database without a row, for tests that do not change anything."""
     connection = await asyncpg.connect(postgres.url)
     await connection.execute(f"create database without_a_row template {migrated}")
     await connection.close()
-    async with serving(settings_for(postgres.database_url("without_a_row"), valkey)) as client:
+    return postgres.database_url("without_a_row")
+
+
+@pytest.fixture(scope="session")
+async def empty(url_without_a_row: str, valkey: EmbeddedValkey) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a server on a database without a row, for tests that do not change anything."""
+    async with serving(settings_for(url_without_a_row, valkey)) as client:
         yield client
 
 
@@ -58,3 +63,13 @@ async def empty(
 def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
     """Puts rows into the test's database."""
     return Crm(sql)
+
+
+@pytest.fixture
+async def redis(valkey: EmbeddedValkey) -> AsyncIterator[RedisCache]:
+    """The session's Valkey, emptied before and after."""
+    cache = RedisCache(valkey.url)
+    await cache.client.flushall()
+    yield cache
+    await cache.client.flushall()
+    await cache.close()

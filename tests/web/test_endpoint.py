@@ -30,7 +30,7 @@ MONEY = "query ($v: Money) { deals(filter: {valueMin: $v}) { totalCount } }"
         (b'{"query": "\\ud800"}', 400, 400, "BAD_REQUEST"),
         (b'{"query": "{ stages { id } }", "variables": {"v": 1e999}}', 400, 400, "BAD_REQUEST"),
         (b"[" * 100_000, 400, 400, "BAD_REQUEST"),
-        ([STAGES], 400, 400, "BAD_REQUEST"),
+        ([STAGES], 400, 400, "BATCHING_NOT_ENABLED"),
         ("{ stages { id } }", 422, 400, "BAD_REQUEST"),
         ({}, 422, 400, "BAD_REQUEST"),
         ({"query": ""}, 422, 400, "BAD_REQUEST"),
@@ -97,6 +97,16 @@ async def test_an_error_says_where_in_the_document_and_where_in_the_answer(empty
     assert error["locations"] == [{"line": 3, "column": 3}]
     assert error["extensions"] == {"code": "BAD_USER_INPUT"}
     assert "an id looks like" in error["message"]
+
+
+async def test_an_answer_with_errors_of_fields_has_the_status_that_is_set_for_who_reads_it(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    partial = {"query": "{ stages { id } company(id: 7) { id } }"}
+    async with serving(settings_for(url_without_a_row, valkey, partial_status=294)) as client:
+        for asked, strict in ((partial, 294), ({"query": "{ company(id: 7) { id } }"}, 294), (STAGES, 200), ({"query": "{ nothing }"}, 422)):
+            assert (await _send(client, asked, accept=GRAPHQL)).status_code == strict
+            assert (await _send(client, asked, accept=JSON)).status_code == 200
 
 
 async def test_what_nobody_expected_is_masked_and_logged_under_the_request_id(

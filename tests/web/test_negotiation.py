@@ -151,8 +151,8 @@ async def test_a_get_takes_variables_and_an_operation_name(empty: httpx2.AsyncCl
         ("query={stages{id}}&variables=[]", "`variables` must be an object."),
         ("query={stages{id}}&extensions=1", "`extensions` must be an object."),
         ("query={stages{id}}&operationName=null", "There is no operation named 'null' in the document."),
-        ("query=", "GraphQL operations must contain a non-empty `query`."),
-        ("", "GraphQL operations must contain a non-empty `query`."),
+        ("query=", "GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension."),
+        ("", "GraphQL operations must contain a non-empty `query` or a `persistedQuery` extension."),
     ],
 )
 async def test_a_get_that_cannot_be_read_says_why(empty: httpx2.AsyncClient, parameters: str, message: str) -> None:

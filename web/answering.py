@@ -1,0 +1,150 @@
+"""One GraphQL request made ready, run, and answered; whatever route it came by.
+
+``prepare`` finds the document and the operation, which is decided here once and for all; ``run`` executes it. Between the
+two stands everything that may look at an operation before it runs.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
+
+from core.errors import AppError, BadInput, DeadlineExceeded, Unavailable
+from core.viewer import Viewer
+from resolvers.context import Context
+from schema.operation import Document
+from web.document_errors import DocumentError
+from web.errors import app_error, field_errors, request_errors, status_of
+from web.graphql_request import GraphQLRequest, MalformedRequest
+from web.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to one request: a JSON object, and the status and headers that it would have alone.
+
+    ``is_whole`` says that everything that was asked for is in it; ``is_unavailable`` that the database was not there.
+    """
+
+    body: bytes
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    is_whole: bool = False
+    is_unavailable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An operation of a valid document that is about to run."""
+
+    document: Document
+    operation: OperationDefinitionNode
+    variables: dict[str, Any] | None
+
+    @property
+    def name(self) -> str | None:
+        """The operation's name, if it has one."""
+        return self.operation.name.value if self.operation.name else None
+
+    @property
+    def is_query(self) -> bool:
+        """Whether it only reads."""
+        return self.operation.operation is OperationType.QUERY
+
+
+class Refused(Exception):
+    """A request that is not executed, and how it is answered."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__()
+        self.answer = answer
+
+
+async def prepare(
+    state: State, asked: GraphQLRequest, viewer: Viewer, *, strict: bool, only_reads: bool
+) -> Ready:
+    """The operation that is asked for. Raises Refused, also for a mutation where the request ``only_reads``.
+
+    ``strict`` is for who accepts graphql-response+json, here and below: the status tells how far the request came.
+    """
+    documents = state["documents"]
+    try:
+        document = await documents.find(asked, viewer)
+    except AppError as error:
+        raise Refused(refusal(error, strict=strict)) from None
+    if document.node is None:
+        raise _refused(document.errors, "GRAPHQL_PARSE_FAILED", 400 if strict else 200)
+    if document.errors:
+        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", 422 if strict else 200)
+    operation = document.operation(asked.operation_name)
+    if operation is None:
+        raise _refused([_undecided(asked.operation_name)], "OPERATION_RESOLUTION_FAILURE", 422 if strict else 200)
+    ready = Ready(document, operation, asked.variables)
+    if only_reads and not ready.is_query:
+        by_post = [GraphQLError("GET is for queries; send this by POST.")]
+        raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, {"Allow": "POST"})
+    await documents.accept(asked, document)
+    return ready
+
+
+def deadline(state: State) -> float:
+    """When a request that begins now is cut off, by the clock of the loop."""
+    return asyncio.get_running_loop().time() + state["settings"].request_deadline_s
+
+
+async def run(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
+    """What the operation answers, if it does so in time."""
+    assert ready.document.node is not None
+    try:
+        async with asyncio.timeout_at(until):
+            result = await state["executable"].execute(ready.document.node, ready.name, ready.variables, context)
+        return _executed(result, state, strict=strict)
+    except TimeoutError:
+        allowed_s = state["settings"].request_deadline_s
+        late = DeadlineExceeded(f"The request took longer than its {allowed_s:g} s. Ask for less at once.")
+        return refusal(late, strict=strict)
+    except AppError as error:
+        return refusal(error, strict=strict)
+
+
+def refusal(error: AppError, *, strict: bool) -> Answer:
+    """The answer to a request that failed as a whole."""
+    status = 422 if strict and isinstance(error, MalformedRequest) else error.status
+    headers = error.headers if isinstance(error, DocumentError) else {}
+    return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers)
+
+
+def _refused(errors: Any, code: str, status: int, headers: Mapping[str, str] | None = None) -> Refused:
+    return Refused(Answer(orjson.dumps({"errors": request_errors(errors, code)}), status, headers or {}))
+
+
+def _undecided(name: str | None) -> GraphQLError:
+    if name is not None:
+        return GraphQLError(f"There is no operation named {name!r} in the document.")
+    return GraphQLError("The document has several operations: `operationName` must say which.")
+
+
+def _executed(result: ExecutionResult, state: State, *, strict: bool) -> Answer:
+    errors = result.errors or []
+    body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"])} if errors else {}
+    # Errors without a path and no data: the variables did not fit, and nothing was executed.
+    if result.data is None and errors and all(error.path is None for error in errors):
+        return Answer(orjson.dumps(body), 422 if strict else 200)
+    body["data"] = result.data
+    status = 200 if result.data is not None else status_of(errors)
+    if errors and strict and status == 200:
+        status = state["settings"].partial_status
+    is_away = any(isinstance(error.original_error, Unavailable) for error in errors)
+    return Answer(_written(body), status, is_whole=not errors, is_unavailable=is_away)
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        if "Recursion" not in str(error):
+            raise
+        raise BadInput("The answer is nested more than the 254 levels that can be written. Ask for fewer.") from error

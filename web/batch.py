@@ -1,0 +1,52 @@
+"""An array of GraphQL requests, answered by an array in the same order.
+
+Queries that stand next to each other run at once and share what they load; a mutation runs alone, when all before it are
+done, as the fields of one mutation do (GraphQL specification, section 6.2.2). It makes the loaders forget, which nobody
+else's loading would survive.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import groupby
+
+from resolvers.context import Context
+from web.answering import Answer, Ready, Refused, deadline, prepare, run
+from web.graphql_request import GraphQLRequest
+from web.state import State
+
+
+async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: Context) -> Answer:
+    """The answers as one. Its status is 200 unless all of them failed: then the gravest."""
+    until = deadline(state)
+    prepared = await asyncio.gather(*(_prepared(state, asked, context) for asked in batch))
+    answers: list[Answer] = []
+    for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
+        some = [each for _place, each in group]
+        answers += await asyncio.gather(
+            *(_answer(state, each, _for_item(context, len(answers) + place), until) for place, each in enumerate(some))
+        )
+    statuses = [answer.status for answer in answers]
+    status = 200 if min(statuses) < 300 else max(statuses)
+    return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
+
+
+def _runs_alone(place: int, prepared: Ready | Answer) -> int | None:
+    return place if isinstance(prepared, Ready) and not prepared.is_query else None
+
+
+async def _prepared(state: State, asked: GraphQLRequest, context: Context) -> Ready | Answer:
+    try:
+        return await prepare(state, asked, context.viewer, strict=False, only_reads=False)
+    except Refused as refused:
+        return refused.answer
+
+
+async def _answer(state: State, prepared: Ready | Answer, context: Context, until: float) -> Answer:
+    return prepared if isinstance(prepared, Answer) else await run(state, prepared, context, until, strict=False)
+
+
+def _for_item(context: Context, place: int) -> Context:
+    """The context of one request of the array: the client's one idempotency key makes one for each."""
+    key = context.idempotency_key
+    return context if key is None else replace(context, idempotency_key=f"{place}.{key}")

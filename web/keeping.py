@@ -1,0 +1,85 @@
+"""Answers to queries, from the cache or made and kept: what makes an answer another one, and what may be kept."""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from cache.responses import Entry, Made, Outcome
+from core.tags import bounded
+from core.viewer import Viewer
+from db.listener import SNAPSHOT
+from db.statements import TEXTS
+from resolvers.context import Context
+from schema.operation import Executable
+from web.answering import Answer, Ready, deadline, run
+from web.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, the entry it was kept or found as, if it was, and how it came about."""
+
+    answer: Answer
+    entry: Entry | None
+    outcome: Outcome
+
+
+def version_of(executable: Executable) -> bytes:
+    """What makes an answer of another build another answer: the schema, and every statement that it is read with."""
+    digest = hashlib.blake2b(executable.sdl.encode(), digest_size=16)
+    for name in sorted(TEXTS):
+        digest.update(TEXTS[name][1].encode())
+    return digest.hexdigest().encode()
+
+
+def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes:
+    """The key of an answer: the build, the document, its operation, its variables in canonical JSON, and who may see it."""
+    parts = [ready.document.id, ready.name, ready.variables or {}, viewer.visible_owner and str(viewer.visible_owner)]
+    said = version + orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(said, digest_size=16).hexdigest().encode()
+
+
+async def answer_kept(
+    state: State, ready: Ready, viewer: Viewer, new_context: Callable[[], Context], *, strict: bool, refresh: bool
+) -> Kept:
+    """The answer to a query: found, if it is fresh and the client does not want it made anew, or made.
+
+    It is made in a context of its own, for all who wait for it: the first of them may go away.
+    """
+    responses, key = state["responses"], key_of(state["version"], ready, viewer)
+
+    async def make() -> Made:
+        context = new_context()
+        try:
+            return await _make(state, ready, context)
+        finally:
+            context.loaders.stop()
+
+    entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh)
+    if made.is_unavailable:
+        stale = responses.find_stale(key)
+        if stale is not None:
+            return Kept(Answer(_marked(stale), stale.made.status), stale, "STALE")
+    return Kept(Answer(made.body, made.status if strict or made.status >= 500 else 200), entry, outcome)
+
+
+async def _make(state: State, ready: Ready, context: Context) -> Made:
+    xmin = 0
+    if state["responses"].is_shared:
+        (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
+        xmin = snapshot.xmin
+    answer = await run(state, ready, context, deadline(state), strict=True)
+    reads, name = context.loaders.reads, ready.name or ready.document.id[:19]
+    tags = bounded(reads.tags) if answer.is_whole and not reads.is_personal else None
+    return Made(answer.body, answer.status, name, tags, reads.until.timestamp(), xmin, is_unavailable=answer.is_unavailable)
+
+
+def _marked(stale: Entry) -> bytes:
+    """The body of a stale answer, which says that it is."""
+    body: dict[str, Any] = orjson.loads(stale.made.body)
+    told = {"status": "STALE", "age": int(time.time() - stale.made_at)}
+    return orjson.dumps(body | {"extensions": {**body.get("extensions", {}), "cache": told}})

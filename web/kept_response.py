@@ -1,0 +1,47 @@
+"""A kept answer as an HTTP response: validators, codings, and what the cache had to do with it."""
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cache.encoding import encoded
+from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
+from web.keeping import Kept
+from web.state import State
+
+
+def kept_response(request: Request[State], kept: Kept, media_type: str) -> Response:
+    """The response, not modified for a GET that has it already; a request that was answered from the cache is remembered."""
+    accepted = request.headers.get("accept-encoding", "").encode("latin-1")
+    encoding = encoding_for(kept.answer.body, accepted)
+    content_type = f"{media_type}; charset=utf-8".encode()
+    started = request.scope["state"].get("started", time.perf_counter())
+    if kept.entry is None or kept.outcome == "STALE":
+        headers = [
+            (b"content-type", content_type),
+            (b"cache-control", b"no-store"),
+            VARY,
+            (b"x-cache", kept.outcome.encode()),
+            (b"x-response-time", f"{(time.perf_counter() - started) * 1000:.2f}ms".encode()),
+        ]
+        if kept.entry is not None:
+            headers.append((b"age", str(int(time.time() - kept.entry.made_at)).encode()))
+        if SUFFIXES[encoding]:
+            headers.append((b"content-encoding", encoding.encode()))
+        return _response(encoded(kept.answer.body, encoding), kept.answer.status, headers)
+    deciding = request.scope["state"].get("deciding")
+    if deciding is not None:
+        request.state["remembered"].add(deciding, Asked(kept.entry.key, content_type))
+    headers = entry_headers(kept.entry, content_type, encoding, kept.outcome, started)
+    if request.method == "GET" and matches(
+        request.headers.get("if-none-match", "").encode("latin-1") or None, etag_of(kept.entry, encoding)
+    ):
+        return _response(b"", 304, headers)
+    return _response(request.state["responses"].form(kept.entry, encoding), kept.answer.status, headers)
+
+
+def _response(body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> Response:
+    response = Response(body, status)
+    response.raw_headers[:0] = headers
+    return response
