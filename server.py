@@ -44,6 +44,7 @@ from ops.signals import EndOnSignal
 from ops.telemetry import configure_logging
 from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
+from schema.limits import Limits
 from schema.operation import Executable
 from web.cached import Remembered, ServeCached
 from web.document import open_documents
@@ -65,7 +66,7 @@ log = structlog.get_logger("server")
 
 def create_app(settings: Settings) -> Starlette:
     """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
-    executable = Executable(build_schema())
+    executable = Executable(build_schema(), Limits.of(settings))
     trusted = TrustedDocuments(executable)
     url, version = _secret(settings.database_url), version_of(executable)
 
@@ -79,7 +80,8 @@ def create_app(settings: Settings) -> Starlette:
             database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
-            documents = await open_documents(settings, executable, trusted, cache.client)
+            remembered = Remembered()
+            documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
             for background in (keep_up(url, database.written), listen(url, freshness), documents.follow()):
                 stack.callback(asyncio.create_task(background).cancel)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
@@ -97,7 +99,7 @@ def create_app(settings: Settings) -> Starlette:
                     shared=SharedResponses(cache.client) if settings.cache_shared else None,
                     stale_s=settings.stale_if_error_s,
                 ),
-                remembered=Remembered(),
+                remembered=remembered,
                 executable=executable,
                 documents=documents,
             )
@@ -108,7 +110,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(ServeCached),
             Middleware(RequestId),
             Middleware(SecurityHeaders),
-            Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql$", "^/graphql/sha256:"]),
+            Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql(/|$)"]),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),

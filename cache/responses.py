@@ -60,10 +60,11 @@ class Entry:
 
 @dataclass(slots=True)
 class DocumentStats:
-    """How often answers of one document were found, and how often they had to be made."""
+    """How often answers of one document were found, and how often not; ``made`` is how often that took an execution."""
 
     hits: int = 0
     misses: int = 0
+    made: int = 0
     stale: int = 0
     bypassed: int = 0
 
@@ -222,6 +223,7 @@ class ResponseCache:
             if shared is not None:
                 await shared.release(key)
             raise
+        self.stats[made.document].made += 1
         entry = self._keep(key, made, began) if was_hearing else None
         if shared is not None:
             await (shared.release(key) if entry is None else shared.put(key, made))
@@ -230,13 +232,17 @@ class ResponseCache:
     async def _from_others(self, key: bytes, shared: SharedTier) -> Entry | None:
         """What another process made, if this one can vouch for it. Waits a little for one that is being made."""
         began, deadline = self.freshness.number, self._now() + MOST_WAIT_S
+        is_leading = False
         while True:
             made = await shared.get(key)
             entry = self._vouched(key, made, began)
-            if entry is not None or made is not None:  # what is there and cannot be vouched for is made again
+            if entry is not None and is_leading:
+                await shared.release(key)
+            # What is there and cannot be vouched for is made again. Whoever comes to lead looks once more: the leader
+            # before may have finished between the look and the lead.
+            if made is not None or is_leading or self._now() > deadline:
                 return entry
-            if await shared.lead(key) or self._now() > deadline:
-                return None
+            is_leading = await shared.lead(key)
 
     def _vouched(self, key: bytes, made: Made | None, began: int) -> Entry | None:
         """The entry of what another process made, if this one, which began to look at that number, can vouch for it."""

@@ -47,7 +47,7 @@ class Settings(BaseSettings):
     )
 
     max_tokens: int = Field(default=2000, ge=100, le=100_000, description="Most tokens of a document that is not trusted.")
-    max_depth: int = Field(default=10, ge=1, le=100, description="Most fields within each other, in such a document.")
+    max_depth: int = Field(default=10, ge=1, le=1000, description="Most fields within each other, in such a document.")
     max_aliases: int = Field(default=30, ge=0, le=10_000, description="Most aliases, fragments counted where they are spread.")
     max_root_fields: int = Field(default=20, ge=1, le=10_000, description="Most fields at the root of an operation.")
     max_directives: int = Field(default=50, ge=0, le=10_000, description="Most directives in a document.")

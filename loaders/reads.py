@@ -12,7 +12,7 @@ LIST = timedelta(minutes=2)
 
 
 class Reads:
-    """Filled by the loaders of a request as they read."""
+    """Filled by the loaders of a request as they read. What ``is_personal`` is of the one who asks, whoever they see."""
 
     def __init__(self, now: datetime) -> None:
         self.now = now

@@ -6,17 +6,25 @@ from typing import Annotated
 import strawberry
 from strawberry import argument
 
-First = Annotated[int | None, argument(description="How many from the start: 0 to 100. 20 if nothing is said.")]
+from schema.price import COST, Extra, PageSize
+
+PAGE_SIZE = {COST: PageSize()}
+First = Annotated[
+    int | None, argument(description="How many from the start: 0 to 100. 20 if nothing is said.", metadata=PAGE_SIZE)
+]
 After = Annotated[str | None, argument(description="Only what comes after this cursor.")]
-Last = Annotated[int | None, argument(description="How many from the end: 0 to 100. Not together with `first`.")]
+Last = Annotated[
+    int | None, argument(description="How many from the end: 0 to 100. Not together with `first`.", metadata=PAGE_SIZE)
+]
 Before = Annotated[str | None, argument(description="Only what comes before this cursor.")]
-LimitFirst = Annotated[int | None, argument(description="Another name for `first`.")]
-Limit = Annotated[int | None, argument(description="How many at most: 0 to 100. 20 if nothing is said.")]
+LimitFirst = Annotated[int | None, argument(description="Another name for `first`.", metadata=PAGE_SIZE)]
+Limit = Annotated[int | None, argument(description="How many at most: 0 to 100. 20 if nothing is said.", metadata=PAGE_SIZE)]
 Search = Annotated[
     str | None,
     argument(
         description="Words to look for; spelling mistakes are forgiven. The best answers come first unless `sort` is "
-        "given. Blank is no search."
+        "given. Blank is no search.",
+        metadata={COST: Extra(10)},
     ),
 ]
 OwnerId = Annotated[strawberry.ID | None, argument(description="Only what this user owns.")]

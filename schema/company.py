@@ -22,6 +22,7 @@ from schema.deal import Deal, DealFilter
 from schema.follow import follow
 from schema.lists import connection_of, first_of
 from schema.node import Node
+from schema.price import Price
 from schema.scalars import Money
 from schema.stage import StageStats
 from schema.user import User
@@ -112,7 +113,11 @@ class Company(Node):
         activity.OF_COMPANY, type=Activity, filter=ActivityFilter, description="Activities, latest first, page by page."
     )
     analytics = follow(
-        "analytics_by_company", "id", type=CompanyAnalytics, description="How the company is doing, and why."
+        "analytics_by_company",
+        "id",
+        type=CompanyAnalytics,
+        description="How the company is doing, and why.",
+        price=Price(weight=5),
     )
 
     @classmethod

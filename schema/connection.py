@@ -6,6 +6,7 @@ import strawberry
 from strawberry import Parent
 
 from resolvers.page import Page
+from schema.price import COST, Price
 
 T = TypeVar("T")
 
@@ -47,8 +48,12 @@ class Edge(Generic[T]):
 
 @strawberry.type(description="One page of a sorted list.")
 class Connection(Generic[T]):
-    edges: list[Edge[T]] = strawberry.field(description="The entries of the page, in the order of the list.")
+    edges: list[Edge[T]] = strawberry.field(
+        description="The entries of the page, in the order of the list.", metadata={COST: Price(as_asked=True)}
+    )
     page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
     total_count: int = strawberry.field(
-        resolver=total_count, description="How long the whole list is. Counted only when asked for."
+        resolver=total_count,
+        description="How long the whole list is. Counted only when asked for.",
+        metadata={COST: Price(weight=1)},
     )

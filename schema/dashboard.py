@@ -11,6 +11,7 @@ from resolvers import stats
 from resolvers.arguments import limit_argument
 from schema.activity import Activity
 from schema.arguments import Limit
+from schema.price import COST, Price
 from schema.scalars import Money
 from schema.stage import StageStats
 
@@ -84,12 +85,14 @@ class Recent:
         resolver=recent_activities,
         graphql_type=list[Activity],
         description="The latest activities, none of the future; 10 if no limit is given.",
+        metadata={COST: Price(size=10)},
     )
     tasks = strawberry.field(
         resolver=recent_tasks,
         graphql_type=list[Activity],
         description="Open tasks, soonest due first, overdue ones included, those without a due date last; 5 if no "
         "limit is given.",
+        metadata={COST: Price(size=5)},
     )
 
 

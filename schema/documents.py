@@ -73,12 +73,14 @@ class TrustedDocuments:
         self._stored.add(text, document, [name])
         return document
 
-    def replace(self, stored: Mapping[str, str]) -> None:
-        """Makes these, texts by id, the documents in Redis; others are unknown from now on."""
+    def replace(self, stored: Mapping[str, str]) -> bool:
+        """Makes these, texts by id, the documents in Redis; others are unknown from now on. Whether there were any."""
         shelf = Shelf()
         for name, text in stored.items():
             shelf.add(text, shelf.by_text.get(text) or self._document(text), [name])
+        is_gone = bool(self._stored.by_id.keys() - shelf.by_id.keys())
         self._stored = shelf
+        return is_gone
 
     def _document(self, text: str) -> Document:
         return self.of_text(text) or self._executable.read(text, is_trusted=True)

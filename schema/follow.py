@@ -12,6 +12,7 @@ import strawberry
 
 from resolvers.context import Info
 from schema.direct import DIRECT
+from schema.price import COST, Price
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,15 @@ class Follow:
     pick: str | None = None
 
 
-def follow(loader: str, key: str, *, type: Any, description: str, pick: str | None = None) -> Any:  # noqa: A002
+def follow(
+    loader: str,
+    key: str,
+    *,
+    type: Any,  # noqa: A002
+    description: str,
+    pick: str | None = None,
+    price: Price | None = None,
+) -> Any:
     """A field that is ``loader.load(row.key)``, or null where the key is; with ``pick`` an attribute of the answer."""
     read_key = attrgetter(key)
     read_loader = attrgetter(loader)
@@ -42,5 +51,5 @@ def follow(loader: str, key: str, *, type: Any, description: str, pick: str | No
         resolver=declared,
         graphql_type=type,
         description=description,
-        metadata={"follow": Follow(loader, key, pick), DIRECT: declared},
+        metadata={"follow": Follow(loader, key, pick), DIRECT: declared, COST: price or Price()},
     )

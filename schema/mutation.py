@@ -18,6 +18,7 @@ from schema.input.contact import ContactPayload, CreateContactInput, UpdateConta
 from schema.input.deal import CreateDealInput, DealPayload, UpdateDealInput
 from schema.input.deals import BulkDealsPayload, BulkDealUpdates, BulkOperation, ErrorPolicy
 from schema.input.node import NodePayload
+from schema.price import COST, Each
 
 ExpectedVersion = Annotated[
     int | None,
@@ -31,7 +32,10 @@ ClientMutationId = Annotated[
     ),
 ]
 Updates = Annotated[BulkDealUpdates | None, argument(description="The new value, the same for all deals.")]
-DealIds = Annotated[list[strawberry.ID], argument(description="The deals: 10,000 at most, each once.")]
+DealIds = Annotated[
+    list[strawberry.ID],
+    argument(description="The deals: 10,000 at most, each once.", metadata={COST: Each(for_one=100)}),
+]
 DryRun = Annotated[bool, argument(description="Tell what would become of the deals, and change nothing.")]
 
 

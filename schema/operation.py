@@ -1,6 +1,7 @@
 """Documents: parsed and validated once, then executed as often as asked."""
 
 import hashlib
+from collections import OrderedDict
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -22,12 +23,14 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.utils.await_maybe import await_maybe
 
 from resolvers.context import Context
+from schema.cost import CostPlan, cost_plan
+from schema.limits import Limits, faults
 
 # Enough for every document of a busy front end and its analysts; longer texts are parsed each time.
 CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 20_000
-# Read before anything is built of them, so that a flood of tokens costs next to nothing.
-MOST_TOKENS = 2_000
+# A document with more errors is wrong enough; a hundred of them with suggestions take 0.3 s to write.
+MOST_ERRORS = 20
 
 
 def document_id(text: str) -> str:
@@ -65,11 +68,13 @@ class Document:
 
 
 class Executable:
-    """A schema and the documents that were asked of it."""
+    """A schema and the documents that were asked of it; ``limits`` are for those that are not trusted."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
         self._schema = schema
         self._cached = lru_cache(CACHED_DOCUMENTS)(self.read)
+        self._plans: OrderedDict[tuple[str, str | None], CostPlan] = OrderedDict()
 
     @property
     def sdl(self) -> str:
@@ -84,13 +89,25 @@ class Executable:
         """The document of a text (GraphQL specification, sections 2 and 5). A trusted one may be of any length."""
         name = document_id(text)
         try:
-            node = parse(text, max_tokens=None if is_trusted else MOST_TOKENS)
+            node = parse(text, max_tokens=None if is_trusted else self.limits.tokens)
         except GraphQLSyntaxError as error:
             return Document(name, None, (error,), is_trusted)
         except RecursionError:
             too_deep = GraphQLError("Syntax Error: the document is nested too deeply.")
             return Document(name, None, (too_deep,), is_trusted)
-        return Document(name, node, tuple(validate(self._schema._schema, node)), is_trusted)
+        wrong = [] if is_trusted else faults(node, self.limits)
+        return Document(name, node, tuple(wrong or validate(self._schema._schema, node, max_errors=MOST_ERRORS)), is_trusted)
+
+    def cost_plan(self, document: Document, operation: OperationDefinitionNode) -> CostPlan:
+        """What an operation of a valid document costs, but for its variables; remembered."""
+        assert document.node is not None
+        key = document.id, operation.name.value if operation.name else None
+        plan = self._plans.get(key)
+        if plan is None:
+            plan = self._plans[key] = cost_plan(self._schema, document.node, operation)
+            if len(self._plans) > CACHED_DOCUMENTS:
+                self._plans.popitem(last=False)
+        return plan
 
     async def execute(
         self, document: DocumentNode, operation_name: str | None, variables: dict[str, Any] | None, context: Context

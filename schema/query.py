@@ -177,4 +177,5 @@ class Query:
 
     @strawberry.field(graphql_type=Viewer, description="Who asks.")
     def viewer(self, info: Info) -> WhoAsks:
+        info.context.loaders.reads.is_personal = True
         return info.context.viewer

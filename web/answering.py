@@ -15,6 +15,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from core.errors import AppError, BadInput, DeadlineExceeded, Unavailable
 from core.viewer import Viewer
 from resolvers.context import Context
+from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
 from web.document_errors import DocumentError
 from web.errors import app_error, field_errors, request_errors, status_of
@@ -43,6 +44,8 @@ class Ready:
     document: Document
     operation: OperationDefinitionNode
     variables: dict[str, Any] | None
+    plan: CostPlan
+    cost: int
 
     @property
     def name(self) -> str | None:
@@ -82,7 +85,13 @@ async def prepare(
     operation = document.operation(asked.operation_name)
     if operation is None:
         raise _refused([_undecided(asked.operation_name)], "OPERATION_RESOLUTION_FAILURE", 422 if strict else 200)
-    ready = Ready(document, operation, asked.variables)
+    executable = state["executable"]
+    plan = executable.cost_plan(document, operation)
+    cost = plan.estimate(asked.variables or {})
+    if cost.requested > executable.limits.cost and not document.is_trusted:
+        dear = [too_expensive(cost, executable.limits.cost, operation)]
+        raise _refused(dear, "COST_ESTIMATED_TOO_EXPENSIVE", 422 if strict else 200)
+    ready = Ready(document, operation, asked.variables, plan, cost.requested)
     if only_reads and not ready.is_query:
         by_post = [GraphQLError("GET is for queries; send this by POST.")]
         raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, {"Allow": "POST"})
@@ -101,7 +110,7 @@ async def run(state: State, ready: Ready, context: Context, until: float, *, str
     try:
         async with asyncio.timeout_at(until):
             result = await state["executable"].execute(ready.document.node, ready.name, ready.variables, context)
-        return _executed(result, state, strict=strict)
+        return _executed(result, state, ready, strict=strict)
     except TimeoutError:
         allowed_s = state["settings"].request_deadline_s
         late = DeadlineExceeded(f"The request took longer than its {allowed_s:g} s. Ask for less at once.")
@@ -127,13 +136,14 @@ def _undecided(name: str | None) -> GraphQLError:
     return GraphQLError("The document has several operations: `operationName` must say which.")
 
 
-def _executed(result: ExecutionResult, state: State, *, strict: bool) -> Answer:
+def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bool) -> Answer:
     errors = result.errors or []
     body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"])} if errors else {}
     # Errors without a path and no data: the variables did not fit, and nothing was executed.
     if result.data is None and errors and all(error.path is None for error in errors):
         return Answer(orjson.dumps(body), 422 if strict else 200)
     body["data"] = result.data
+    body["extensions"] = {"cost": as_extension(ready.cost, ready.plan.actual(result.data, ready.variables or {}))}
     status = 200 if result.data is not None else status_of(errors)
     if errors and strict and status == 200:
         status = state["settings"].partial_status

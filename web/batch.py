@@ -10,16 +10,26 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
+from core.errors import BadRequest
 from resolvers.context import Context
 from web.answering import Answer, Ready, Refused, deadline, prepare, run
 from web.graphql_request import GraphQLRequest
 from web.state import State
 
 
+class TooExpensive(BadRequest):
+    """Operations that may each be run, but not all at once."""
+
+    code = "COST_ESTIMATED_TOO_EXPENSIVE"
+
+
 async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: Context) -> Answer:
     """The answers as one. Its status is 200 unless all of them failed: then the gravest."""
     until = deadline(state)
     prepared = await asyncio.gather(*(_prepared(state, asked, context) for asked in batch))
+    together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost
+    if together > most:
+        raise TooExpensive(f"Together the operations cost {together}, and {most} is the limit. Ask for less at once.")
     answers: list[Answer] = []
     for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
         some = [each for _place, each in group]
@@ -29,6 +39,11 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     statuses = [answer.status for answer in answers]
     status = 200 if min(statuses) < 300 else max(statuses)
     return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
+
+
+def _cost(prepared: Ready | Answer) -> int:
+    """What counts towards the limit: trusted documents do not."""
+    return prepared.cost if isinstance(prepared, Ready) and not prepared.document.is_trusted else 0
 
 
 def _runs_alone(place: int, prepared: Ready | Answer) -> int | None:

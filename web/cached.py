@@ -50,6 +50,10 @@ class Remembered:
         """What that request is answered with, if it was answered before."""
         return self._asked.get(request)
 
+    def clear(self) -> None:
+        """Forgets all of them."""
+        self._asked.clear()
+
     def add(self, request: tuple[object, ...], asked: Asked) -> None:
         """Remembers a request; the oldest of too many is forgotten."""
         self._asked[request] = asked
@@ -89,7 +93,7 @@ class ServeCached:
             return
         encoding = encoding_for(entry.made.body, headers.get(b"accept-encoding", b""))
         offered = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = offered if SAFE.fullmatch(offered) else f"{_process}{next(_numbers):08x}"
+        request_id = offered if SAFE.fullmatch(offered) else f"{_process}{next(_numbers):016x}"
         found = [
             *entry_headers(entry, asked.media_type, encoding, "HIT", started),
             *SECURITY,

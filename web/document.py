@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -33,7 +34,10 @@ class Documents:
         registered: RegisteredDocuments,
         automatic: AutomaticDocuments,
         settings: Settings,
+        forget_requests: Callable[[], None] = lambda: None,
     ) -> None:
+        """``forget_requests`` is called when a document is no longer registered: requests for it were answered before."""
+        self._forget_requests = forget_requests
         self.trusted = trusted
         self._executable = executable
         self._registered = registered
@@ -78,7 +82,8 @@ class Documents:
             if self.trusted.of_text(text) is None:
                 self._put(name, text)
                 await asyncio.sleep(0)  # others are served between two of many documents
-        self.trusted.replace(texts)
+        if self.trusted.replace(texts):
+            self._forget_requests()
 
     async def follow(self) -> None:
         """Loads again and again, as long as the server runs."""
@@ -160,10 +165,14 @@ class Documents:
 
 
 async def open_documents(
-    settings: Settings, executable: Executable, trusted: TrustedDocuments, client: Redis
+    settings: Settings,
+    executable: Executable,
+    trusted: TrustedDocuments,
+    client: Redis,
+    forget_requests: Callable[[], None],
 ) -> Documents:
     """All documents of a server that starts, those in Redis included if that is there."""
     automatic = AutomaticDocuments(client, ttl_s=settings.apq_ttl_s, most_bytes=settings.apq_memory_bytes)
-    documents = Documents(executable, trusted, RegisteredDocuments(client), automatic, settings)
+    documents = Documents(executable, trusted, RegisteredDocuments(client), automatic, settings, forget_requests)
     await documents.load()
     return documents

@@ -19,7 +19,12 @@ def app_error(error: AppError) -> dict[str, Any]:
 
 def request_errors(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
     """The errors of a document or its variables: written for clients by the GraphQL specification's own rules."""
-    return [_shown(error, error.message, code) for error in errors]
+    shown = []
+    for error in errors:
+        told = _shown(error, error.message, code)
+        told["extensions"] |= error.extensions or {}  # a limit has a code of its own, and says more
+        shown.append(told)
+    return shown
 
 
 def field_errors(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:

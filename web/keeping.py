@@ -36,10 +36,16 @@ def version_of(executable: Executable) -> bytes:
     return digest.hexdigest().encode()
 
 
-def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes:
-    """The key of an answer: the build, the document, its operation, its variables in canonical JSON, and who may see it."""
+def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
+    """The key of an answer: the build, the document, its operation, its variables in canonical JSON, and who may see it.
+
+    None for variables that are nested too deeply to be written.
+    """
     parts = [ready.document.id, ready.name, ready.variables or {}, viewer.visible_owner and str(viewer.visible_owner)]
-    said = version + orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    try:
+        said = version + orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError:
+        return None
     return hashlib.blake2b(said, digest_size=16).hexdigest().encode()
 
 
@@ -51,6 +57,8 @@ async def answer_kept(
     It is made in a context of its own, for all who wait for it: the first of them may go away.
     """
     responses, key = state["responses"], key_of(state["version"], ready, viewer)
+    if key is None:
+        return Kept(await run(state, ready, new_context(), deadline(state), strict=strict), None, "BYPASS")
 
     async def make() -> Made:
         context = new_context()
@@ -64,7 +72,8 @@ async def answer_kept(
         stale = responses.find_stale(key)
         if stale is not None:
             return Kept(Answer(_marked(stale), stale.made.status), stale, "STALE")
-    return Kept(Answer(made.body, made.status if strict or made.status >= 500 else 200), entry, outcome)
+    lenient = (422, state["settings"].partial_status)  # what reached GraphQL is 200 to a client of plain JSON
+    return Kept(Answer(made.body, 200 if not strict and made.status in lenient else made.status), entry, outcome)
 
 
 async def _make(state: State, ready: Ready, context: Context) -> Made:

@@ -6,6 +6,7 @@ import strawberry
 
 from schema.activity import Activity, ActivityType
 from schema.given import leave
+from schema.price import COST, Price
 from schema.refusal import MutationError
 
 
@@ -37,5 +38,7 @@ class UpdateActivityInput:
 @strawberry.type(description="The activity as it was written, or why nothing was.")
 class ActivityPayload:
     row: Activity | None = strawberry.field(name="activity", description="The activity; null if there are errors.")
-    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    errors: list[MutationError] = strawberry.field(
+        description="Why nothing was changed; empty if something was.", metadata={COST: Price(size=1)}
+    )
     client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

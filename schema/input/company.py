@@ -4,6 +4,7 @@ import strawberry
 
 from schema.company import Company
 from schema.given import leave
+from schema.price import COST, Price
 from schema.refusal import MutationError
 from schema.scalars import Money
 
@@ -35,5 +36,7 @@ class UpdateCompanyInput:
 @strawberry.type(description="The company as it was written, or why nothing was.")
 class CompanyPayload:
     row: Company | None = strawberry.field(name="company", description="The company; null if there are errors.")
-    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    errors: list[MutationError] = strawberry.field(
+        description="Why nothing was changed; empty if something was.", metadata={COST: Price(size=1)}
+    )
     client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

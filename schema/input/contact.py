@@ -4,6 +4,7 @@ import strawberry
 
 from schema.contact import Contact
 from schema.given import leave
+from schema.price import COST, Price
 from schema.refusal import MutationError
 
 
@@ -34,5 +35,7 @@ class UpdateContactInput:
 @strawberry.type(description="The contact as it was written, or why nothing was.")
 class ContactPayload:
     row: Contact | None = strawberry.field(name="contact", description="The contact; null if there are errors.")
-    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    errors: list[MutationError] = strawberry.field(
+        description="Why nothing was changed; empty if something was.", metadata={COST: Price(size=1)}
+    )
     client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

@@ -6,6 +6,7 @@ import strawberry
 
 from schema.deal import Deal
 from schema.given import leave
+from schema.price import COST, Price
 from schema.refusal import MutationError
 from schema.scalars import Money
 
@@ -37,5 +38,7 @@ class UpdateDealInput:
 @strawberry.type(description="The deal as it was written, or why nothing was.")
 class DealPayload:
     row: Deal | None = strawberry.field(name="deal", description="The deal; null if there are errors.")
-    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something was.")
+    errors: list[MutationError] = strawberry.field(
+        description="Why nothing was changed; empty if something was.", metadata={COST: Price(size=1)}
+    )
     client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

@@ -7,6 +7,7 @@ import strawberry
 from schema.deal import Deal
 from schema.follow import follow
 from schema.given import leave
+from schema.price import COST, Price
 from schema.refusal import MutationError
 from schema.scalars import Money
 
@@ -45,7 +46,9 @@ class BulkDealUpdates:
 class BulkDealResult:
     id: strawberry.ID = strawberry.field(description="The deal's id.")
     status: BulkStatus = strawberry.field(description="What became of it.")
-    version: int | None = strawberry.field(description="Its version now; null if there is no such deal.")
+    version: int | None = strawberry.field(
+        description="Its version now; in a dry run, what it would be; null if there is no such deal."
+    )
     message: str | None = strawberry.field(description="Why it failed; null if it did not.")
     deal = follow(
         "deal_by_id", "id", type=Deal | None, description="The deal as it is now; null if there is none, or none any more."
@@ -55,10 +58,13 @@ class BulkDealResult:
 @strawberry.type(description="What became of the deals of a bulk change.")
 class BulkDealsPayload:
     results: list[BulkDealResult] = strawberry.field(
-        description="A result for each id, in the order they were given; empty if the input cannot be."
+        description="A result for each id, in the order they were given; empty if the input cannot be.",
+        metadata={COST: Price(weight=0, as_asked=True)},
     )
     updated_count: int = strawberry.field(description="How many were changed; in a dry run, would be.")
     failed_count: int = strawberry.field(description="How many cannot be changed.")
     is_dry_run: bool = strawberry.field(name="dryRun", description="Whether this only tells what would become of them.")
-    errors: list[MutationError] = strawberry.field(description="Why nothing was changed; empty if something could be.")
+    errors: list[MutationError] = strawberry.field(
+        description="Why nothing was changed; empty if something could be.", metadata={COST: Price(size=1)}
+    )
     client_mutation_id: str | None = strawberry.field(description="What the client called this mutation.")

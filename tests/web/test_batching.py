@@ -16,7 +16,10 @@ from tests.web.test_persisted_documents import STAGES_ID, code, post
 
 MOST = 6
 STAGES = {"query": "{ stages { id } }"}
-NO_STAGES: dict[str, Any] = {"data": {"stages": []}}
+NO_STAGES: dict[str, Any] = {
+    "data": {"stages": []},
+    "extensions": {"cost": {"requestedQueryCost": 10, "actualQueryCost": 0}},
+}
 UPDATE = "mutation ($id: ID!, $value: Money) { updateDeal(id: $id, input: {value: $value}) { deal { value version } errors { code } } }"
 VALUE = "query ($id: ID!) { deal(id: $id) { value version } }"
 

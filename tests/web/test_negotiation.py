@@ -47,7 +47,7 @@ async def test_the_answer_has_the_media_type_that_accept_likes_most(
     assert response.status_code == 200
     assert response.headers["content-type"] == f"{answered}; charset=utf-8"
     assert "Accept" in response.headers["vary"]
-    assert response.json() == {"data": {"stages": []}}
+    assert response.json()["data"] == {"stages": []}
 
 
 @pytest.mark.parametrize("accept", ["text/html", "image/*", f"{JSON};q=0", "*/*;q=0", f"*/*;q=0, {HTML}", "nonsense", ","])
@@ -104,7 +104,7 @@ async def test_a_post_must_be_json_in_utf_8(empty: httpx2.AsyncClient, content_t
 )
 async def test_json_may_say_that_it_is_in_utf_8(empty: httpx2.AsyncClient, content_type: str) -> None:
     response = await empty.post("/graphql", content=b'{"query": "{ stages { id } }"}', headers={"content-type": content_type})
-    assert response.json() == {"data": {"stages": []}}
+    assert response.json()["data"] == {"stages": []}
 
 
 async def test_a_get_that_another_site_could_have_sent_is_refused(empty: httpx2.AsyncClient) -> None:
@@ -122,7 +122,7 @@ async def test_a_get_with_a_header_that_makes_browsers_ask_first_is_answered(
     empty: httpx2.AsyncClient, header: str
 ) -> None:
     response = await empty.get("/graphql", params=STAGES, headers={header: JSON})
-    assert response.json() == {"data": {"stages": []}}
+    assert response.json()["data"] == {"stages": []}
 
 
 async def test_a_get_with_another_content_type_is_refused_whatever_else_it_says(empty: httpx2.AsyncClient) -> None:
@@ -139,7 +139,7 @@ async def test_a_get_takes_variables_and_an_operation_name(empty: httpx2.AsyncCl
         "extensions": "{}",
     }
     response = await empty.get("/graphql", params=parameters, headers={"content-type": JSON})
-    assert response.json() == {"data": {"deals": {"edges": []}}}
+    assert response.json()["data"] == {"deals": {"edges": []}}
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ async def test_a_get_that_cannot_be_read_says_why(empty: httpx2.AsyncClient, par
 async def test_an_empty_parameter_is_none(empty: httpx2.AsyncClient) -> None:
     parameters = {**STAGES, "operationName": "", "variables": "", "extensions": ""}
     response = await empty.get("/graphql", params=parameters, headers={"content-type": JSON})
-    assert response.json() == {"data": {"stages": []}}
+    assert response.json()["data"] == {"stages": []}
 
 
 @pytest.mark.parametrize("method", ["PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"])

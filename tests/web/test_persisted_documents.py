@@ -18,7 +18,10 @@ from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
 
 STAGES = (FOLDER / "Stages.graphql").read_bytes().decode()
 STAGES_ID = document_id(STAGES)
-NO_STAGES: dict[str, Any] = {"data": {"stages": []}}
+NO_STAGES: dict[str, Any] = {
+    "data": {"stages": []},
+    "extensions": {"cost": {"requestedQueryCost": 10, "actualQueryCost": 0}},
+}
 NOT_KEPT = "private, no-cache, must-revalidate"
 UNKNOWN = f"sha256:{'0' * 64}"
 MUTATION = "mutation M { restore(id: \"x\") { errors { code } } }"
@@ -115,7 +118,7 @@ async def test_every_trusted_document_runs(client: httpx2.AsyncClient, crm: Crm)
         variables = {"first": 1, "withCount": True} if is_list else given.get(path.stem, {})
         response = await post(client, {"operationName": path.stem, "variables": variables})
         assert response.status_code == 200
-        assert response.json().keys() == {"data"}, (path.stem, response.text)
+        assert response.json().keys() == {"data", "extensions"}, (path.stem, response.text)
         assert None not in response.json()["data"].values(), path.stem
 
 
@@ -188,10 +191,10 @@ async def test_a_text_is_registered_with_its_hash_and_found_by_it(empty: httpx2.
             "errors": [{"message": "PersistedQueryNotFound", "extensions": {"code": "PERSISTED_QUERY_NOT_FOUND"}}]
         }
         assert missing.headers["cache-control"] == NOT_KEPT
-    found: dict[str, Any] = {"data": {"deals": {"edges": []}}}
-    assert (await post(empty, hashed(text, query=text, variables={"n": 1}))).json() == found
+    found: dict[str, Any] = {"deals": {"edges": []}}
+    assert (await post(empty, hashed(text, query=text, variables={"n": 1}))).json()["data"] == found
     for response in (await post(empty, hashed(text, variables={"n": 1})), await get(empty, hashed(text, variables={"n": 1}))):
-        assert response.json() == found
+        assert response.json()["data"] == found
     assert await redis.client.get(AUTOMATIC + sha256(text)) == text.encode()
     assert 86_000 < await redis.client.ttl(AUTOMATIC + sha256(text)) <= 86_400
 

@@ -1,0 +1,165 @@
+"""Kept answers over HTTP: validators, codings, what the cache says of itself, and what is never kept."""
+
+import asyncio
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import brotli  # type: ignore[import-untyped]
+import httpx2
+import pytest
+
+from cache.embedded import EmbeddedValkey
+from db.embedded import EmbeddedPostgres
+from db.migrate import migrate
+from tests.crm import Crm
+from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
+
+STAGES = "{ stages { id name } }"
+PEOPLE = "{ users { edges { node { id name } } } }"
+DEALS = "query Mine($first: Int, $search: String) { deals(first: $first, search: $search) { edges { node { name value } } } }"
+
+
+async def ask(client: httpx2.AsyncClient, query: str, variables: Any = None, **headers: str) -> httpx2.Response:
+    """One query by POST."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return await client.post("/graphql", json={"query": query, "variables": variables}, headers=named)
+
+
+def outcomes(*responses: httpx2.Response) -> list[str | None]:
+    """What the cache had to do with each."""
+    return [response.headers.get("x-cache") for response in responses]
+
+
+@pytest.fixture
+async def warm(client: httpx2.AsyncClient) -> httpx2.AsyncClient:
+    """A client of a server that hears what is written."""
+    async with asyncio.timeout(5):
+        while outcomes(await ask(client, "{ __typename }")) == ["BYPASS"]:
+            await asyncio.sleep(0.01)
+    return client
+
+
+async def test_the_second_identical_question_is_answered_from_the_cache(warm: httpx2.AsyncClient) -> None:
+    first, second = await ask(warm, STAGES), await ask(warm, STAGES)
+    assert outcomes(first, second) == ["MISS", "HIT"]
+    assert first.content == second.content
+    assert first.headers["x-cache-key"] == second.headers["x-cache-key"]
+    assert second.headers["x-response-time"].endswith("ms")
+    assert int(second.headers["age"]) >= 0
+    assert second.headers["cache-control"] == "private, no-cache"
+    assert {"Accept", "Accept-Encoding", "Authorization"} <= set(second.headers["vary"].split(", "))
+    assert second.headers["content-security-policy"] == first.headers["content-security-policy"]
+    assert second.headers["x-request-id"] != first.headers["x-request-id"]
+
+
+async def test_however_a_question_is_put_it_has_one_answer(warm: httpx2.AsyncClient) -> None:
+    variables = {"first": 3, "search": None}
+    first = await ask(warm, DEALS, variables)
+    turned = await ask(warm, DEALS, dict(reversed(variables.items())))
+    strict = await ask(warm, DEALS, variables, accept=GRAPHQL)
+    got = await warm.get("/graphql", params={"query": DEALS, "variables": '{"search":null, "first":3}'}, headers={"content-type": JSON})
+    assert outcomes(first, turned, strict, got) == ["MISS", "HIT", "HIT", "HIT"]
+    assert strict.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
+    assert got.headers["content-type"] == f"{JSON}; charset=utf-8"
+    assert outcomes(await ask(warm, DEALS, {"first": 4})) == ["MISS"]
+
+
+async def test_a_client_that_has_the_answer_already_gets_none(warm: httpx2.AsyncClient) -> None:
+    asked = {"params": {"operationName": "Stages"}}
+    first = await warm.get("/graphql", **asked)  # type: ignore[arg-type]
+    etag = first.headers["etag"]
+    assert etag.startswith('"')
+    for known in (etag, f'"other", {etag}', "*", f"W/{etag}"):
+        again = await warm.get("/graphql", headers={"if-none-match": known}, **asked)  # type: ignore[arg-type]
+        assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", etag)
+    other = await warm.get("/graphql", headers={"if-none-match": '"other"'}, **asked)  # type: ignore[arg-type]
+    assert (other.status_code, other.content) == (200, first.content)
+
+
+async def test_a_write_ends_the_answer_and_its_validator(warm: httpx2.AsyncClient, crm: Crm) -> None:
+    first = await ask(warm, STAGES)
+    await crm.stage("New")
+    async with asyncio.timeout(5):
+        while (told := await ask(warm, STAGES)).content == first.content:
+            await asyncio.sleep(0.005)
+    assert told.json()["data"]["stages"][0]["name"] == "New"
+    assert told.headers["etag"] != first.headers["etag"]
+
+
+async def test_each_coding_has_a_validator_of_its_own_and_the_same_text(warm: httpx2.AsyncClient, crm: Crm) -> None:
+    for number in range(100):
+        await crm.user(f"User {number}")
+    await asyncio.sleep(0.2)
+    plain = await ask(warm, PEOPLE, accept_encoding="identity")
+    found = {}
+    for accepted, coding in (("br", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip"), ("gzip;q=0.5, br", "br"), ("*;q=0", None), ("zstd", None)):
+        async with warm.stream("POST", "/graphql", json={"query": PEOPLE}, headers={"accept-encoding": accepted}) as response:
+            raw = b"".join([part async for part in response.aiter_raw()])
+        assert response.headers.get("content-encoding") == coding
+        assert int(response.headers["content-length"]) == len(raw)
+        text = brotli.decompress(raw) if coding == "br" else gzip.decompress(raw) if coding == "gzip" else raw
+        assert text == plain.content
+        found[coding] = response.headers["etag"]
+    assert len(set(found.values())) == 3
+
+
+async def test_a_client_may_ask_for_an_answer_that_is_made_now(warm: httpx2.AsyncClient) -> None:
+    await ask(warm, STAGES)
+    by_header = await ask(warm, STAGES, cache_control="no-cache")
+    by_extension = await warm.post("/graphql", json={"query": STAGES, "extensions": {"refresh": True}})
+    assert outcomes(by_header, by_extension, await ask(warm, STAGES)) == ["MISS", "MISS", "HIT"]
+
+
+async def test_errors_mutations_and_what_is_personal_are_never_kept(warm: httpx2.AsyncClient) -> None:
+    for query in ("{ deals(first: 101) { totalCount } }", "{ viewer { subject } }"):
+        assert outcomes(await ask(warm, query), await ask(warm, query)) == ["BYPASS", "BYPASS"]
+    mutation = 'mutation { restore(id: "x") { errors { message } } }'
+    for _ in range(2):
+        answer = await ask(warm, mutation)
+        assert (answer.headers.get("x-cache"), answer.headers["cache-control"]) == (None, "no-store")
+
+
+async def test_a_crowd_that_asks_the_same_at_a_cold_moment_costs_one_execution(warm: httpx2.AsyncClient) -> None:
+    await asyncio.gather(*(ask(warm, "query Crowd { pipelineStats { total } }") for _ in range(200)))
+    detailed = (await warm.get("/api/health", params={"detailed": "true"})).json()["responses"]
+    counted = detailed["documents"]["Crowd"]
+    assert (counted["made"], counted["hits"] + counted["misses"]) == (1, 200)
+    assert detailed["entries"] >= 1
+    assert detailed["hearing"] is True
+
+
+@pytest.fixture
+async def mortal(tmp_path: Path) -> AsyncIterator[EmbeddedPostgres]:
+    """A PostgreSQL that may be stopped."""
+    server = EmbeddedPostgres(tmp_path)
+    server.start()
+    await migrate(server.url)
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("may_be_stale", [True, False])
+async def test_without_the_database_a_stale_answer_is_served_only_if_that_is_wanted_and_says_so(
+    mortal: EmbeddedPostgres, valkey: EmbeddedValkey, may_be_stale: bool
+) -> None:
+    async with serving(settings_for(mortal.url, valkey, stale_if_error_s=60 if may_be_stale else 0)) as client:
+        async with asyncio.timeout(5):
+            while outcomes(await ask(client, STAGES)) != ["HIT"]:
+                await asyncio.sleep(0.01)
+        mortal.stop()
+        await asyncio.sleep(0.2)
+        answer = await ask(client, STAGES)
+        if may_be_stale:
+            assert (answer.status_code, outcomes(answer)) == (200, ["STALE"])
+            assert answer.json()["data"] == {"stages": []}
+            assert answer.json()["extensions"]["cache"]["status"] == "STALE"
+            assert int(answer.headers["age"]) >= 0
+            assert answer.headers["cache-control"] == "no-store"
+        else:
+            assert answer.status_code == 503
+        mortal.start()
+        async with asyncio.timeout(10):
+            while outcomes(await ask(client, STAGES)) != ["HIT"]:
+                await asyncio.sleep(0.05)
