@@ -43,7 +43,7 @@ def url_of(settings: Settings) -> str:
 
 
 def server_env(settings: Settings) -> Mapping[str, str]:
-    """The environment in which the server uses these databases, does nothing else, and logs no request."""
+    """The environment in which the server uses these databases, keeps no answer, does nothing else, and logs no request."""
     assert settings.redis_url is not None
     assert settings.cursor_keys is not None
     return {
@@ -54,6 +54,8 @@ def server_env(settings: Settings) -> Mapping[str, str]:
         "WORKERS": "1",
         "DEMO": "0",
         "LOG_LEVEL": "warning",
+        "CACHE_BYTES": "0",
+        "CACHE_SHARED": "0",
     }
 
 

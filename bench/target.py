@@ -30,11 +30,17 @@ class TargetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One HTTP request, without its host."""
+    """One HTTP request, without its host; a body is JSON."""
 
     method: str
     path: str
     body: bytes | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def all_headers(self) -> dict[str, str]:
+        """The headers that are sent."""
+        return dict(self.headers) | ({"Content-Type": "application/json"} if self.body else {})
 
 
 HowToAsk = Callable[[Scenario, str], Call]
@@ -120,8 +126,8 @@ def running(
 
 def ask(port: int, call: Call) -> tuple[int, bytes]:
     """Status and body of one request. Raises OSError if nobody listens."""
-    headers = {"Content-Type": "application/json"} if call.body else {}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}{call.path}", call.body, headers, method=call.method)
+    url = f"http://127.0.0.1:{port}{call.path}"
+    request = urllib.request.Request(url, call.body, call.all_headers, method=call.method)
     try:
         with urllib.request.urlopen(request, timeout=10) as response:
             return response.status, response.read()

@@ -66,7 +66,7 @@ def run_wrk(port: int, calls: Sequence[Call], *, connections: int, seconds: floa
 
 
 def _formatted(call: Call) -> str:
-    headers = '{["Content-Type"] = "application/json"}' if call.body else "nil"
+    headers = "{" + ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in call.all_headers.items()) + "}"
     body = _lua(call.body.decode()) if call.body else "nil"
     return f"    calls[#calls + 1] = wrk.format({_lua(call.method)}, {_lua(call.path)}, {headers}, {body})"
 

@@ -190,6 +190,11 @@ class ResponseCache:
         return before - len(self._entries)
 
     @property
+    def is_on(self) -> bool:
+        """Whether answers are kept anywhere."""
+        return self._most_bytes > 0 or self._shared is not None
+
+    @property
     def is_shared(self) -> bool:
         """Whether what is made here may be found by other processes."""
         return self._shared is not None and self.freshness.is_hearing

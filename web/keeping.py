@@ -57,7 +57,7 @@ async def answer_kept(
     It is made in a context of its own, for all who wait for it: the first of them may go away.
     """
     responses, key = state["responses"], key_of(state["version"], ready, viewer)
-    if key is None:
+    if key is None or not responses.is_on:
         return Kept(await run(state, ready, new_context(), deadline(state), strict=strict), None, "BYPASS")
 
     async def make() -> Made:
