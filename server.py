@@ -53,8 +53,10 @@ from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
+from web.recipes import Warming
 from web.rest import health
 from web.state import State
+from web.warming import keep_warm
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / ".assets"
@@ -82,12 +84,10 @@ def create_app(settings: Settings) -> Starlette:
             stack.push_async_callback(cache.close)
             remembered = Remembered()
             documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
-            for background in (keep_up(url, database.written), listen(url, freshness), documents.follow()):
-                stack.callback(asyncio.create_task(background).cancel)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
             gc.collect()
             gc.freeze()
-            yield State(
+            state = State(
                 settings=settings,
                 database=database,
                 cache=cache,
@@ -100,9 +100,18 @@ def create_app(settings: Settings) -> Starlette:
                     stale_s=settings.stale_if_error_s,
                 ),
                 remembered=remembered,
+                warming=Warming(settings.warm),
                 executable=executable,
                 documents=documents,
+                request_id="warming",
             )
+            state["responses"].on_dropped = state["warming"].dropped
+            background = (
+                keep_up(url, database.written), listen(url, freshness), documents.follow(), keep_warm(state),
+            )  # fmt: skip
+            for each in background:
+                stack.callback(asyncio.create_task(each).cancel)
+            yield state
 
     return Starlette(
         lifespan=lifespan,

@@ -98,7 +98,7 @@ class _Flight:
 
 
 class ResponseCache:
-    """The answers of one process, before those of all of them."""
+    """The answers of one process, before those of all of them. ``on_dropped`` is told of each that a write makes old."""
 
     def __init__(
         self,
@@ -113,6 +113,7 @@ class ResponseCache:
         self.bytes = 0
         self.evictions = 0
         self.freshness = freshness
+        self.on_dropped: Callable[[Entry], None] = lambda entry: None
         self._most_bytes = most_bytes
         self._shared = shared
         self._stale_s = stale_s
@@ -307,7 +308,9 @@ class ResponseCache:
             # Of a row: its own tag, and lists of all such rows. Of a plural: whatever has to do with such rows.
             for indexed in (tag, everything_of(tag)) if ":" in tag else (f"{tag}!",):
                 for key in list(self._by_tag.get(indexed, ())):
+                    entry = self._entries[key]
                     self._remove(key)
+                    self.on_dropped(entry)
 
     def _lost(self) -> None:
         """Nothing can be vouched for any more; what was fresh until now may be better than nothing."""

@@ -69,6 +69,10 @@ class Settings(BaseSettings):
         default=64_000_000, ge=0, le=10_000_000_000, description="Finished answers kept by each process; 0 keeps none."
     )
     cache_shared: bool = Field(default=True, description="0 keeps answers in each process only, and not in Redis.")
+    warm: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="Names of trusted queries, comma-separated, that are answered at the start and again when they go old.",
+    )
     stale_if_error_s: float = Field(
         default=0.0, ge=0, le=86_400, description="Without a database, answers of at most this age are served, marked as stale."
     )
@@ -83,7 +87,7 @@ class Settings(BaseSettings):
     def _number(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdecimal() else value
 
-    @field_validator("cursor_keys", mode="before")
+    @field_validator("cursor_keys", "warm", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value

@@ -7,6 +7,7 @@ two stands everything that may look at an operation before it runs.
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 
 from core.errors import AppError, BadInput, DeadlineExceeded, Unavailable
 from core.viewer import Viewer
+from loaders import Loaders
 from resolvers.context import Context
 from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
@@ -97,6 +99,13 @@ async def prepare(
         raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, {"Allow": "POST"})
     await documents.accept(asked, document)
     return ready
+
+
+def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None) -> Context:
+    """What the resolvers of one request share."""
+    now = datetime.now(UTC)
+    loaders = Loaders(state["database"], viewer, now)
+    return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
 
 
 def deadline(state: State) -> float:

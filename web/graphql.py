@@ -7,7 +7,6 @@ valid, 200 executed. With ``application/json`` it is 200 for whatever reached Gr
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TypeVar
 
 import orjson
@@ -16,9 +15,8 @@ from starlette.responses import Response
 
 from core.errors import AppError
 from core.viewer import EVERYONE, Viewer
-from loaders import Loaders
 from resolvers.context import Context
-from web.answering import Answer, Refused, deadline, prepare, refusal, run
+from web.answering import Answer, Refused, context_of, deadline, prepare, refusal, run
 from web.batch import answer_batch
 from web.graphql_request import GraphQLRequest, read_request
 from web.keeping import Kept, answer_kept
@@ -79,11 +77,8 @@ def viewer_of(request: Request[State]) -> Viewer:
 
 
 def make_context(request: Request[State], viewer: Viewer) -> Context:
-    """What the resolvers of one request share."""
-    now = datetime.now(UTC)
-    loaders = Loaders(request.state["database"], viewer, now)
-    key = request.headers.get("idempotency-key")
-    return Context(viewer, loaders, request.state["cursors"], now, request.state["database"], key)
+    """What the resolvers of this request share."""
+    return context_of(request.state, viewer, request.headers.get("idempotency-key"))
 
 
 def _asks_nothing(request: Request[State]) -> bool:
@@ -102,9 +97,7 @@ async def _answer_one(
     if not ready.is_query:
         return await run(request.state, ready, context, deadline(request.state), strict=strict)
     refresh = asked.refresh or "no-cache" in request.headers.get("cache-control", "")
-    return await answer_kept(
-        request.state, ready, context.viewer, lambda: make_context(request, context.viewer), strict=strict, refresh=refresh
-    )
+    return await answer_kept(request.state, ready, context.viewer, strict=strict, refresh=refresh)
 
 
 def _response(answer: Answer, media_type: str) -> Response:

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +14,7 @@ from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
 from schema.operation import Executable
-from web.answering import Answer, Ready, deadline, run
+from web.answering import Answer, Ready, context_of, deadline, run
 from web.state import State
 
 
@@ -49,19 +48,22 @@ def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
     return hashlib.blake2b(said, digest_size=16).hexdigest().encode()
 
 
-async def answer_kept(
-    state: State, ready: Ready, viewer: Viewer, new_context: Callable[[], Context], *, strict: bool, refresh: bool
-) -> Kept:
+async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: bool, refresh: bool = False) -> Kept:
     """The answer to a query: found, if it is fresh and the client does not want it made anew, or made.
 
     It is made in a context of its own, for all who wait for it: the first of them may go away.
     """
     responses, key = state["responses"], key_of(state["version"], ready, viewer)
     if key is None or not responses.is_on:
-        return Kept(await run(state, ready, new_context(), deadline(state), strict=strict), None, "BYPASS")
+        context = context_of(state, viewer)
+        try:
+            return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
+        finally:
+            context.loaders.stop()
+    state["warming"].note(key, ready.name, ready, viewer)
 
     async def make() -> Made:
-        context = new_context()
+        context = context_of(state, viewer)
         try:
             return await _make(state, ready, context)
         finally:

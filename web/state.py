@@ -1,6 +1,6 @@
 """What the lifespan opens and every request may use."""
 
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from cache.redis import RedisCache
 from cache.responses import ResponseCache
@@ -10,6 +10,7 @@ from db.database import PooledDatabase
 from schema.operation import Executable
 from web.cached import Remembered
 from web.document import Documents
+from web.recipes import Warming
 
 
 class State(TypedDict):
@@ -24,6 +25,7 @@ class State(TypedDict):
     version: bytes
     responses: ResponseCache
     remembered: Remembered
+    warming: Warming[Any]
     deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
     request_id: NotRequired[str]  # of each request, put there by its middleware

@@ -86,15 +86,30 @@ class Row:
         return shown | ({"value": self.values["value"], "stage": {"id": self.values["stageId"]}} if self.kind == "deal" else {})
 
 
+class State(NamedTuple):
+    """What a row is at one version."""
+
+    values: dict[str, Any]
+    is_live: bool
+
+
 class Change(NamedTuple):
-    """What became of a row. With ``doubt`` above 0 it may have been so already, and then has the version it had."""
+    """What became of a row, and its version then. Unless it ``is_sure``, nothing may have become of it."""
 
     version: int
-    doubt: int
     row: Row
     values: dict[str, Any]
     is_live: bool | None = None
+    is_sure: bool = True
     shown: dict[str, Any] | None = None
+
+    def after(self, state: State) -> State:
+        """What it makes of a row."""
+        return State(state.values | self.values, state.is_live if self.is_live is None else self.is_live)
+
+    def is_news(self, state: State) -> bool:
+        """Whether it makes anything of a row."""
+        return any(state.values.get(name) != value for name, value in self.values.items()) or self.is_live not in (None, state.is_live)
 
 
 # Mutations ------------------------------------------------------------------------------------------------------------
@@ -181,8 +196,9 @@ class Call:
         if self.verb == "create":
             self.row.id = done["row"]["id"]
         is_live = {"create": True, "restore": True, "delete": False}.get(self.verb)
-        doubt = {"restore": 1, "complete": 2, "reopen": 2}.get(self.verb, 0)
-        return [Change(done["row"]["version"], doubt, self.row, self.patch, is_live, done["row"])]
+        values: dict[str, Any] = {"complete": {"isDone": True}, "reopen": {"isDone": None}}.get(self.verb, self.patch)
+        is_sure = self.verb in ("create", "delete")
+        return [Change(done["row"]["version"], self.row, values, is_live, is_sure, done["row"])]
 
 
 @dataclass(eq=False)
@@ -238,7 +254,7 @@ class Bulk:
             return []
         is_live = {"RESTORE": True, "DELETE": False}.get(self.operation)
         results = zip(self.rows, done["results"], strict=True)
-        return [Change(result["version"], 0, row, self.patch, is_live) for row, result in results if result["status"] == "UPDATED"]
+        return [Change(result["version"], row, self.patch, is_live) for row, result in results if result["status"] == "UPDATED"]
 
 
 @dataclass(eq=False)
@@ -441,17 +457,26 @@ class World:
             assert "drift" not in statement or not found, found
 
     def _happened(self, changes: Iterable[Change]) -> None:
-        """Changes of a row follow each other by its version, none is missing, and each shows the row as it left it."""
-        for change in sorted(changes, key=lambda change: change[:2]):
-            row = change.row
-            if change.doubt and change.version == row.version:
-                continue
-            assert change.version == row.version + 1, change
-            row.version += 1
-            row.values |= change.values
-            row.is_live = row.is_live if change.is_live is None else change.is_live
-            self.rows[row.id] = row
-            assert change.shown is None or exact(change.shown) == row.shown()
+        """Each version of a row is one change of the one before it, and no other change says anything new of it."""
+        told: dict[tuple[Row, int], list[Change]] = {}
+        states: dict[Row, list[State]] = {}
+        for change in changes:
+            told.setdefault((change.row, change.version), []).append(change)
+        for (row, version), others in sorted(told.items(), key=lambda item: item[0][1]):
+            so_far = states.setdefault(row, [State(row.values, row.is_live)])
+            if version > row.version:
+                others.sort(key=lambda change: not change.is_sure)
+                made = next(each for each in others if each.is_sure or _explains(each, others, so_far))
+                others.remove(made)
+                so_far.append(made.after(so_far[-1]))
+                row.version += 1
+                row.values, row.is_live = so_far[-1]
+                self.rows[row.id] = row
+                assert made.shown is None or exact(made.shown) == row.shown(), made
+            assert version == row.version, others
+            for other in others:
+                assert not other.is_sure and not all(other.is_news(state) for state in so_far), other
+                assert exact(other.shown) == row.shown(), other
 
     async def fold(self) -> None:
         """Nothing that can be seen."""
@@ -471,7 +496,7 @@ class World:
             f" from jsonb_populate_recordset(null::{kind}, $1::jsonb) on conflict (id) do update set {assigned}",
             orjson.dumps([plain(dict(zip(columns, record, strict=True))) for record in records]).decode(),
         )
-        self._happened(Change(row.version + 1, 0, row, values, row.is_live or not row.version) for row, values in written)
+        self._happened(Change(row.version + 1, row, values, row.is_live or not row.version) for row, values in written)
 
     async def copy(self, kind: str, new: list[dict[str, Any]]) -> None:
         """Loads new rows."""
@@ -480,7 +505,7 @@ class World:
         async with self.sql.transaction():
             await self.sql.execute("set local dealgraph.loading = 'on'")
             await self.sql.copy_records_to_table(kind, records=records, columns=columns)
-        self._happened(Change(1, 0, row, values, True) for row, values in written)
+        self._happened(Change(1, row, values, True) for row, values in written)
 
     async def update(self, kind: str, owner: str, patch: dict[str, Any], *, is_toggled: bool, is_kept: bool) -> None:
         """Changes all rows of an owner, deleted ones too, in one statement; deletes and restores them, if toggled."""
@@ -495,7 +520,7 @@ class World:
         await (transaction.commit() if is_kept else transaction.rollback())
         rows = [row for row in self.rows.values() if row.kind == kind and row.is_of(owner)]
         assert found == {row.id: row.version + 1 for row in rows}
-        self._happened(Change(row.version + 1, 0, row, patch, row.is_live ^ is_toggled) for row in rows if is_kept)
+        self._happened(Change(row.version + 1, row, patch, row.is_live ^ is_toggled) for row in rows if is_kept)
 
     async def remove(self, kind: str, rows: list[Row]) -> None:
         """Removes rows for good; what refers to them refers to nothing then."""
@@ -506,9 +531,17 @@ class World:
             await self.sql.execute(f"delete from {kind} where id = any($1)", ids)
         gone = {self.rows.pop(row.id) for row in rows if row.version}
         orphans = [row for row in self.rows.values() if row.values.get("companyId") in gone]
-        self._happened(Change(row.version + 1, 0, row, {"companyId": None}) for row in orphans)
+        self._happened(Change(row.version + 1, row, {"companyId": None}) for row in orphans)
         for row in gone:
             row.version, row.is_live = 0, False
+
+
+def _explains(change: Change, others: Iterable[Change], states: list[State]) -> bool:
+    """Whether a change was news, and with it none of the others is."""
+    after = [*states, change.after(states[-1])]
+    return change.is_news(states[-1]) and not any(
+        all(other.is_news(state) for state in after) for other in others if other is not change
+    )
 
 
 def _records(kind: str, rows: Iterable[tuple[Row, dict[str, Any]]]) -> tuple[list[str], list[list[Any]]]:

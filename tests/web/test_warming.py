@@ -1,0 +1,55 @@
+"""Named answers are there before anybody asks, and again after a write while they are asked for often."""
+
+import asyncio
+
+import httpx2
+
+from cache.embedded import EmbeddedValkey
+from tests.crm import Crm
+from tests.web.conftest import serving, settings_for
+
+
+async def made(client: httpx2.AsyncClient, name: str) -> int:
+    """How often the answer of an operation was made."""
+    told = (await client.get("/api/health", params={"detailed": "true"})).json()["responses"]["documents"]
+    return int(told.get(name, {"made": 0})["made"])
+
+
+async def until_made(client: httpx2.AsyncClient, name: str, wanted: int) -> None:
+    """Waits until it was made so often."""
+    async with asyncio.timeout(10):
+        while await made(client, name) < wanted:
+            await asyncio.sleep(0.02)
+
+
+async def ask(client: httpx2.AsyncClient, name: str) -> httpx2.Response:
+    """A trusted operation by its name."""
+    return await client.get("/graphql", params={"operationName": name})
+
+
+async def test_a_named_answer_is_made_before_anybody_asks(database_url: str, valkey: EmbeddedValkey) -> None:
+    async with serving(settings_for(database_url, valkey, warm="Stages, Company, NoSuchThing")) as client:
+        await until_made(client, "Stages", 1)
+        assert (await ask(client, "Stages")).headers["x-cache"] == "HIT"
+        assert await made(client, "Company") == 0  # which one would that be?
+
+
+async def test_what_is_asked_for_often_is_made_again_when_it_goes_old(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm
+) -> None:
+    async with serving(settings_for(database_url, valkey, warm="Stages")) as client:
+        await until_made(client, "Stages", 1)
+        for _ in range(3):
+            await ask(client, "Stages")
+        await crm.stage("New")
+        await until_made(client, "Stages", 2)
+        again = await ask(client, "Stages")
+        assert (again.headers["x-cache"], again.json()["data"]["stages"][0]["name"]) == ("HIT", "New")
+        await crm.stage("Newer")  # it was asked for once: nobody waits for it
+        await asyncio.sleep(0.5)
+        assert await made(client, "Stages") == 2
+
+
+async def test_nothing_is_warmed_unless_it_is_named(client: httpx2.AsyncClient) -> None:
+    await asyncio.sleep(0.5)
+    assert await made(client, "Stages") == 0

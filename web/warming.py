@@ -1,0 +1,43 @@
+"""Makes answers before they are asked for, one at a time: of named documents at the start, and what goes old while hot."""
+
+import asyncio
+from collections.abc import Collection
+
+import structlog
+from graphql import NonNullTypeNode
+
+from core.viewer import EVERYONE
+from web.answering import Ready, Refused, prepare
+from web.graphql_request import GraphQLRequest
+from web.keeping import answer_kept
+from web.state import State
+
+log = structlog.get_logger("web")
+
+
+async def keep_warm(state: State) -> None:
+    """Runs until it is cancelled: makes the named answers that need no variables, and then what goes old while it is hot."""
+    warming = state["warming"]
+    if not warming.names:
+        return
+    while not state["responses"].freshness.is_hearing:  # noqa: ASYNC110 - it is a matter of time, too: a lease runs out
+        await asyncio.sleep(0.05)
+    for ready in await _first(state, warming.names):
+        await answer_kept(state, ready, EVERYONE, strict=True)
+    while True:
+        ready, viewer = await warming.next()
+        await answer_kept(state, ready, viewer, strict=True)
+
+
+async def _first(state: State, names: Collection[str]) -> list[Ready]:
+    """The named operations that need no variables, ready to be made."""
+    found = []
+    for name in names:
+        try:
+            ready = await prepare(state, GraphQLRequest(operation_name=name), EVERYONE, strict=True, only_reads=True)
+        except Refused:
+            log.warning("there is no trusted query of this name to warm", name=name)
+            continue
+        if not any(isinstance(each.type, NonNullTypeNode) for each in ready.operation.variable_definitions or ()):
+            found.append(ready)
+    return found
