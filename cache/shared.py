@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cache.encoding import SMALLEST_BYTES, encoded
-from cache.responses import Made
+from cache.entry import Made
 
 log = structlog.get_logger("cache")
 PREFIX = b"dealgraph:response:"

@@ -84,6 +84,19 @@ def _deleting(writable: Writable, payload: Any) -> Any:
     return strawberry.mutation(resolver=resolve, graphql_type=payload, description=description)
 
 
+def _completing(description: str, *, is_done: bool) -> Any:
+    async def resolve(
+        info: Info,
+        id: Id,  # noqa: A002
+        expected_version: ExpectedVersion = None,
+        client_mutation_id: ClientMutationId = None,
+    ) -> Payload:
+        call = _call(info, client_mutation_id, id=id, version=expected_version)
+        return await writing.complete(call, id, is_done=is_done, expected_version=expected_version)
+
+    return strawberry.mutation(resolver=resolve, graphql_type=ActivityPayload, description=description)
+
+
 @strawberry.type(
     description="What can be changed. Every change answers with what was written, or with `errors` that say why nothing was."
 )
@@ -100,6 +113,8 @@ class Mutation:
     create_activity = _creating(ACTIVITY, CreateActivityInput, ActivityPayload)
     update_activity = _updating(ACTIVITY, UpdateActivityInput, ActivityPayload)
     delete_activity = _deleting(ACTIVITY, ActivityPayload)
+    complete_task = _completing("Mark a task as done.", is_done=True)
+    reopen_task = _completing("Mark a task as open again.", is_done=False)
 
     @strawberry.mutation(graphql_type=DealPayload, description="Move a deal to a stage; won or lost, it is closed now.")
     async def move_deal(
@@ -112,28 +127,6 @@ class Mutation:
     ) -> Payload:
         call = _call(info, client_mutation_id, id=id, stage=stage_id, version=expected_version)
         return await writing.update(call, DEAL, id, {"stage_id": stage_id}, expected_version)
-
-    @strawberry.mutation(graphql_type=ActivityPayload, description="Mark a task as done.")
-    async def complete_task(
-        self,
-        info: Info,
-        id: Id,  # noqa: A002
-        expected_version: ExpectedVersion = None,
-        client_mutation_id: ClientMutationId = None,
-    ) -> Payload:
-        call = _call(info, client_mutation_id, id=id, version=expected_version)
-        return await writing.complete(call, id, is_done=True, expected_version=expected_version)
-
-    @strawberry.mutation(graphql_type=ActivityPayload, description="Mark a task as open again.")
-    async def reopen_task(
-        self,
-        info: Info,
-        id: Id,  # noqa: A002
-        expected_version: ExpectedVersion = None,
-        client_mutation_id: ClientMutationId = None,
-    ) -> Payload:
-        call = _call(info, client_mutation_id, id=id, version=expected_version)
-        return await writing.complete(call, id, is_done=False, expected_version=expected_version)
 
     @strawberry.mutation(
         graphql_type=NodePayload, description="Give a company, contact, deal or activity to another owner."

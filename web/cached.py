@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cache.encoding import SMALLEST_BYTES, Encoding, best_encoding
-from cache.responses import Entry, Outcome, ResponseCache
+from cache.entry import Entry, Outcome
+from cache.responses import ResponseCache
 from web.graphql_request import PREFLIGHT_HEADERS
 from web.middleware.request_id import SAFE
 from web.middleware.security_headers import HEADERS

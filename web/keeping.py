@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from cache.responses import Entry, Made, Outcome
+from cache.entry import Entry, Made, Outcome
 from core.tags import bounded
 from core.viewer import Viewer
 from db.listener import SNAPSHOT

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from collections.abc import Collection
 from typing import Generic, TypeVar
 
-from cache.responses import Entry
+from cache.entry import Entry
 from core.viewer import Viewer
 
 Ready = TypeVar("Ready")

@@ -8,8 +8,9 @@ import pytest
 from redis.asyncio import Redis
 
 from cache.embedded import EmbeddedValkey
+from cache.entry import Made
 from cache.freshness import Freshness
-from cache.responses import Made, ResponseCache
+from cache.responses import ResponseCache
 from cache.shared import SharedResponses
 from tests.cache.test_freshness import hearing
 

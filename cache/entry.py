@@ -1,0 +1,75 @@
+"""What a kept answer is: as it was made, as it is kept, and how often it was good for anything."""
+
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, TypeAlias
+
+from cache.encoding import Encoding
+
+Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
+# What an entry takes besides its bytes: its tags in two indexes, keys, headers.
+OVERHEAD_BYTES = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """An answer as it was made. ``tags`` is None if it must not be kept; times are of ``time.time``.
+
+    ``xmin`` is the oldest transaction that was open when it began to read; ``brotli`` is empty for a short body. What
+    ``is_unavailable`` could not be made for want of a database.
+    """
+
+    body: bytes
+    status: int
+    document: str
+    tags: frozenset[str] | None = None
+    good_until: float = 0.0
+    xmin: int = 0
+    brotli: bytes = b""
+    is_unavailable: bool = False
+
+
+@dataclass(slots=True)
+class Entry:
+    """An answer that is kept, with its compressed forms as they are asked for."""
+
+    key: bytes
+    made: Made
+    made_at: float
+    etag: str
+    hits: int = 0
+    forms: dict[Encoding, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """Bytes it takes."""
+        return len(self.key) + len(self.made.body) + sum(map(len, self.forms.values())) + OVERHEAD_BYTES
+
+
+@dataclass(slots=True)
+class DocumentStats:
+    """How often answers of one document were found, and how often not; ``made`` is how often that took an execution."""
+
+    hits: int = 0
+    misses: int = 0
+    made: int = 0
+    stale: int = 0
+    bypassed: int = 0
+
+
+class SharedTier(Protocol):
+    """Answers that other processes have made; see ``cache/shared.py``."""
+
+    async def get(self, key: bytes) -> Made | None:
+        """What is kept under the key, by whomever; None also where the server is away."""
+
+    async def put(self, key: bytes, made: Made) -> None:
+        """Keeps it for the others."""
+
+    async def lead(self, key: bytes) -> bool:
+        """Whether this process is to make the answer; False, after a little while, if another is at it."""
+
+    async def release(self, key: bytes) -> None:
+        """Lets another process make it: this one has an answer that is not kept."""
+
+
+Found: TypeAlias = tuple[Entry | None, Made, Outcome]
