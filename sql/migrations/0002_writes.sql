@@ -671,6 +671,9 @@ begin
         select company_id, owner_id, has_deals, has_own_deals from company_counted
     ), deltas as (
         delete from company_delta
+    ), pending as (
+        -- Counted now with deltas that are still there: another that cancels one of them must not pass for no change.
+        insert into company_delta (company_id) select distinct company_id from company_deals_delta
     ), gone as (
         delete from company_rollup where not exists (select from fresh where fresh.company_id = company_rollup.company_id)
     ), kept as (

@@ -60,7 +60,7 @@ def test_a_difference_is_named_and_cursors_are_not_compared(one: Any, other: Any
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_calls_become_lua(scenario: Scenario) -> None:
     assert _formatted(floor_call(scenario, KEY)) == (
-        f'    calls[#calls + 1] = wrk.format("GET", "/{scenario.name}/{KEY}", nil, nil)'
+        f'    calls[#calls + 1] = wrk.format("GET", "/{scenario.name}/{KEY}", {{}}, nil)'
     )
     assert '"POST", "/graphql", {["Content-Type"] = "application/json"}, "{\\"query\\": ' in _formatted(
         server_call(scenario, KEY)

@@ -25,6 +25,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from core.viewer import EVERYONE, Viewer
 from db.database import PooledDatabase
+from resolvers import writing
 from tests.conftest import open_pool
 from tests.crm import Crm
 from tests.schema.conftest import Asker
@@ -80,10 +81,17 @@ class Row:
         """Whether it is that owner's; everything is everyone's."""
         return self.version > 0 and owner in (None, self.values["ownerId"])
 
-    def shown(self) -> dict[str, Any]:
-        """What the answer to a mutation shows of it."""
-        shown = {"id": self.id, "version": self.version, "owner": {"id": self.values["ownerId"]}}
-        return shown | ({"value": self.values["value"], "stage": {"id": self.values["stageId"]}} if self.kind == "deal" else {})
+    def shown(self, version: int, values: dict[str, Any]) -> dict[str, Any]:
+        """What the answer to a mutation shows of it with these values."""
+        shown: dict[str, Any] = {"id": self.id, "version": version, "owner": {"id": values["ownerId"]}}
+        if self.kind == "activity":
+            is_open = values["type"] == "TASK" and not values.get("isDone")
+            return shown | {"occurredAt": plain(values["occurredAt"]), "status": "OPEN" if is_open else "COMPLETED"}
+        if self.kind == "deal":
+            (stage,) = (stage for stage in STAGES if stage.id == values["stageId"])
+            chance = stage.probability if values["probability"] is None else values["probability"]
+            return shown | {"value": values["value"], "stage": {"id": stage.id}, "probability": exact(chance)}
+        return shown
 
 
 class State(NamedTuple):
@@ -107,6 +115,10 @@ class Change(NamedTuple):
         """What it makes of a row."""
         return State(state.values | self.values, state.is_live if self.is_live is None else self.is_live)
 
+    def is_shown(self, state: State) -> bool:
+        """Whether the answer shows the row like this."""
+        return self.shown is None or exact(self.shown) == self.row.shown(self.version, state.values)
+
     def is_news(self, state: State) -> bool:
         """Whether it makes anything of a row."""
         return any(state.values.get(name) != value for name, value in self.values.items()) or self.is_live not in (None, state.is_live)
@@ -114,7 +126,8 @@ class Change(NamedTuple):
 
 # Mutations ------------------------------------------------------------------------------------------------------------
 
-SHOWN = {kind: "id version owner { id }" + (" value stage { id }" if kind == "deal" else "") for kind in COLUMNS}
+MORE = {"deal": "value stage { id } probability", "activity": "occurredAt status"}
+SHOWN = {kind: f"id version owner {{ id }} {MORE.get(kind, '')}" for kind in COLUMNS}
 NODE = " ".join(f"... on {kind.title()} {{ {shown} }}" for kind, shown in SHOWN.items())
 TYPES = {
     "id": "ID!", "ownerId": "ID!", "stageId": "ID!", "expectedVersion": "Int", "clientMutationId": "String", "dealIds": "[ID!]!",
@@ -478,21 +491,20 @@ class World:
         states: dict[Row, list[State]] = {}
         for change in changes:
             told.setdefault((change.row, change.version), []).append(change)
-        for (row, version), others in sorted(told.items(), key=lambda item: item[0][1]):
+        for (row, version), alike in sorted(told.items(), key=lambda item: item[0][1]):
             so_far = states.setdefault(row, [State(row.values, row.is_live)])
+            made: list[Change] = []
             if version > row.version:
-                others.sort(key=lambda change: not change.is_sure)
-                made = next(each for each in others if each.is_sure or _explains(each, others, so_far))
-                others.remove(made)
-                so_far.append(made.after(so_far[-1]))
+                made = [each for each in alike if each.is_sure] or [each for each in alike if _explains(each, alike, so_far)][:1]
+                assert len(made) == 1, (alike, so_far)
+                so_far.append(made[0].after(so_far[-1]))
                 row.version += 1
                 row.values, row.is_live = so_far[-1]
                 self.rows[row.id] = row
-                assert made.shown is None or exact(made.shown) == row.shown(), made
-            assert version == row.version, others
-            for other in others:
-                assert not other.is_sure and not all(other.is_news(state) for state in so_far), other
-                assert exact(other.shown) == row.shown(), other
+            assert version == row.version, alike
+            for each in alike:
+                assert each.is_shown(so_far[-1]), each
+                assert each in made or not (each.is_sure or all(each.is_news(state) for state in so_far)), each
 
     async def fold(self) -> None:
         """Nothing that can be seen."""
@@ -553,11 +565,10 @@ class World:
 
 
 def _explains(change: Change, others: Iterable[Change], states: list[State]) -> bool:
-    """Whether a change was news, and with it none of the others is."""
+    """Whether a change was news and made what is shown, and none of the others is news with it."""
     after = [*states, change.after(states[-1])]
-    return change.is_news(states[-1]) and not any(
-        all(other.is_news(state) for state in after) for other in others if other is not change
-    )
+    surprising = [other for other in others if other is not change and all(other.is_news(state) for state in after)]
+    return change.is_news(states[-1]) and change.is_shown(after[-1]) and not surprising
 
 
 def _records(kind: str, rows: Iterable[tuple[Row, dict[str, Any]]]) -> tuple[list[str], list[list[Any]]]:
@@ -725,15 +736,69 @@ def world(url: str) -> Iterator[World]:
 
 
 def test_every_figure_is_a_count_of_the_rows_whatever_is_written(database_url: str) -> None:
-    examples = int(18 * float(os.environ.get("FUZZ", "1")))
+    examples = int(6 * float(os.environ.get("FUZZ", "1")))
     with world(database_url) as made:
 
         class Here(Writes):
             world = made
 
         run_state_machine_as_test(
-            Here, settings=settings(max_examples=examples, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck))
+            Here, settings=settings(max_examples=examples, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
         )
+
+
+# Two that meet, as the machine found them ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def at_second_sight(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """What others do before and after a mutation that wrote nothing looks at the row as it is."""
+    meanwhile: list[Any] = [None, None]
+    look = writing._current
+
+    async def current(*args: Any) -> Any:
+        before, after = meanwhile
+        if before:
+            await before()
+        found = await look(*args)
+        if after:
+            await after()
+        return found
+
+    monkeypatch.setattr(writing, "_current", current)
+    yield meanwhile
+
+
+async def test_who_meets_a_deletion_that_is_taken_back_is_not_told_of_a_change_that_was_not_made(
+    ask: Asker, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", at_second_sight: list[Any]
+) -> None:
+    ada, bob = await crm.user("Ada"), await crm.user("Bob")
+    company = await crm.company(ada)
+    at_second_sight[0] = partial(sql.execute, "update company set deleted_at = null")
+    call = Call("reassign", Row("company", {"ownerId": str(ada)}, str(company), 1, True), {"ownerId": str(bob)})
+    async with sql.transaction():
+        await sql.execute("update company set deleted_at = now()")
+        asking = asyncio.create_task(ask(call.document(call.arguments()), **call.arguments()))
+        waiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"
+        async with asyncio.timeout(5):
+            while not await sql.fetchval(waiting):
+                await asyncio.sleep(0.01)
+    done = (await asking)["done"]
+    owner = await sql.fetchval("select owner_id from company")
+    assert owner == bob or done["errors"], done
+
+
+async def test_what_was_so_already_is_answered_the_second_time_as_it_was_the_first(
+    ask: Asker, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", at_second_sight: list[Any]
+) -> None:
+    ada, bob = await crm.user("Ada"), await crm.user("Bob")
+    company = await crm.company(ada)
+    call = Call("restore", Row("company", id=str(company)), {})
+    arguments = call.arguments() | {"clientMutationId": "once"}
+    at_second_sight[1] = partial(sql.execute, "update company set owner_id = $1", bob)
+    first = await ask(call.document(arguments), **arguments)
+    at_second_sight[1] = None
+    assert await ask(call.document(arguments), **arguments) == first
 
 
 # Days and weeks -------------------------------------------------------------------------------------------------------
