@@ -88,6 +88,7 @@ def all_statements() -> list[str]:
 async def _commit_without_waiting(server: EmbeddedPostgres) -> None:
     """Nothing here outlives a crash; what has to is tested with a server of its own."""
     connection = await asyncpg.connect(server.url)
+    await connection.execute("alter system set fsync = off")
     await connection.execute("alter system set synchronous_commit = off")
     await connection.execute("select pg_reload_conf()")
     await connection.close()

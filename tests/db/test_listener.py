@@ -46,8 +46,9 @@ async def test_a_row_and_every_list_it_is_in_are_heard_of(freshness: Freshness, 
     owner, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
     company = await crm.company(other)
     contact = await crm.contact(owner, company_id=company)
+    before = freshness.number
     deal = await crm.deal(owner, stage, company_id=company)
-    await until(lambda: freshness.written_since([row("deal", deal)], 0))
+    await until(lambda: freshness.written_since([row("deal", deal)], before))
     began = freshness.number
     activity = await crm.activity(owner, company_id=company, deal_id=deal, contact_id=contact)
     heard = [
@@ -63,8 +64,9 @@ async def test_both_lists_hear_of_a_row_that_moves_between_them(
 ) -> None:
     one, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
     company = await crm.company(other)
+    before = freshness.number
     deal = await crm.deal(one, stage, company_id=company)
-    await until(lambda: freshness.written_since([row("deal", deal)], 0))
+    await until(lambda: freshness.written_since([row("deal", deal)], before))
     began = freshness.number
     await sql.execute("update deal set owner_id = $1 where id = $2", other, deal)
     wanted = [listed("deal", "owner", one), listed("deal", "owner", other), f"deals-with-owner:{other}"]
@@ -90,8 +92,9 @@ async def test_users_stages_and_a_loaded_history_are_heard_of(
     await until(lambda: freshness.written_since(["stages"], began))
     owner = await crm.user()
     await until(lambda: freshness.written_since(["users"], began))
+    before = freshness.number
     deal = await crm.deal(owner, stage)
-    await until(lambda: freshness.written_since([row("deal", deal)], began))
+    await until(lambda: freshness.written_since([row("deal", deal)], before))
     began = freshness.number
     async with sql.transaction():
         await sql.execute("set local dealgraph.loading = 'on'")
