@@ -51,8 +51,8 @@ class Dashboard:
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> Span:
-    """The day of that time zone: 23 or 25 hours where the clock changes."""
-    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    """The day of that time zone: 23 or 25 hours where the clock changes, from the first midnight where it has two."""
+    midnight = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     return Span(midnight, midnight + timedelta(days=1))
 
 

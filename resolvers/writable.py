@@ -30,7 +30,7 @@ class Writable:
     noun: str
     fields: Mapping[str, Field]
     rules: Mapping[str, ValidationError]
-    by_ids: Statement[Any]
+    locked: Statement[Any]
     create: Statement[Any]
     update: Statement[Any]
     delete: Statement[Any]
@@ -64,7 +64,7 @@ def _writable(noun: str, row: type[Any], fields: Mapping[str, Field], rules: Map
         noun,
         fields,
         rules,
-        by_ids=of_row("by_ids"),
+        locked=of_row("locked"),
         create=of_row("create"),
         update=of_row("update"),
         delete=of_row("delete"),

@@ -166,7 +166,8 @@ def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[Valid
 
 
 async def _current(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
-    rows = await db.fetch(writable.by_ids, _visible(call), [wanted])
+    """The row, which nobody else can change until the transaction ends. Raises Refused."""
+    rows = await db.fetch(writable.locked, _visible(call), wanted)
     if not rows:
         raise Refused(_not_found(wanted))
     return rows[0]
@@ -176,10 +177,15 @@ async def _updated(
     call: Call, db: Database, writable: Writable, wanted: UUID, patch: Mapping[str, Any], expected_version: int | None
 ) -> Any:
     """The row with the patch; as it was where the patch says nothing new. Raises Refused."""
-    rows = await db.fetch(writable.update, _visible(call), wanted, as_json(patch), expected_version)
+    arguments = (_visible(call), wanted, as_json(patch), expected_version)
+    rows = await db.fetch(writable.update, *arguments)
     if rows:
         return rows[0]
     current = await _current(call, db, writable, wanted)
+    # It is held now, but may have been restored or changed since the update passed it by.
+    rows = await db.fetch(writable.update, *arguments)
+    if rows:
+        return rows[0]
     if expected_version in (None, current.version):
         return current
     raise Refused(_conflict(current))

@@ -97,6 +97,9 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 -- name: create -> ActivityRow
 {create};
 
+-- name: locked -> ActivityRow
+{locked};
+
 -- name: update -> ActivityRow
 {update};
 

@@ -78,6 +78,9 @@ given.name, given.domain, given.website, given.industry, given.size, given.reven
 -- name: create -> CompanyRow
 {create};
 
+-- name: locked -> CompanyRow
+{locked};
+
 -- name: update -> CompanyRow
 {update};
 

@@ -87,6 +87,9 @@ group by company_id;
 -- name: create -> ContactRow
 {create};
 
+-- name: locked -> ContactRow
+{locked};
+
 -- name: update -> ContactRow
 {update};
 

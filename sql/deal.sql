@@ -109,6 +109,9 @@ group by company_id;
 -- name: create -> DealRow
 {create};
 
+-- name: locked -> DealRow
+{locked};
+
 -- name: update -> DealRow
 {update};
 

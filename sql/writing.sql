@@ -25,6 +25,13 @@ with written as (
 )
 select {columns} from written as {table} {joined}
 
+-- define: locked
+-- $2 id. The row as it is now, and as it stays until the transaction ends.
+select {columns}
+from {table} {joined}
+where {table}.id = $2::uuid and {live} and {visible}
+for update of {table}
+
 -- define: update
 -- $2 id; $3 the patch; $4 the only version that may be changed, null for any. A patch that says nothing new changes nothing.
 with written as (
