@@ -14,8 +14,9 @@ import pytest
 from core.process import LONGEST_SOCKET_FOLDER, child_setup, leave_root, socket_folder
 
 PARENT = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 from core.process import child_setup
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # a shell starts what runs in the background with it ignored
 child = subprocess.Popen(["sleep", "600"], start_new_session=True, preexec_fn=child_setup(int(sys.argv[1])))
 print(child.pid, flush=True)
 time.sleep(600)
