@@ -6,7 +6,6 @@ valid, 200 executed. With ``application/json`` it is 200 for whatever reached Gr
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import TypeVar
 
 import orjson
@@ -14,12 +13,13 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from core.errors import AppError
-from core.viewer import EVERYONE, Viewer
+from core.viewer import Viewer
 from resolvers.context import Context
-from web.answering import Answer, Refused, context_of, deadline, prepare, refusal, run
+from web.answering import Answer, context_of, refusal
+from web.auth import viewer_of
 from web.batch import answer_batch
 from web.graphql_request import GraphQLRequest, read_request
-from web.keeping import Kept, answer_kept
+from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, HTML, JSON, best
 from web.state import State
@@ -63,17 +63,19 @@ async def answer(
     try:
         if isinstance(asked, list):
             return _response(await answer_batch(request.state, asked, context), JSON)
-        answered = await _answer_one(request, asked, context, strict=media_type == GRAPHQL)
+        answered = await answer_one(
+            request.state,
+            asked,
+            context,
+            strict=media_type == GRAPHQL,
+            only_reads=request.method != "POST",
+            refresh="no-cache" in request.headers.get("cache-control", ""),
+        )
         if isinstance(answered, Kept):
             return kept_response(request, answered, media_type)
         return _response(answered, media_type)
     finally:
         context.loaders.stop()
-
-
-def viewer_of(request: Request[State]) -> Viewer:
-    """Who asks: nobody we know. Where only trusted documents run, such a one does not see the schema either."""
-    return replace(EVERYONE, may_explore=request.state["settings"].documents != "trusted-only")
 
 
 def make_context(request: Request[State], viewer: Viewer) -> Context:
@@ -84,20 +86,6 @@ def make_context(request: Request[State], viewer: Viewer) -> Context:
 def _asks_nothing(request: Request[State]) -> bool:
     is_get = request.method != "POST" and "id" not in request.path_params
     return is_get and not any(request.query_params.get(name) for name in ASKING)
-
-
-async def _answer_one(
-    request: Request[State], asked: GraphQLRequest, context: Context, *, strict: bool
-) -> Answer | Kept:
-    try:
-        only_reads = request.method != "POST"
-        ready = await prepare(request.state, asked, context.viewer, strict=strict, only_reads=only_reads)
-    except Refused as refused:
-        return refused.answer
-    if not ready.is_query:
-        return await run(request.state, ready, context, deadline(request.state), strict=strict)
-    refresh = asked.refresh or "no-cache" in request.headers.get("cache-control", "")
-    return await answer_kept(request.state, ready, context.viewer, strict=strict, refresh=refresh)
 
 
 def _response(answer: Answer, media_type: str) -> Response:

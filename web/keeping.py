@@ -14,7 +14,8 @@ from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
 from schema.operation import Executable
-from web.answering import Answer, Ready, context_of, deadline, run
+from web.answering import Answer, Ready, Refused, context_of, deadline, prepare, run
+from web.graphql_request import GraphQLRequest
 from web.state import State
 
 
@@ -46,6 +47,19 @@ def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
     except orjson.JSONEncodeError:
         return None
     return hashlib.blake2b(said, digest_size=16).hexdigest().encode()
+
+
+async def answer_one(
+    state: State, asked: GraphQLRequest, context: Context, *, strict: bool, only_reads: bool, refresh: bool = False
+) -> Answer | Kept:
+    """The answer to one request, by whatever route it came: from the cache, for a query that may be, or run."""
+    try:
+        ready = await prepare(state, asked, context.viewer, strict=strict, only_reads=only_reads)
+    except Refused as refused:
+        return refused.answer
+    if not ready.is_query:
+        return await run(state, ready, context, deadline(state), strict=strict)
+    return await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh or asked.refresh)
 
 
 async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: bool, refresh: bool = False) -> Kept:
