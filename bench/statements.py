@@ -28,9 +28,10 @@ async def execute(executable: Executable, database: PooledDatabase, scenario: Sc
     """What the schema answers to a scenario, without HTTP around it."""
     now = datetime.now(UTC)
     context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now, database)
-    node = executable.document(scenario.document).node
-    assert node is not None
-    return await executable.execute(node, None, {scenario.variable: key}, context)
+    document = executable.document(scenario.document)
+    operation = document.operation(None)
+    assert operation is not None
+    return await executable.execute(document, operation, {scenario.variable: key}, context)
 
 
 async def _count(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Sequence[str]]) -> dict[str, int]:

@@ -98,10 +98,11 @@ async def _timed(work: Callable[..., Awaitable[None]], *arguments: Any) -> float
 async def _bulk(database: PooledDatabase, document: str, deals: list[Any], stage: Any) -> None:
     now = datetime.now(UTC)
     context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now, database)
-    node = EXECUTABLE.document(document).node
-    assert node is not None
+    asked = EXECUTABLE.document(document)
+    operation = asked.operation(None)
+    assert operation is not None
     variables = {"deals": [str(each) for each in deals], "stage": str(stage)}
-    result = await EXECUTABLE.execute(node, None, variables, context)
+    result = await EXECUTABLE.execute(asked, operation, variables, context)
     if result.errors:
         raise TargetError(f"the bulk change answers {result.errors[0].message}")
     orjson.dumps(result.data)

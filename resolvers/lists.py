@@ -1,6 +1,6 @@
 """Lists below a row and lists of everything: which rows, whose, in which order."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -35,6 +35,17 @@ def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None
     listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
     window = Window(parent, None, None, limit_argument(limit))
     return context.loaders.page(listing, "down" if listed.descending else "up").load(window)
+
+
+def first_rows_of(
+    context: Context, listed: Listed, parents: Sequence[UUID], limit: int | None
+) -> Sequence[list[Any]] | Awaitable[Sequence[list[Any]]]:
+    """As ``first_rows``, for many parents at once."""
+    listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
+    size = limit_argument(limit)
+    return context.loaders.page(listing, "down" if listed.descending else "up").load_all(
+        [Window(parent, None, None, size) for parent in parents]
+    )
 
 
 async def page_below(

@@ -1,27 +1,19 @@
 """Fields that follow a key of their row to a loader: declared, not written as a coroutine each.
 
-The declaration is kept in the field's metadata (``Follow``), where an executor that resolves whole levels at once
-finds loader and key; Strawberry gets an ordinary resolver from it.
+The declaration is kept in the field's metadata (``Batched``), where the executor that resolves whole levels at once
+finds it; Strawberry gets an ordinary resolver from it.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 import strawberry
 
-from resolvers.context import Info
+from execution import BATCHED, Batched
+from resolvers.context import Context, Info
 from schema.direct import DIRECT
 from schema.price import COST, Price
-
-
-@dataclass(frozen=True, slots=True)
-class Follow:
-    """Which loader of ``Loaders`` answers, the attribute of the row that is its key, what of the answer is meant."""
-
-    loader: str
-    key: str
-    pick: str | None = None
 
 
 def follow(
@@ -33,10 +25,20 @@ def follow(
     pick: str | None = None,
     price: Price | None = None,
 ) -> Any:
-    """A field that is ``loader.load(row.key)``, or null where the key is; with ``pick`` an attribute of the answer."""
-    read_key = attrgetter(key)
-    read_loader = attrgetter(loader)
+    """A field that is what ``loader`` has under the row's ``key``, or null where that is; with ``pick`` an attribute of it.
+
+    Declared once for both executors: ``execution/`` loads for all rows of a level at once, graphql-core one by one.
+    """
+    read_key, read_loader = attrgetter(key), attrgetter(loader)
     read_answer = attrgetter(pick) if pick else None
+
+    def load(context: Context, keys: Sequence[Any]) -> Any:
+        return read_loader(context.loaders).load_all(keys)
+
+    async def load_and_pick(context: Context, keys: Sequence[Any]) -> Sequence[Any]:
+        assert read_answer is not None
+        found = read_loader(context.loaders).load_all(keys)
+        return [read_answer(each) for each in (found if isinstance(found, list) else await found)]
 
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)
@@ -47,9 +49,10 @@ def follow(
         return read_answer(await read_loader(info.context.loaders).load(read_key(root)))
 
     declared = resolve if read_answer is None else resolve_and_pick
+    batched = Batched(key, load if read_answer is None else load_and_pick)
     return strawberry.field(
         resolver=declared,
         graphql_type=type,
         description=description,
-        metadata={"follow": Follow(loader, key, pick), DIRECT: declared, COST: price or Price()},
+        metadata={BATCHED: batched, DIRECT: declared, COST: price or Price()},
     )

@@ -1,6 +1,6 @@
 """List fields below a row, declared: by a plain limit, or as a connection.
 
-What a declaration says is kept in the field's metadata (``Listed``), for executors that resolve whole levels at once.
+What a declaration says is kept in the field's metadata (``Batched``), for the executor that resolves whole levels at once.
 """
 
 from typing import Annotated, Any
@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import argument
 
+from execution import BATCHED, Batched
 from resolvers.context import Info
-from resolvers.lists import Listed, first_rows, page_below
+from resolvers.lists import Listed, first_rows, first_rows_of, page_below
 from resolvers.page import Asked
 from schema.arguments import After, Before, First, Last, Limit, LimitFirst
 from schema.connection import Connection
@@ -22,8 +23,12 @@ def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A0
     def resolve(root: Any, info: Info, limit: Limit = None) -> Any:
         return first_rows(info.context, listed, root.id, limit)
 
+    batched = Batched("id", lambda context, parents, limit=None: first_rows_of(context, listed, parents, limit))
     return strawberry.field(
-        resolver=resolve, graphql_type=list[type], description=description, metadata={"listed": listed, DIRECT: resolve}
+        resolver=resolve,
+        graphql_type=list[type],
+        description=description,
+        metadata={BATCHED: batched, DIRECT: resolve},
     )
 
 
@@ -44,6 +49,4 @@ def connection_of(listed: Listed, *, type: Any, filter: Any, description: str) -
         asked = Asked(first, after, last, before, limit)
         return await page_below(info.context, listed, root.id, asked, filter_ and filter_.values())
 
-    return strawberry.field(
-        resolver=resolve, graphql_type=Connection[type], description=description, metadata={"listed": listed}
-    )
+    return strawberry.field(resolver=resolve, graphql_type=Connection[type], description=description)

@@ -1,10 +1,11 @@
 """Documents: parsed and validated once, then executed as often as asked."""
 
 import hashlib
-from collections import OrderedDict
+from collections import Counter, OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from graphql import (
@@ -22,10 +23,12 @@ from graphql import (
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.utils.await_maybe import await_maybe
 
+from execution import Plan, Unplannable, compile_plan
 from resolvers.context import Context
 from schema.cost import CostPlan, cost_plan
 from schema.limits import Limits, faults
 
+Kept = TypeVar("Kept")
 # Enough for every document of a busy front end and its analysts; longer texts are parsed each time.
 CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 20_000
@@ -70,11 +73,14 @@ class Document:
 class Executable:
     """A schema and the documents that were asked of it; ``limits`` are for those that are not trusted."""
 
-    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None) -> None:
+    def __init__(self, schema: strawberry.Schema, limits: Limits | None = None, *, breadth_first: bool = True) -> None:
         self.limits = limits or Limits()
+        self.fallbacks: Counter[str] = Counter()
         self._schema = schema
+        self._breadth_first = breadth_first
         self._cached = lru_cache(CACHED_DOCUMENTS)(self.read)
-        self._plans: OrderedDict[tuple[str, str | None], CostPlan] = OrderedDict()
+        self._costs: LRU[CostPlan] = LRU(CACHED_DOCUMENTS)
+        self._plans: LRU[Plan | None] = LRU(CACHED_DOCUMENTS)
 
     @property
     def sdl(self) -> str:
@@ -100,30 +106,71 @@ class Executable:
 
     def cost_plan(self, document: Document, operation: OperationDefinitionNode) -> CostPlan:
         """What an operation of a valid document costs, but for its variables; remembered."""
-        assert document.node is not None
-        key = document.id, operation.name.value if operation.name else None
-        plan = self._plans.get(key)
-        if plan is None:
-            plan = self._plans[key] = cost_plan(self._schema, document.node, operation)
-            if len(self._plans) > CACHED_DOCUMENTS:
-                self._plans.popitem(last=False)
-        return plan
+        node = document.node
+        assert node is not None
+        return self._costs.get(_key(document, operation), lambda: cost_plan(self._schema, node, operation))
 
     async def execute(
-        self, document: DocumentNode, operation_name: str | None, variables: dict[str, Any] | None, context: Context
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
     ) -> ExecutionResult:
-        """What an operation of a valid document answers: data, errors, or both (specification, section 6).
+        """What an operation of a valid document answers: data, errors, or both (specification, section 6)."""
+        assert document.node is not None
+        plan = self._plan(document, operation)
+        if plan is not None:
+            try:
+                return await plan.execute(context, variables)
+            except Unplannable as reason:
+                self.fallbacks[str(reason)] += 1
+        return await self._depth_first(document.node, operation, variables, context)
 
-        Straight through graphql-core: Strawberry's own ``execute`` would parse, validate and log once more.
-        """
+    def _plan(self, document: Document, operation: OperationDefinitionNode) -> Plan | None:
+        """How the operation is executed breadth first; None for graphql-core, which is counted with the reason."""
+        node = document.node
+        assert node is not None
+
+        def compiled() -> Plan | None:
+            try:
+                return compile_plan(self._schema, node, operation)
+            except Unplannable as reason:
+                self.fallbacks[str(reason)] += 1
+                return None
+
+        return self._plans.get(_key(document, operation), compiled) if self._breadth_first else None
+
+    async def _depth_first(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
+    ) -> ExecutionResult:
+        """Straight through graphql-core: Strawberry's own ``execute`` would parse, validate and log once more."""
         return await await_maybe(
             execute(
                 self._schema._schema,
                 document,
                 context_value=context,
                 variable_values=variables,
-                operation_name=operation_name,
+                operation_name=operation.name.value if operation.name else None,
                 executor_class=self._schema.execution_context_class,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             )
         )
+
+
+def _key(document: Document, operation: OperationDefinitionNode) -> tuple[str, str | None]:
+    return document.id, operation.name.value if operation.name else None
+
+
+class LRU(Generic[Kept]):
+    """Things made once for a key, of which the one that was not asked for longest goes first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._kept: OrderedDict[object, Kept] = OrderedDict()
+
+    def get(self, key: object, make: Callable[[], Kept]) -> Kept:
+        """What is kept under the key, made now if nothing is."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+            return self._kept[key]
+        made = self._kept[key] = make()
+        if len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return made

@@ -115,10 +115,9 @@ def deadline(state: State) -> float:
 
 async def run(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
     """What the operation answers, if it does so in time."""
-    assert ready.document.node is not None
     try:
         async with asyncio.timeout_at(until):
-            result = await state["executable"].execute(ready.document.node, ready.name, ready.variables, context)
+            result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:
         allowed_s = state["settings"].request_deadline_s

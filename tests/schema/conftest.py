@@ -65,11 +65,13 @@ class Asker:
         document = EXECUTABLE.document(text)
         if document.node is None or document.errors:
             return {"errors": request_errors(document.errors, "GRAPHQL_VALIDATION_FAILED")}
+        operation = document.operation(None)
+        assert operation is not None
         counting = CountingDatabase(self.db)
         loaders = Loaders(counting, viewer, self.now())
         context = Context(viewer, loaders, CursorCodec([KEY]), self.now(), self.db, self.idempotency_key)
         try:
-            result = await EXECUTABLE.execute(document.node, None, variables, context)
+            result = await EXECUTABLE.execute(document, operation, variables, context)
         finally:
             context.loaders.stop()
         self.ran = counting.ran

@@ -1,0 +1,56 @@
+"""The arguments of a field, worked out once for a level, or once for all where no variable is in them."""
+
+from typing import Any
+
+from graphql import FieldNode, GraphQLField, Node, VariableNode
+from graphql.execution.values import get_argument_values
+from strawberry.schema import Schema
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+
+from execution.run import Run
+
+
+class Arguments:
+    """What a field is given, by name. ``converted_for`` is the Strawberry field whose input types the values are made into.
+
+    Without one they stay as graphql-core coerced them, for a resolver that Strawberry has wrapped.
+    """
+
+    def __init__(
+        self, schema: Schema, definition: GraphQLField, node: FieldNode, converted_for: StrawberryField | None = None
+    ) -> None:
+        self._schema = schema
+        self._definition = definition
+        self._node = node
+        self._converted_for = converted_for
+        self._is_constant = not any(map(_has_variable, node.arguments or ()))
+        self._constant: dict[str, Any] | None = None if definition.args else {}
+
+    def of(self, run: Run) -> dict[str, Any]:
+        """The arguments in this execution. Raises GraphQLError for one that does not fit."""
+        if self._constant is not None:
+            return self._constant
+        found = get_argument_values(self._definition, self._node, run.variables)
+        if self._converted_for is not None:
+            found = convert_arguments(
+                found,
+                self._converted_for.arguments,
+                scalar_registry=self._schema.schema_converter.scalar_registry,
+                config=self._schema.config,
+            )
+        if self._is_constant:
+            self._constant = found
+        return found
+
+
+def _has_variable(node: Node) -> bool:
+    if isinstance(node, VariableNode):
+        return True
+    below = (getattr(node, name) for name in node.keys)
+    return any(
+        _has_variable(each)
+        for value in below
+        for each in (value if isinstance(value, (list, tuple)) else (value,))
+        if isinstance(each, Node)
+    )

@@ -1,0 +1,342 @@
+"""A column of values completed: made into what the answer holds (GraphQL specification, section 6.4.3).
+
+A ``Position`` is one type at one place of the document, and whether null may stand there. It takes the values of all
+objects of a level in one go, with None and exceptions among them, and gives what the answer has in their places, with
+DEAD where something failed that may not be null.
+"""
+
+import asyncio
+import math
+from collections.abc import AsyncIterable, Callable, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from uuid import UUID
+
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLBoolean,
+    GraphQLEnumType,
+    GraphQLError,
+    GraphQLFloat,
+    GraphQLID,
+    GraphQLInt,
+    GraphQLLeafType,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLString,
+    Undefined,
+    default_type_resolver,
+)
+from graphql.pyutils import inspect, is_iterable
+
+from execution.faults import DEAD, Items, Origin, Picked
+from execution.run import Run
+
+if TYPE_CHECKING:
+    from execution.selection import Field, Selection
+
+Column: TypeAlias = Sequence[Any]
+# After so many values of a level the loop gets a turn: completing them takes some milliseconds.
+BREATH = 5_000
+_MOST_INT, _LEAST_INT = 2**31 - 1, -(2**31)
+
+
+class Inside(Protocol):
+    """What completes the values of a type that are neither null nor an error."""
+
+    suspends: bool
+
+    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        """What the answer has for each, DEAD for what failed."""
+
+
+@dataclass(slots=True)
+class Position:
+    """A type at one place of the document."""
+
+    field: "Field"
+    is_nullable: bool
+    inside: Inside
+
+    async def complete(self, run: Run, column: Column, origin: Origin) -> Column:
+        """What the answer has for each value of the column."""
+        kinds = set(map(type, column))
+        if any(map(is_awaitable_kind, kinds)):
+            column = await settled(column)
+            kinds = set(map(type, column))
+        if len(column) > BREATH:
+            await asyncio.sleep(0)
+        if any(map(_is_special, kinds)):
+            places = [at for at, value in enumerate(column) if not _is_special(type(value))]
+            done: Column = self._without(run, column, origin)
+            if places:
+                some = await self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
+                assert isinstance(done, list)
+                for at, value in zip(places, some, strict=True):
+                    done[at] = value
+        else:
+            done = await self.inside.complete(run, self.field, column, origin)
+        if run.faults and self.is_nullable:
+            return [None if value is DEAD else value for value in done]
+        return done
+
+    def _without(self, run: Run, column: Column, origin: Origin) -> list[Any]:
+        """The column with nothing but what became of its nulls and errors."""
+        done: list[Any] = [None] * len(column)
+        for at, value in enumerate(column):
+            if isinstance(value, Exception):
+                done[at] = run.fail(self.field, origin, at, value)
+            elif (value is None or value is Undefined) and not self.is_nullable:
+                done[at] = run.fail(self.field, origin, at, _not_null(self.field))
+        return done
+
+
+def _not_null(field: "Field") -> TypeError:
+    return TypeError(f"Cannot return null for non-nullable field {field.parent}.{field.name}.")
+
+
+def is_awaitable_kind(kind: type[Any]) -> bool:
+    """Whether values of that type are awaited."""
+    return hasattr(kind, "__await__")
+
+
+def _is_special(kind: type[Any]) -> bool:
+    """Whether values of that type are null or an error; graphql-core raises exceptions that a resolver returns."""
+    return kind is type(None) or kind is type(Undefined) or issubclass(kind, Exception)
+
+
+async def settled(column: Column) -> list[Any]:
+    """The column with each awaitable replaced by what it gave, all awaited at the same time; an exception is a value."""
+    done = list(column)
+    waiting = [at for at, value in enumerate(done) if is_awaitable_kind(type(value))]
+    if len(waiting) == 1:
+        (at,) = waiting
+        try:
+            done[at] = await done[at]
+        except Exception as error:  # whatever a resolver raises is the error of its field
+            done[at] = error
+        return done
+    for at, value in zip(waiting, await asyncio.gather(*(done[at] for at in waiting), return_exceptions=True), strict=True):
+        if isinstance(value, BaseException) and not isinstance(value, Exception):
+            raise value
+        done[at] = value
+    return done
+
+
+class Leaf:
+    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done."""
+
+    suspends = False
+
+    def __init__(self, kind: GraphQLLeafType) -> None:
+        self._kind = kind
+        self._at_once = AT_ONCE.get(kind) if not isinstance(kind, GraphQLEnumType) else _each_once(kind)
+
+    def of(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        """As ``complete``: no leaf waits for anything."""
+        if self._at_once is not None:
+            done = self._at_once(column)
+            if done is not None:
+                return done
+        coerce = self._kind.coerce_output_value
+        try:
+            coerced = [coerce(value) for value in column]
+        except Exception:  # one of them will tell, in its own place
+            return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
+        if any(value is None or value is Undefined for value in coerced):
+            return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
+        return coerced
+
+    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        return self.of(run, field, column, origin)
+
+    def _one(self, run: Run, field: "Field", value: Any, origin: Origin, at: int) -> Any:
+        try:
+            coerced = self._kind.coerce_output_value(value)
+        except Exception as error:  # whatever a scalar raises is the error of its field
+            return run.fail(field, origin, at, error)
+        if coerced is None or coerced is Undefined:
+            told = f"Expected `{inspect(self._kind)}.coerce_output_value({inspect(value)})` to return non-nullable value"
+            return run.fail(field, origin, at, TypeError(f"{told}, returned: {inspect(coerced)}"))
+        return coerced
+
+
+def _as_they_are(*kinds: type[Any]) -> Callable[[Column], Column | None]:
+    allowed = frozenset(kinds)
+    return lambda column: column if allowed.issuperset(map(type, column)) else None
+
+
+def _ids(column: Column) -> Column | None:
+    kinds = set(map(type, column))
+    if kinds == {str}:
+        return column
+    return list(map(str, column)) if all(issubclass(kind, (str, UUID)) for kind in kinds) else None
+
+
+def _integers(column: Column) -> Column | None:
+    if set(map(type, column)) != {int}:
+        return None
+    return column if max(column) <= _MOST_INT and min(column) >= _LEAST_INT else None
+
+
+def _floats(column: Column) -> Column | None:
+    return column if set(map(type, column)) == {float} and all(map(math.isfinite, column)) else None
+
+
+# By identity: a schema may have a scalar of the same name that does something else.
+AT_ONCE: dict[Any, Callable[[Column], Column | None]] = {
+    GraphQLString: _as_they_are(str),
+    GraphQLBoolean: _as_they_are(bool),
+    GraphQLID: _ids,
+    GraphQLInt: _integers,
+    GraphQLFloat: _floats,
+}
+
+
+def _each_once(kind: GraphQLEnumType) -> Callable[[Column], Column | None]:
+    def names(column: Column) -> Column | None:
+        try:
+            found = {value: kind.coerce_output_value(value) for value in set(column)}
+            return [found[value] for value in column]
+        except Exception:  # not hashable, or no value of the enum: each by itself
+            return None
+
+    return names
+
+
+@dataclass(slots=True)
+class ListOf:
+    """A list: all items of all lists are completed as one column, and dealt out again."""
+
+    item: Position
+    suspends: bool
+
+    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        lists: list[Any] = [value if type(value) is list else await _as_list(field, value) for value in column]
+        failed = [at for at, value in enumerate(lists) if isinstance(value, Exception)]
+        causes = {at: lists[at] for at in failed}
+        for at in failed:
+            lists[at] = ()
+        lengths = list(map(len, lists))
+        flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
+        items = await self.item.complete(run, flat, Items(origin, lengths, self.item.is_nullable)) if flat else flat
+        each = iter(items)
+        done: list[Any] = [list(islice(each, length)) for length in lengths]
+        if run.faults:
+            done = [DEAD if any(value is DEAD for value in items) else items for items in done]
+            for at, cause in causes.items():
+                done[at] = run.fail(field, origin, at, cause)
+        return done
+
+
+async def _as_list(field: "Field", value: Any) -> list[Any] | tuple[Any, ...] | Exception:
+    """The items of what a resolver gave for a list, or why there are none."""
+    try:
+        if isinstance(value, tuple):
+            return value
+        if isinstance(value, AsyncIterable):
+            return [item async for item in value]
+        if is_iterable(value):
+            return list(value)
+    except Exception as error:  # whatever it raises while it is gone through is the error of the field
+        return error
+    return GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
+
+
+@dataclass(slots=True)
+class ObjectOf:
+    """An object type: its objects are the next level."""
+
+    kind: GraphQLObjectType
+    selection: "Selection"
+    suspends: bool
+
+    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        is_type_of = self.kind.is_type_of
+        if is_type_of is None:
+            return await self.selection.run(run, column, origin)
+        info = run.info(field)
+        told: Column = [_told(is_type_of, value, info) for value in column]
+        if any(map(is_awaitable_kind, set(map(type, told)))):
+            told = await settled(told)
+        if all(answer is True for answer in told):
+            return await self.selection.run(run, column, origin)
+        return await self._those(run, field, column, origin, told)
+
+    async def _those(self, run: Run, field: "Field", column: Column, origin: Origin, told: Column) -> Column:
+        """The objects that are of the type; the others have failed."""
+        done: list[Any] = [None] * len(column)
+        places: list[int] = []
+        for at, (value, answer) in enumerate(zip(column, told, strict=True)):
+            if isinstance(answer, Exception):
+                done[at] = run.fail(field, origin, at, answer)
+            elif not answer:
+                wrong = GraphQLError(f"Expected value of type '{self.kind}' but got: {inspect(value)}.", field.nodes)
+                done[at] = run.fail(field, origin, at, wrong)
+            else:
+                places.append(at)
+        if places:
+            rows = await self.selection.run(run, [column[at] for at in places], Picked(origin, places))
+            for at, row in zip(places, rows, strict=True):
+                done[at] = row
+        return done
+
+
+@dataclass(slots=True)
+class AbstractOf:
+    """An interface or a union: the objects of each type that occurs are a level of their own."""
+
+    kind: GraphQLAbstractType
+    schema: GraphQLSchema
+    objects: dict[str, ObjectOf]
+    suspends: bool
+
+    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+        resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
+        names: Column = [_told(resolve_type, value, info, self.kind) for value in column]
+        if any(map(is_awaitable_kind, set(map(type, names)))):
+            names = await settled(names)
+        done: list[Any] = [None] * len(column)
+        groups: dict[str, list[int]] = {}
+        for at, name in enumerate(names):
+            if isinstance(name, str) and name in self.objects:
+                groups.setdefault(name, []).append(at)
+            else:
+                done[at] = run.fail(field, origin, at, self._wrong(field, column[at], name))
+        for name, places in groups.items():
+            some = [column[at] for at in places]
+            rows = await self.objects[name].complete(run, field, some, Picked(origin, places))
+            for at, row in zip(places, rows, strict=True):
+                done[at] = row
+        return done
+
+    def _wrong(self, field: "Field", value: Any, name: Any) -> Exception:
+        """Why that is no type of an object here, in graphql-core's words."""
+        if isinstance(name, Exception):
+            return name
+        where = f"for field '{field.parent}.{field.name}'"
+        if name is None:
+            told = (
+                f"Abstract type '{self.kind}' must resolve to an Object type at runtime {where}. Either the '{self.kind}' type "
+                "should provide a 'resolve_type' function or each possible type should provide an 'is_type_of' function."
+            )
+        elif not isinstance(name, str):
+            told = (
+                f"Abstract type '{self.kind}' must resolve to an Object type at runtime {where} with value {inspect(value)}, "
+                f"received '{inspect(name)}', which is not a valid Object type name."
+            )
+        elif self.schema.get_type(name) is None:
+            told = f"Abstract type '{self.kind}' was resolved to a type '{name}' that does not exist inside the schema."
+        elif not isinstance(self.schema.get_type(name), GraphQLObjectType):
+            told = f"Abstract type '{self.kind}' was resolved to a non-object type '{name}'."
+        else:
+            told = f"Runtime Object type '{name}' is not a possible type for '{self.kind}'."
+        return GraphQLError(told, field.nodes)
+
+
+def _told(ask: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return ask(*arguments)
+    except Exception as error:  # whatever it raises is the error of the field
+        return error
