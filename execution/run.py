@@ -1,7 +1,7 @@
 """What one execution of a plan has in hand: the request's context, its variables, and the errors so far."""
 
 from collections.abc import Awaitable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from graphql import FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.values import VariableValues
@@ -9,10 +9,8 @@ from graphql.pyutils import Path, gather_with_cancel
 from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
+from execution.asked import Asked
 from execution.faults import DEAD, Dead, Fault, Origin
-
-if TYPE_CHECKING:
-    from execution.selection import Field
 
 
 class Run:
@@ -36,12 +34,12 @@ class Run:
         self._fragments = fragments
         self._infos: dict[int, GraphQLResolveInfo[Any]] = {}
 
-    def fail(self, field: "Field", origin: Origin, index: int, cause: Exception) -> Dead:
+    def fail(self, field: Asked, origin: Origin, index: int, cause: Exception) -> Dead:
         """Takes down why a value could not be had; DEAD, to stand in its place."""
         self.faults.append(Fault(field.nodes, origin, index, cause))
         return DEAD
 
-    def info(self, field: "Field") -> GraphQLResolveInfo[Any]:
+    def info(self, field: Asked) -> GraphQLResolveInfo[Any]:
         """What resolvers of that field are told. It is one for all objects of the level: its path has no indexes of lists."""
         found = self._infos.get(id(field))
         if found is None:
@@ -64,7 +62,7 @@ class Run:
         return found
 
 
-def _path(field: "Field") -> Path:
+def _path(field: Asked) -> Path:
     above = field.above
     return Path(None if above is None else _path(above), field.key, field.parent.name)
 

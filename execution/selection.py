@@ -6,9 +6,8 @@ from functools import lru_cache
 from operator import attrgetter
 from typing import Any, TypeAlias
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType
-
 from execution.arguments import Arguments
+from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import DEAD, Origin, Shared, Under
 from execution.run import Run
@@ -19,31 +18,14 @@ from execution.values import BREATH, Column, Position, is_awaitable_kind, settle
 Begun: TypeAlias = tuple[Column | Awaitable[Column], Sequence[int] | None]
 
 
-class Field:
-    """A field under one response key, with all its nodes merged (specification, section 6.3.2). Kinds of it follow."""
+class Field(Asked):
+    """A field and how it is resolved and completed. Kinds of it follow."""
 
     # The attribute of the objects that it reads, if it reads one.
     reads: str | None = None
     # Whether it may wait for something.
     suspends = False
     position: Position
-
-    def __init__(
-        self,
-        key: str,
-        order: int,
-        nodes: list[FieldNode],
-        parent: GraphQLObjectType,
-        definition: GraphQLField,
-        above: "Field | None",
-    ) -> None:
-        self.key = key
-        self.order = order
-        self.nodes = nodes
-        self.name = nodes[0].name.value
-        self.parent = parent
-        self.definition = definition
-        self.above = above
 
     def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
         """Resolves the field for all objects: an exception as a value is the error of its object alone."""

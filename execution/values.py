@@ -10,7 +10,7 @@ import math
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 from uuid import UUID
 
 from graphql import (
@@ -30,11 +30,9 @@ from graphql import (
 )
 from graphql.pyutils import inspect, is_iterable
 
+from execution.asked import Asked
 from execution.faults import DEAD, Items, Origin, Picked
 from execution.run import Run
-
-if TYPE_CHECKING:
-    from execution.selection import Field, Selection
 
 Column: TypeAlias = Sequence[Any]
 # After so many values of a level the loop gets a turn: completing them takes some milliseconds.
@@ -42,12 +40,21 @@ BREATH = 5_000
 _MOST_INT, _LEAST_INT = 2**31 - 1, -(2**31)
 
 
+class Level(Protocol):
+    """The objects of one type at one place, and what is asked of them; see ``selection.py``."""
+
+    suspends: bool
+
+    async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
+        """An object of the answer for each, DEAD for those that failed."""
+
+
 class Inside(Protocol):
     """What completes the values of a type that are neither null nor an error."""
 
     suspends: bool
 
-    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """What the answer has for each, DEAD for what failed."""
 
 
@@ -55,7 +62,7 @@ class Inside(Protocol):
 class Position:
     """A type at one place of the document."""
 
-    field: "Field"
+    field: Asked
     is_nullable: bool
     inside: Inside
 
@@ -92,7 +99,7 @@ class Position:
         return done
 
 
-def _not_null(field: "Field") -> TypeError:
+def _not_null(field: Asked) -> TypeError:
     return TypeError(f"Cannot return null for non-nullable field {field.parent}.{field.name}.")
 
 
@@ -133,7 +140,7 @@ class Leaf:
         self._kind = kind
         self._at_once = AT_ONCE.get(kind) if not isinstance(kind, GraphQLEnumType) else _each_once(kind)
 
-    def of(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    def of(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """As ``complete``: no leaf waits for anything."""
         if self._at_once is not None:
             done = self._at_once(column)
@@ -148,10 +155,10 @@ class Leaf:
             return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
         return coerced
 
-    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         return self.of(run, field, column, origin)
 
-    def _one(self, run: Run, field: "Field", value: Any, origin: Origin, at: int) -> Any:
+    def _one(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
         try:
             coerced = self._kind.coerce_output_value(value)
         except Exception as error:  # whatever a scalar raises is the error of its field
@@ -212,7 +219,7 @@ class ListOf:
     item: Position
     suspends: bool
 
-    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         lists: list[Any] = [value if type(value) is list else await _as_list(field, value) for value in column]
         failed = [at for at, value in enumerate(lists) if isinstance(value, Exception)]
         causes = {at: lists[at] for at in failed}
@@ -230,7 +237,7 @@ class ListOf:
         return done
 
 
-async def _as_list(field: "Field", value: Any) -> list[Any] | tuple[Any, ...] | Exception:
+async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Exception:
     """The items of what a resolver gave for a list, or why there are none."""
     try:
         if isinstance(value, tuple):
@@ -249,10 +256,10 @@ class ObjectOf:
     """An object type: its objects are the next level."""
 
     kind: GraphQLObjectType
-    selection: "Selection"
+    selection: Level
     suspends: bool
 
-    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
         if is_type_of is None:
             return await self.selection.run(run, column, origin)
@@ -264,7 +271,7 @@ class ObjectOf:
             return await self.selection.run(run, column, origin)
         return await self._those(run, field, column, origin, told)
 
-    async def _those(self, run: Run, field: "Field", column: Column, origin: Origin, told: Column) -> Column:
+    async def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Column:
         """The objects that are of the type; the others have failed."""
         done: list[Any] = [None] * len(column)
         places: list[int] = []
@@ -292,7 +299,7 @@ class AbstractOf:
     objects: dict[str, ObjectOf]
     suspends: bool
 
-    async def complete(self, run: Run, field: "Field", column: Column, origin: Origin) -> Column:
+    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
         names: Column = [_told(resolve_type, value, info, self.kind) for value in column]
         if any(map(is_awaitable_kind, set(map(type, names)))):
@@ -311,7 +318,7 @@ class AbstractOf:
                 done[at] = row
         return done
 
-    def _wrong(self, field: "Field", value: Any, name: Any) -> Exception:
+    def _wrong(self, field: Asked, value: Any, name: Any) -> Exception:
         """Why that is no type of an object here, in graphql-core's words."""
         if isinstance(name, Exception):
             return name
