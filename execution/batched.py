@@ -1,7 +1,7 @@
-"""The declaration of a field that is loaded for many objects at once.
+"""What a schema declares for whoever executes it breadth first.
 
-It stands in the metadata of a Strawberry field, beside the ordinary resolver that the same declaration gave it. Resolvers
-and types do not know which of the two is used.
+A field that is loaded for many objects at once has that in its metadata, beside the ordinary resolver that the same
+declaration gave it. Resolvers and types do not know which of the two is used.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,6 +10,8 @@ from typing import Any
 
 # In a field's metadata: its ``Batched``.
 BATCHED = "batched"
+# An attribute of an ``is_type_of`` that looks at nothing but the type of the object: then one look at a type is enough.
+BY_TYPE = "by_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +25,13 @@ class Batched:
 
     key: str
     load: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
+
+
+def instance_of(row: type[Any]) -> Any:
+    """An ``is_type_of`` for a schema type whose objects are the instances of a class."""
+
+    def is_type_of(obj: Any, info: Any) -> bool:
+        return isinstance(obj, row)
+
+    setattr(is_type_of, BY_TYPE, True)
+    return staticmethod(is_type_of)

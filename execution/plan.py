@@ -25,7 +25,7 @@ combination of the variables that those two depend on, compiled when it first oc
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import strawberry
@@ -227,9 +227,12 @@ class Compiler:
                 return Followed(declared.metadata[BATCHED], Arguments(self._schema, definition, node, declared), *place)
             if declared.is_basic_field and self._schema.config.default_resolver is getattr and not self._handles_exceptions:
                 return Attribute(declared.python_name, *place)
-        suspends = declared.is_async if isinstance(declared, StrawberryField) else False
+            if not declared.extensions and not self._handles_exceptions and not declared.is_basic_field:
+                arguments = Arguments(self._schema, definition, node, declared)
+                return Resolved(_unwrapped(declared, self._schema.config.info_class), arguments, declared.is_async, *place)
+        is_async = isinstance(declared, StrawberryField) and declared.is_async
         resolve = definition.resolve or default_field_resolver
-        return Resolved(resolve, Arguments(self._schema, definition, node), suspends, *place)
+        return Resolved(resolve, Arguments(self._schema, definition, node), is_async, *place)
 
     @property
     def _handles_exceptions(self) -> bool:
@@ -238,7 +241,7 @@ class Compiler:
 
     def _position(self, field: Field, kind: GraphQLOutputType) -> Position:
         inner = kind.of_type if is_non_null_type(kind) else kind
-        return Position(field, not isinstance(kind, GraphQLNonNull), self._inside(field, inner))
+        return Position(field, self._inside(field, inner), is_nullable=not isinstance(kind, GraphQLNonNull))
 
     def _inside(self, field: Field, kind: Any) -> Inside:
         if is_leaf_type(kind):
@@ -256,3 +259,24 @@ class Compiler:
     def _object(self, field: Field, kind: GraphQLObjectType) -> ObjectOf:
         selection = self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field)
         return ObjectOf(kind, selection, selection.suspends)
+
+
+def _unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:
+    """The resolver of a field without extensions, called as Strawberry calls it, with arguments that are converted already.
+
+    Strawberry converts them and looks up the resolver's parameters for each call: 12 microseconds.
+    """
+    resolver = declared.base_resolver
+    assert resolver is not None
+    as_self = resolver.self_parameter is not None
+    by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+
+    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        for name in by_name:
+            arguments[name] = source
+        if info_name is not None:
+            arguments[info_name] = info_class(_raw_info=info, _field=declared)
+        return resolver(source, **arguments) if as_self else resolver(**arguments)
+
+    return resolve

@@ -163,7 +163,14 @@ class Selection:
         waiting: list[tuple[Field, Begun]] = []
         for field in self.fields:
             begun = field.begin(run, objects, read)
-            waits = field.position.inside.suspends or not isinstance(begun[0], (list, tuple))
+            leaf, values = field.position.leaf, begun[0]
+            if leaf is not None and isinstance(values, (list, tuple)) and len(objects) <= BREATH and begun[1] is None:
+                kinds = set(map(type, values))
+                if not any(map(is_awaitable_kind, kinds)):
+                    under = Under(origin, field.key, field.order, field.position.is_nullable)
+                    columns[field.order] = field.position.of_leaves(run, leaf, values, kinds, under)
+                    continue
+            waits = field.position.inside.suspends or not isinstance(values, (list, tuple))
             (waiting if waits else ready).append((field, begun))
         # The first of those that wait does so here; only the others need a task.
         tasks = [(field, asyncio.create_task(field.end(run, begun, origin))) for field, begun in waiting[1:]]

@@ -9,6 +9,7 @@ import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -31,6 +32,7 @@ from graphql import (
 from graphql.pyutils import inspect, is_iterable
 
 from execution.asked import Asked
+from execution.batched import BY_TYPE
 from execution.faults import DEAD, Items, Origin, Picked
 from execution.run import Run
 
@@ -58,13 +60,14 @@ class Inside(Protocol):
         """What the answer has for each, DEAD for what failed."""
 
 
-@dataclass(slots=True)
 class Position:
     """A type at one place of the document."""
 
-    field: Asked
-    is_nullable: bool
-    inside: Inside
+    def __init__(self, field: Asked, inside: Inside, *, is_nullable: bool) -> None:
+        self.field = field
+        self.inside = inside
+        self.is_nullable = is_nullable
+        self.leaf = inside if isinstance(inside, Leaf) else None
 
     async def complete(self, run: Run, column: Column, origin: Origin) -> Column:
         """What the answer has for each value of the column."""
@@ -74,29 +77,52 @@ class Position:
             kinds = set(map(type, column))
         if len(column) > BREATH:
             await asyncio.sleep(0)
+        if self.leaf is not None:
+            return self.of_leaves(run, self.leaf, column, kinds, origin)
+        done: Column
         if any(map(_is_special, kinds)):
-            places = [at for at, value in enumerate(column) if not _is_special(type(value))]
-            done: Column = self._without(run, column, origin)
+            done, places = self._without(run, column, origin)
             if places:
                 some = await self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
-                assert isinstance(done, list)
-                for at, value in zip(places, some, strict=True):
-                    done[at] = value
+                _put(done, places, some)
         else:
             done = await self.inside.complete(run, self.field, column, origin)
-        if run.faults and self.is_nullable:
-            return [None if value is DEAD else value for value in done]
-        return done
+        return self._up_to_here(run, done)
 
-    def _without(self, run: Run, column: Column, origin: Origin) -> list[Any]:
-        """The column with nothing but what became of its nulls and errors."""
+    def of_leaves(self, run: Run, leaf: "Leaf", column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
+        """As ``complete``, for values of these types of which none is awaited: a leaf waits for nothing."""
+        if kinds <= (leaf.as_they_are_or_null if self.is_nullable else leaf.as_they_are):
+            return column
+        if any(map(_is_special, kinds)):
+            done, places = self._without(run, column, origin)
+            if places:
+                _put(done, places, leaf.of(run, self.field, [column[at] for at in places], Picked(origin, places)))
+        else:
+            done = leaf.of(run, self.field, column, origin)  # type: ignore[assignment]
+        return self._up_to_here(run, done)
+
+    def _up_to_here(self, run: Run, done: Column) -> Column:
+        """Null instead of what failed, if it may stand here."""
+        return [None if value is DEAD else value for value in done] if run.faults and self.is_nullable else done
+
+    def _without(self, run: Run, column: Column, origin: Origin) -> tuple[list[Any], list[int]]:
+        """What becomes of the nulls and errors of a column, None in place of all else, and the places of that."""
         done: list[Any] = [None] * len(column)
+        places: list[int] = []
         for at, value in enumerate(column):
-            if isinstance(value, Exception):
+            if value is None or value is Undefined:
+                if not self.is_nullable:
+                    done[at] = run.fail(self.field, origin, at, _not_null(self.field))
+            elif isinstance(value, Exception):
                 done[at] = run.fail(self.field, origin, at, value)
-            elif (value is None or value is Undefined) and not self.is_nullable:
-                done[at] = run.fail(self.field, origin, at, _not_null(self.field))
-        return done
+            else:
+                places.append(at)
+        return done, places
+
+
+def _put(done: list[Any], places: Sequence[int], some: Column) -> None:
+    for at, value in zip(places, some, strict=True):
+        done[at] = value
 
 
 def _not_null(field: Asked) -> TypeError:
@@ -132,13 +158,18 @@ async def settled(column: Column) -> list[Any]:
 
 
 class Leaf:
-    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done."""
+    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done.
+
+    Values of the types ``as_they_are`` need not be looked at any closer.
+    """
 
     suspends = False
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind
         self._at_once = AT_ONCE.get(kind) if not isinstance(kind, GraphQLEnumType) else _each_once(kind)
+        self.as_they_are = AS_THEY_ARE.get(kind, frozenset())
+        self.as_they_are_or_null = self.as_they_are | {type(None)}
 
     def of(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """As ``complete``: no leaf waits for anything."""
@@ -169,16 +200,8 @@ class Leaf:
         return coerced
 
 
-def _as_they_are(*kinds: type[Any]) -> Callable[[Column], Column | None]:
-    allowed = frozenset(kinds)
-    return lambda column: column if allowed.issuperset(map(type, column)) else None
-
-
 def _ids(column: Column) -> Column | None:
-    kinds = set(map(type, column))
-    if kinds == {str}:
-        return column
-    return list(map(str, column)) if all(issubclass(kind, (str, UUID)) for kind in kinds) else None
+    return list(map(str, column)) if all(issubclass(kind, UUID) for kind in set(map(type, column))) else None
 
 
 def _integers(column: Column) -> Column | None:
@@ -192,9 +215,12 @@ def _floats(column: Column) -> Column | None:
 
 
 # By identity: a schema may have a scalar of the same name that does something else.
+AS_THEY_ARE: dict[Any, frozenset[type[Any]]] = {
+    GraphQLString: frozenset({str}),
+    GraphQLBoolean: frozenset({bool}),
+    GraphQLID: frozenset({str}),
+}
 AT_ONCE: dict[Any, Callable[[Column], Column | None]] = {
-    GraphQLString: _as_they_are(str),
-    GraphQLBoolean: _as_they_are(bool),
     GraphQLID: _ids,
     GraphQLInt: _integers,
     GraphQLFloat: _floats,
@@ -258,16 +284,20 @@ class ObjectOf:
     kind: GraphQLObjectType
     selection: Level
     suspends: bool
+    _known: set[type[Any]] = dataclass_field(default_factory=set)
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
         if is_type_of is None:
+            return await self.selection.run(run, column, origin)
+        if getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column)):
             return await self.selection.run(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
         if any(map(is_awaitable_kind, set(map(type, told)))):
             told = await settled(told)
         if all(answer is True for answer in told):
+            self._known.update(map(type, column))
             return await self.selection.run(run, column, origin)
         return await self._those(run, field, column, origin, told)
 
@@ -284,9 +314,8 @@ class ObjectOf:
             else:
                 places.append(at)
         if places:
-            rows = await self.selection.run(run, [column[at] for at in places], Picked(origin, places))
-            for at, row in zip(places, rows, strict=True):
-                done[at] = row
+            some = [column[at] for at in places]
+            _put(done, places, await self.selection.run(run, some, Picked(origin, places)))
         return done
 
 
@@ -313,9 +342,7 @@ class AbstractOf:
                 done[at] = run.fail(field, origin, at, self._wrong(field, column[at], name))
         for name, places in groups.items():
             some = [column[at] for at in places]
-            rows = await self.objects[name].complete(run, field, some, Picked(origin, places))
-            for at, row in zip(places, rows, strict=True):
-                done[at] = row
+            _put(done, places, await self.objects[name].complete(run, field, some, Picked(origin, places)))
         return done
 
     def _wrong(self, field: Asked, value: Any, name: Any) -> Exception:

@@ -92,6 +92,14 @@ class Loader(DataLoader[Key, Value]):
             waited.add(batch)
         return self._awaited(keys, waited)
 
+    async def one(self, key: Key) -> Value:
+        """The value of one key, in the same batches as ``load_all``."""
+        found = self.load_all([key])
+        value = (found if isinstance(found, list) else await found)[0]  # type: ignore[misc]
+        if isinstance(value, Exception):
+            raise value
+        return value  # type: ignore[no-any-return]
+
     async def _awaited(self, keys: Sequence[Key], batches: Iterable["Future[None]"]) -> Sequence[Value]:
         for batch in batches:
             await asyncio.shield(batch)

@@ -1,8 +1,8 @@
 """Loads pages of sorted lists, and how long the lists are."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
@@ -31,8 +31,7 @@ COUNTS: dict[str, Statement[CountRow]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """What a list is made of, apart from whose it is: everything that chooses the statement and its filter."""
 
     noun: Noun
@@ -61,8 +60,7 @@ class Listing:
         return [tags.STAGES, *lists] if self.noun == "deal" else lists
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A stretch of one list: whose list, the positions it lies strictly between, and how many rows at most."""
 
     parent: UUID | None
@@ -92,7 +90,7 @@ class PageByWindow(Loader[Window, list[Any]]):
             *self._listing.filter,
             *self._listing.asked,
         )
-        return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
+        return many_per_key(rows, range(1, len(keys) + 1), key=attrgetter("place"))
 
     def tags(self, keys: Sequence[Window]) -> Iterable[str]:
         return self._listing.tags(key.parent for key in keys)

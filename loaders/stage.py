@@ -36,7 +36,7 @@ class StageById(Loader[UUID, StageRow | None]):
         self._stages = stages
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[StageRow | None]:
-        found = {row.id: row for row in await self._stages.load("all")}
+        found = {row.id: row for row in await self._stages.one("all")}
         return [found.get(key) for key in keys]
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:

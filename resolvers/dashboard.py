@@ -43,11 +43,11 @@ class Dashboard:
     async def counted(self) -> OverviewRow:
         """What happened today and this week, and the companies."""
         spans = (day_of(self.context.now, self.zone), week_of(self.context.now, self.zone))
-        return await self.context.loaders.overview(self.owner_id).load(spans)
+        return await self.context.loaders.overview(self.owner_id).one(spans)
 
     async def latest(self, kind: Literal["activities", "tasks"], limit: int) -> list[ActivityRow]:
         """One of the short lists."""
-        return await self.context.loaders.recent(self.owner_id).load(RecentList(kind, limit))
+        return await self.context.loaders.recent(self.owner_id).one(RecentList(kind, limit))
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> Span:

@@ -86,14 +86,14 @@ class DealStats:
 
 async def deal_stats(context: Context, whose: Whose, of: UUID | None) -> DealStats:
     """The deals of an owner or company, or everyone's with None, counted by every stage there is."""
-    totals = await context.loaders.stage_totals(whose if of else "all").load(of or "everyone")
-    stages = await context.loaders.stages.load("all")
+    totals = await context.loaders.stage_totals(whose if of else "all").one(of or "everyone")
+    stages = await context.loaders.stages.one("all")
     return DealStats(_by_stage(stages, totals))
 
 
 async def contact_stats(context: Context, owner_id: UUID | None) -> ContactStatsRow:
     """The contacts of an owner, or everyone's with None, counted."""
-    return await context.loaders.contact_stats("owner" if owner_id else "all").load(owner_id or "everyone")
+    return await context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id or "everyone")
 
 
 def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:

@@ -121,7 +121,7 @@ async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
     try:
         refuse_readers(call)
         wanted = _identified(row_id)
-        writable = WRITABLES.get(await call.context.loaders.kind_by_id.load(wanted) or "")
+        writable = WRITABLES.get(await call.context.loaders.kind_by_id.one(wanted) or "")
         if writable is None:
             raise Refused(_not_found(wanted))
     except Refused as refused:
@@ -132,7 +132,7 @@ async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
 async def _defaults(call: Call, writable: Writable) -> dict[str, Any]:
     """What a new row has unless it is given: a deal stands in the first open stage, an activity happened now."""
     if writable is DEAL:
-        stages = await call.context.loaders.stages.load("all")
+        stages = await call.context.loaders.stages.one("all")
         return {"stage_id": next((str(each.id) for each in stages if not each.is_won and not each.is_lost), None)}
     return {"occurred_at": call.context.now} if writable is ACTIVITY else {}
 

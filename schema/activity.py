@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from db.rows import ActivityRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, optional_uuid
 from resolvers.lists import Listed, Order
 from schema.arguments import SortDirection
@@ -65,9 +66,7 @@ class Activity(Node):
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who did it, or is to do it.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, ActivityRow)
+    is_type_of = instance_of(ActivityRow)
 
 
 @strawberry.enum(description="What activities can be sorted by.")

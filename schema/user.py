@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from db.rows import UserRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, text_argument
 from resolvers.lists import Order
 from schema.arguments import SortDirection
@@ -22,9 +23,7 @@ class User(Node):
     created_at: datetime = strawberry.field(description="When the user was entered.")
     updated_at: datetime = strawberry.field(description="When the user was last changed.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, UserRow)
+    is_type_of = instance_of(UserRow)
 
 
 @strawberry.type(description="Who asks.")
