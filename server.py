@@ -23,6 +23,7 @@ from uvicorn.supervisors import Multiprocess
 from cache.embedded import ValkeyError
 from cache.freshness import Freshness
 from cache.redis import RedisCache
+from cache.reference import Reference
 from cache.responses import ResponseCache
 from cache.shared import SharedResponses
 from core.cursor import CursorCodec
@@ -93,6 +94,7 @@ def create_app(settings: Settings) -> Starlette:
                 cache=cache,
                 cursors=CursorCodec(settings.cursor_key_bytes),
                 version=version,
+                reference=Reference(freshness),
                 responses=ResponseCache(
                     freshness,
                     most_bytes=settings.cache_bytes,

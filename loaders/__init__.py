@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import Any, Literal, TypeVar
 from uuid import UUID
 
+from cache.reference import Reference
 from core.viewer import Viewer
 from db.database import Database
 from loaders.activity import ActivityById, Recent
@@ -23,20 +24,24 @@ AnyLoader = TypeVar("AnyLoader", bound=Loader[Any, Any])
 
 
 class Loaders:
-    """What a request reads through. ``stop`` it when the request ends, so that nothing runs on for nobody."""
+    """What a request reads through. ``stop`` it when the request ends, so that nothing runs on for nobody.
 
-    def __init__(self, db: Database, viewer: Viewer, now: datetime) -> None:
+    ``reference`` is what the process has kept of rows that hardly ever change.
+    """
+
+    def __init__(self, db: Database, viewer: Viewer, now: datetime, reference: Reference | None = None) -> None:
         self.db = db
         self.visible_owner = viewer.visible_owner
         self.now = now
         self.reads = Reads(now)
+        self.reference = reference
         self._made: dict[object, Loader[Any, Any]] = {}
 
     def _get(self, key: object, make: Callable[[], AnyLoader]) -> AnyLoader:
         found = self._made.get(key)
         if found is None:
             found = self._made[key] = make()
-            found.reads = self.reads
+            found.reads, found.reference = self.reads, self.reference
         return found  # type: ignore[return-value]
 
     def _simple(self, kind: type[AnyLoader]) -> AnyLoader:
@@ -119,7 +124,7 @@ class Loaders:
     def forget(self) -> None:
         """Drops what has been read: the request has written something, and reads again."""
         self.stop()
-        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads")}
+        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads", "reference")}
         vars(self).clear()
         vars(self).update(kept, _made={})
 

@@ -104,7 +104,7 @@ async def prepare(
 def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
-    loaders = Loaders(state["database"], viewer, now)
+    loaders = Loaders(state["database"], viewer, now, state["reference"])
     return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
 
 

@@ -3,6 +3,7 @@
 from typing import Any, NotRequired, TypedDict
 
 from cache.redis import RedisCache
+from cache.reference import Reference
 from cache.responses import ResponseCache
 from core.cursor import CursorCodec
 from core.settings import Settings
@@ -23,6 +24,7 @@ class State(TypedDict):
     executable: Executable
     documents: Documents
     version: bytes
+    reference: Reference
     responses: ResponseCache
     remembered: Remembered
     warming: Warming[Any]
