@@ -20,18 +20,20 @@ class Batched:
 
     ``load(context, keys, **arguments)`` gets distinct keys, none of them None, and the field's arguments by their Python
     names as GraphQL coerced them. It answers one value per key, in their order, at once where it has them or else
-    awaitably; an exception as a value is the error of that key alone. Where the key is None the value is null.
+    awaitably; an exception as a value is the error of that key alone. Where the key is None the value is null. One that
+    ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
     """
 
     key: str
     load: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
+    looks_ahead: bool = False
 
 
-def instance_of(row: type[Any]) -> Any:
-    """An ``is_type_of`` for a schema type whose objects are the instances of a class."""
+def instance_of(*rows: type[Any]) -> Any:
+    """An ``is_type_of`` for a schema type whose objects are the instances of these classes."""
 
     def is_type_of(obj: Any, info: Any) -> bool:
-        return isinstance(obj, row)
+        return isinstance(obj, rows)
 
     setattr(is_type_of, BY_TYPE, True)
     return staticmethod(is_type_of)

@@ -248,17 +248,15 @@ class Compiler:
             return Leaf(kind)
         if is_list_type(kind):
             assert isinstance(kind, GraphQLList)
-            item = self._position(field, kind.of_type)
-            return ListOf(item, item.inside.suspends)
+            return ListOf(self._position(field, kind.of_type))
         if isinstance(kind, GraphQLObjectType):
             return self._object(field, kind)
         assert isinstance(kind, GraphQLAbstractType)
         objects = {each.name: self._object(field, each) for each in self._types.get_possible_types(kind)}
-        return AbstractOf(kind, self._types, objects, any(each.suspends for each in objects.values()))
+        return AbstractOf(kind, self._types, objects)
 
     def _object(self, field: Field, kind: GraphQLObjectType) -> ObjectOf:
-        selection = self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field)
-        return ObjectOf(kind, selection, selection.suspends)
+        return ObjectOf(kind, self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field))
 
 
 def _unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:

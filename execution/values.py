@@ -8,8 +8,6 @@ DEAD where something failed that may not be null.
 import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
-from dataclasses import field as dataclass_field
 from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -46,15 +44,20 @@ class Level(Protocol):
     """The objects of one type at one place, and what is asked of them; see ``selection.py``."""
 
     suspends: bool
+    wanted: frozenset[str]
 
     async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
         """An object of the answer for each, DEAD for those that failed."""
 
 
 class Inside(Protocol):
-    """What completes the values of a type that are neither null nor an error."""
+    """What completes the values of a type that are neither null nor an error.
+
+    ``wanted`` are the attributes that it reads of them; ``suspends`` says whether it may wait for something.
+    """
 
     suspends: bool
+    wanted: frozenset[str]
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """What the answer has for each, DEAD for what failed."""
@@ -164,6 +167,7 @@ class Leaf:
     """
 
     suspends = False
+    wanted: frozenset[str] = frozenset()
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind
@@ -238,12 +242,13 @@ def _each_once(kind: GraphQLEnumType) -> Callable[[Column], Column | None]:
     return names
 
 
-@dataclass(slots=True)
 class ListOf:
     """A list: all items of all lists are completed as one column, and dealt out again."""
 
-    item: Position
-    suspends: bool
+    def __init__(self, item: Position) -> None:
+        self.item = item
+        self.suspends = item.inside.suspends
+        self.wanted = item.inside.wanted
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         lists: list[Any] = [value if type(value) is list else await _as_list(field, value) for value in column]
@@ -277,14 +282,15 @@ async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Ex
     return GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
 
 
-@dataclass(slots=True)
 class ObjectOf:
     """An object type: its objects are the next level."""
 
-    kind: GraphQLObjectType
-    selection: Level
-    suspends: bool
-    _known: set[type[Any]] = dataclass_field(default_factory=set)
+    def __init__(self, kind: GraphQLObjectType, selection: Level) -> None:
+        self.kind = kind
+        self.selection = selection
+        self.suspends = selection.suspends
+        self.wanted = selection.wanted
+        self._known: set[type[Any]] = set()
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
@@ -319,14 +325,15 @@ class ObjectOf:
         return done
 
 
-@dataclass(slots=True)
 class AbstractOf:
     """An interface or a union: the objects of each type that occurs are a level of their own."""
 
-    kind: GraphQLAbstractType
-    schema: GraphQLSchema
-    objects: dict[str, ObjectOf]
-    suspends: bool
+    def __init__(self, kind: GraphQLAbstractType, schema: GraphQLSchema, objects: dict[str, ObjectOf]) -> None:
+        self.kind = kind
+        self.schema = schema
+        self.objects = objects
+        self.suspends = any(each.suspends for each in objects.values())
+        self.wanted = frozenset[str]().union(*(each.wanted for each in objects.values()))
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)

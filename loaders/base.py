@@ -6,7 +6,7 @@ from asyncio import Future
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
@@ -18,6 +18,9 @@ from loaders.reads import LIST, Reads
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Row = TypeVar("Row")
+T = TypeVar("T")
+# What ``Loader.load_all`` gives: values, or what they are awaited by.
+Loading: TypeAlias = Sequence[T] | Awaitable[Sequence[T]]
 
 
 class Loader(DataLoader[Key, Value]):
@@ -82,10 +85,11 @@ class Loader(DataLoader[Key, Value]):
             self._values.update(found)
             self._read(list(found), list(found.values()))
 
-    def prime(self, key: Key, value: Value) -> Any:
-        """Takes the value of a key that was read along with something else, whose reader has said what it depends on."""
-        self._values.setdefault(key, value)
-        return self
+    def learn(self, key: Key | None, value: Value) -> None:
+        """Takes the value of a key that was read along with something else."""
+        if key is not None and key not in self._values:
+            self._values[key] = value
+            self._read([key], [value])
 
     @abstractmethod
     async def load_keys(self, keys: list[Key]) -> Sequence[Value]:
@@ -107,13 +111,13 @@ class Loader(DataLoader[Key, Value]):
         """
         self._recall([key])
         if key in self._values:
-            super().prime(key, self._values[key])
+            self.prime(key, self._values[key])
         elif key in self._under_way:
             return asyncio.ensure_future(self.one(key))
         future = super().load(key)
         return future if future.done() else asyncio.shield(future)
 
-    def load_all(self, keys: Sequence[Key]) -> Sequence[Value] | Awaitable[Sequence[Value]]:
+    def load_all(self, keys: Sequence[Key]) -> Loading[Value]:
         """The values of distinct keys in their order: at once if all have been loaded, or else to be awaited.
 
         One future for a whole level of objects, where ``load`` makes one for each: 5 us a key. What several levels ask for
@@ -139,11 +143,7 @@ class Loader(DataLoader[Key, Value]):
 
     async def one(self, key: Key) -> Value:
         """The value of one key, in the same batches as ``load_all``."""
-        found = self.load_all([key])
-        value = (found if isinstance(found, list) else await found)[0]  # type: ignore[misc]
-        if isinstance(value, Exception):
-            raise value
-        return value  # type: ignore[no-any-return]
+        return await first_of(self.load_all([key]))
 
     def at_once(self, key: Key) -> Value | None:
         """The value of a key if it has been loaded."""
@@ -181,6 +181,14 @@ class Loader(DataLoader[Key, Value]):
         """Cancels the batches under way, and with them their statements: nobody waits for them any more."""
         for task in self._batches:
             task.cancel()
+
+
+async def first_of(loading: Loading[T]) -> T:
+    """The value of the one key that was asked for."""
+    value = (loading if isinstance(loading, list) else await loading)[0]  # type: ignore[misc]
+    if isinstance(value, Exception):
+        raise value
+    return value  # type: ignore[no-any-return]
 
 
 def _finish(done: "Future[None]", error: Exception | None) -> None:

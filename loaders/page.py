@@ -8,7 +8,7 @@ from uuid import UUID
 from core import tags
 from core.cursor import Position
 from db.database import Database
-from db.rows import ActivityRow, CompanyRow, ContactRow, CountRow, DealRow, UserRow
+from db.rows import ActivityRow, CompanyRow, ContactLine, ContactRow, CountRow, DealLine, DealRow, UserRow
 from db.statements import Statement, family
 from loaders.base import Loader, many_per_key
 
@@ -25,6 +25,12 @@ PAGES: dict[str, Statement[Any]] = {
     for noun, row in ROWS.items()
     for kind in ("page_", "search_")
     for name, each in family(f"{noun}.{kind}", row).items()
+}
+# The first rows below a company, and of them only what lists show: what such a row has, and the statement for each size.
+LINES: dict[Noun, type[Any]] = {"deal": DealLine, "contact": ContactLine}
+FIRST: dict[Noun, dict[int, Statement[Any]]] = {
+    noun: {int(name.rpartition("_")[2]): each for name, each in family(f"{noun}.first_of_company_", line).items()}
+    for noun, line in LINES.items()
 }
 COUNTS: dict[str, Statement[CountRow]] = {
     name: each for noun in ROWS for name, each in family(f"{noun}.count_of_", CountRow).items()
@@ -94,6 +100,31 @@ class PageByWindow(Loader[Window, list[Any]]):
 
     def tags(self, keys: Sequence[Window]) -> Iterable[str]:
         return self._listing.tags(key.parent for key in keys)
+
+
+class FirstByCompany(Loader[UUID, list[Any]]):
+    """Company id to the first rows of its list of a noun in the list's usual order, as lines: not whole rows."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, listing: Listing, size: int) -> None:
+        super().__init__(db, visible_owner)
+        self._listing = listing
+        self._size = size
+        of_size = FIRST[listing.noun]
+        self._statement = of_size[min(most for most in of_size if most >= size)]
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[list[Any]]:
+        rows = await self._db.fetch(self._statement, self._visible_owner, keys)
+        lists = many_per_key(rows, range(1, len(keys) + 1), key=attrgetter("place"))
+        return [each[: self._size] for each in lists]
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return self._listing.tags(keys)
+
+
+def has_lines(listing: Listing, wanted: frozenset[str]) -> bool:
+    """Whether lines are enough for who reads only these attributes of the rows."""
+    line = LINES.get(listing.noun)
+    return line is not None and listing.scope == "company" and wanted.issubset(line._fields)
 
 
 class CountByParent(Loader[UUID | Literal["everyone"], int]):

@@ -51,12 +51,14 @@ class Activity(Node):
         "company_id",
         type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
         description="The company it concerns, if any that may be seen.",
+        names="company_names",
     )
     deal = follow(
         "deal_by_id",
         "deal_id",
         type=Annotated["Deal", strawberry.lazy("schema.deal")] | None,  # noqa: F821
         description="The deal it concerns, if any that may be seen.",
+        names="deal_names",
     )
     contact = follow(
         "contact_by_id",

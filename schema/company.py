@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from strawberry import Parent
 
-from db.rows import CompanyAnalyticsRow, CompanyRow
+from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow
 from execution import instance_of
 from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
@@ -121,7 +121,7 @@ class Company(Node):
         price=Price(weight=5),
     )
 
-    is_type_of = instance_of(CompanyRow)
+    is_type_of = instance_of(CompanyRow, CompanyName)
 
 
 @strawberry.enum(description="What companies can be sorted by.")

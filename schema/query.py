@@ -50,7 +50,7 @@ class Query:
 
     @strawberry.field(graphql_type=Deal | None, description="A deal by its id; null if none may be seen.")
     async def deal(self, info: Info, id: Id) -> DealRow | None:  # noqa: A002
-        return await info.context.loaders.deal_by_id.one(uuid_argument(id, "id"))
+        return await info.context.loaders.whole_deal_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Activity | None, description="An activity by its id; null if none may be seen.")
     async def activity(self, info: Info, id: Id) -> ActivityRow | None:  # noqa: A002
