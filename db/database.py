@@ -122,8 +122,11 @@ class PooledDatabase:
         """Every row, in the statement's order; see ``Database.fetch``."""
         for attempt in range(TRIES):
             try:
-                async with self.pool.connection() as held:
+                held = self.pool.take_idle() or await self.pool.take()
+                try:
                     return await self._run(held, statement, args)
+                finally:
+                    self.pool.give_back(held)
             except Unavailable:
                 if attempt == TRIES - 1:
                     raise

@@ -245,6 +245,7 @@ class ActingRow(NamedTuple):
 
     subject: str
     user_id: str
+    planned: str
 
 
 class ToldRow(NamedTuple):
