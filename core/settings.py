@@ -95,7 +95,7 @@ class Settings(BaseSettings):
         default=[], description="Origins whose pages may use the API from a browser, comma-separated: https://app.example.com."
     )
     hsts_s: int = Field(
-        default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long once they used it; 0: as they like."
+        default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long, once told; 0 tells nothing."
     )
 
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(

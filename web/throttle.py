@@ -69,11 +69,11 @@ class Charge:
     cost: int
     verdict: Verdict
 
-    def settle(self, actual: int) -> dict[str, Any]:
-        """Gives back what the estimate was too high; ``extensions.cost.throttleStatus`` after that."""
-        refund = max(0, self.throttle.rules_for(self.cost) - actual)
+    def settle(self, actual: int) -> bytes:
+        """Gives back what the estimate was too high; ``extensions.cost.throttleStatus`` after that, as JSON."""
+        refund = max(0, self.throttle.taken_for(self.cost) - actual)
         self.throttle.limits.refund(self.client, refund, is_local=self.verdict.is_local)
-        return self.throttle.status(self.verdict.points + refund)
+        return orjson.dumps(self.throttle.status(self.verdict.points + refund))
 
 
 class Throttle:
@@ -126,7 +126,7 @@ class Throttle:
             "restoreRate": self._per_s,
         }
 
-    def rules_for(self, cost: int) -> int:
+    def taken_for(self, cost: int) -> int:
         """What was taken for a cost: no more than there is room for in the bucket."""
         return min(cost, self._most)
 
