@@ -22,9 +22,9 @@ async def charge(state: State, viewer: Viewer, ready: Ready, kinds: Sequence[Kin
     return await _charge(state, viewer, (*own, *kinds), ready.cost)
 
 
-async def charge_little(state: State, viewer: Viewer) -> Charge | None:
-    """Charges what runs nothing: an answer from the cache, or a request that is refused. Raises RateLimited."""
-    return await _charge(state, viewer, ("overall",), None)
+async def charge_little(state: State, viewer: Viewer, *, is_kept: bool = False) -> Charge | None:
+    """Charges what runs nothing: a request that is refused, or an answer that ``is_kept``. Raises RateLimited."""
+    return await _charge(state, viewer, ("overall",), None, leases=is_kept)
 
 
 def settled(charged: Charge | None, answer: Answer, *, is_told: bool = True) -> Answer:
@@ -44,9 +44,12 @@ def limited(error: RateLimited) -> Answer:
     return Answer(error.body(), error.status, {"retry-after": str(error.retry_after_s)})
 
 
-async def _charge(state: State, viewer: Viewer, kinds: tuple[Kind, ...], cost: int | None) -> Charge | None:
+async def _charge(
+    state: State, viewer: Viewer, kinds: tuple[Kind, ...], cost: int | None, *, leases: bool = False
+) -> Charge | None:
+    client = client_named(viewer, state["peer"])
     try:
-        charged = await state["throttle"].admit(client_named(viewer, state["peer"]), kinds, cost)
+        charged = await state["throttle"].admit(client, kinds, cost, leases=leases)
     except RateLimited as error:
         state["standing"] = error.standing
         raise

@@ -80,7 +80,7 @@ async def answer_one(
         # Where nobody has limits this look would be one too many.
         found = state["throttle"].is_on and not refresh and await _find(state, ready, context.viewer, strict=strict)
         if found:
-            await charge_little(state, context.viewer)
+            await charge_little(state, context.viewer, is_kept=True)
             return found
         charged = await charge(state, context.viewer, ready, kinds)
     except RateLimited as error:

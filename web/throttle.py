@@ -88,17 +88,19 @@ class Throttle:
         self._lease = max(1, min(LARGEST_LEASE, self._windows["overall"].most // LEASES))
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
 
-    async def admit(self, client: str, kinds: Sequence[Kind], cost: int | None = None) -> tuple[Charge, RawHeaders] | None:
+    async def admit(
+        self, client: str, kinds: Sequence[Kind], cost: int | None = None, *, leases: bool = False
+    ) -> tuple[Charge, RawHeaders] | None:
         """Charges a request of those kinds and that cost; None for who has no limits. Raises RateLimited.
 
-        The headers tell how the client stands.
+        The headers tell how the client stands. With ``leases`` the first kind is taken in advance for ``admit_cached``.
         """
         if client == UNLIMITED or not self.is_on:
             return None
         windows = tuple(self._windows[kind] for kind in kinds)
-        ask = Ask(client, windows, cost or 0, lease=self._wanted(client) if kinds == ("overall",) else 0)
-        verdict = await self.limits.ask(ask)
-        standing = self._standing(windows, verdict, with_points=cost is not None)
+        held = self._held(client)
+        verdict = await self.limits.ask(Ask(client, windows, cost or 0, lease=self._lease if leases and not held else 0))
+        standing = self._standing(windows, verdict, held + verdict.leased, with_points=cost is not None)
         if verdict.denied is not None:
             raise RateLimited(verdict, standing, cost, self.status(verdict.points))
         if verdict.leased and not verdict.is_local:
@@ -112,10 +114,9 @@ class Throttle:
         """Whether an answer from the cache may be sent at once: it is counted already. False: ask properly, by ``admit``."""
         if client == UNLIMITED or not self.is_on:
             return True
-        lease = self._leases.get(client)
-        if lease is None or lease.left <= 0 or time.monotonic() >= lease.until:
+        if not self._held(client):
             return False
-        lease.left -= 1
+        self._leases[client].left -= 1
         return True
 
     def status(self, points: float) -> dict[str, Any]:
@@ -130,16 +131,18 @@ class Throttle:
         """What was taken for a cost: no more than there is room for in the bucket."""
         return min(cost, self._most)
 
-    def _wanted(self, client: str) -> int:
-        """The size of the lease to take: none while there is one."""
+    def _held(self, client: str) -> int:
+        """What is left of the client's lease: nothing when its window has ended."""
         lease = self._leases.get(client)
-        return 0 if lease is not None and lease.left > 0 and time.monotonic() < lease.until else self._lease
+        return 0 if lease is None or time.monotonic() >= lease.until else lease.left
 
-    def _standing(self, windows: Sequence[Window], verdict: Verdict, *, with_points: bool) -> RawHeaders:
-        policies, limits = [], []
+    def _standing(self, windows: Sequence[Window], verdict: Verdict, held: int, *, with_points: bool) -> RawHeaders:
+        policies, limits, lefts = list[str](), list[str](), list[int]()
         for window, (left, ends_ms) in zip(windows, verdict.left, strict=True):
             wait_ms = verdict.wait_ms if verdict.denied == window.name else ends_ms
-            remaining = 0 if verdict.denied == window.name else left
+            # What is held in advance is the client's own.
+            remaining = 0 if verdict.denied == window.name else left + held if window.name == "overall" else left
+            lefts.append(remaining)
             policies.append(f'"{window.name}";q={window.most};w={window.period_ms // 1000}')
             limits.append(f'"{window.name}";r={remaining};t={math.ceil(max(0, wait_ms) / 1000)}')
         if with_points:
@@ -147,7 +150,7 @@ class Throttle:
             missing_s = math.ceil((self._most - verdict.points) / self._per_s)
             policies.append(f'"{POINTS}";q={self._most};w={filled_s};qu="points"')
             limits.append(f'"{POINTS}";r={max(0, int(verdict.points))};t={max(0, missing_s)}')
-        remaining = 0 if verdict.denied else min((left for left, _ in verdict.left), default=0)
+        remaining = 0 if verdict.denied else min(lefts, default=0)
         return [
             (b"ratelimit-policy", ", ".join(policies).encode()),
             (b"ratelimit", ", ".join(limits).encode()),

@@ -8,7 +8,7 @@ key, a body that is not JSON) when its answer begins; who may have no more gets 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.client import client_of, peer_of
-from web.throttle import RateLimited, RawHeaders, Throttle
+from web.throttle import Kind, RateLimited, RawHeaders, Throttle
 
 HEALTH = "/api/health"
 
@@ -29,9 +29,9 @@ class RateLimits:
         state["peer"] = peer_of(scope, state["settings"])
         is_refused = False
 
-        async def charge(kind: str) -> RateLimited | None:
+        async def charge(kind: Kind) -> RateLimited | None:
             try:
-                charged = await throttle.admit(client_of(scope), (kind,))  # type: ignore[arg-type]
+                charged = await throttle.admit(client_of(scope), (kind,))
             except RateLimited as refused:
                 return refused
             state["standing"] = charged[1] if charged else []
