@@ -17,6 +17,8 @@ from core.settings import Settings
 from web.middleware.security_headers import HEADERS
 
 MOST_HEADERS = 100
+# So long a client has to read why it was refused, while what it still sends is thrown away.
+LINGER_S = 1.0
 # Status, code and message of what is refused here.
 NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1."
 URL_TOO_LONG = 414, "URL_TOO_LONG", "The URL is too long. Send the query by POST."
@@ -47,6 +49,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._bounds = bounds
         self._refusal = NOT_HTTP
+        self._is_refused = False
         self._waits_for = "head"
         self._message = 0
         self._head_bytes = 0
@@ -68,11 +71,11 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Takes what has come; starts or stops the clock for what is still missing."""
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         is_in_head, before = self._waits_for == "head", self._message
         super().data_received(data)
-        if self.transport.is_closing():
+        if self._is_refused or self.transport.is_closing():
             return
         is_idle = self.cycle is None or self.cycle.response_complete
         if not self._waits_for and is_idle and self.timeout_keep_alive_task is None:
@@ -130,24 +133,39 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = self._timed = None
-        if not self._message:
-            self.transport.close()  # it has not said anything: there is nothing to answer
+        is_answered = self._waits_for == "body" and self.cycle is not None and self.cycle.response_complete
+        if not self._message or is_answered:
+            self.transport.close()
         elif not self.transport.is_closing():
             self._refuse(TOO_SLOW)
 
     def _refuse(self, refusal: tuple[int, str, str]) -> None:
         """Answers, unless another answer is on its way, and closes."""
         self._stop()
-        status, code, message = refusal
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
-            body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-            headers = {
-                **HEADERS, "Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body)),
-                "Cache-Control": "no-store", "Connection": "close", **({"Retry-After": "1"} if status == 503 else {}),
-            }  # fmt: skip
-            lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-            self.transport.write(STATUS_LINE[status] + lines.encode() + b"\r\n" + body)
-        self.transport.close()
+        self._is_refused = True
+        if self.cycle is not None and not self.cycle.response_complete:
+            if self.cycle.response_started:
+                self.transport.close()
+                return
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.write(_answer(*refusal))
+        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, URL_TOO_LONG) and self.transport.can_write_eof():
+            # To close on what has not been read would reset the connection, and take the answer along.
+            self.transport.write_eof()
+            self._timer = self.loop.call_later(LINGER_S, self.transport.close)
+        else:
+            self.transport.close()
+
+
+def _answer(status: int, code: str, message: str) -> bytes:
+    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
+    headers = {
+        **HEADERS, "Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body)),
+        "Cache-Control": "no-store", "Connection": "close", **({"Retry-After": "1"} if status == 503 else {}),
+    }  # fmt: skip
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return STATUS_LINE[status] + lines.encode() + b"\r\n" + body
 
 
 def bounded_protocol(settings: Settings) -> type[Protocol]:
