@@ -124,10 +124,21 @@ def latest(state: State) -> float:
 
 
 async def run(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
-    """What the operation answers, if it does so in time."""
-    assert ready.document.node is not None
+    """What the operation answers when it is its turn, if it does so in time."""
     try:
         async with asyncio.timeout_at(until), state["gate"]:
+            return await run_now(state, ready, context, until, strict=strict)
+    except TimeoutError:
+        return refusal(DeadlineExceeded(TOO_LATE), strict=strict)
+    except AppError as error:
+        return refusal(error, strict=strict)
+
+
+async def run_now(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
+    """The same for who is inside of the gate already."""
+    assert ready.document.node is not None
+    try:
+        async with asyncio.timeout_at(until):
             result = await state["executable"].execute(ready.document.node, ready.name, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:

@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 
 from cache.entry import Entry, Made, Outcome
-from core.errors import DeadlineExceeded
+from core.errors import AppError, DeadlineExceeded
 from core.tags import bounded
 from core.viewer import Viewer
 from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
 from schema.operation import Executable
-from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run
+from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run, run_now
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
@@ -85,7 +85,10 @@ async def answer_one(
         charged = await charge(state, context.viewer, ready, kinds)
     except RateLimited as error:
         return limited(error)
-    kept = await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh)
+    try:
+        kept = await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh)
+    except AppError as error:
+        return settled(charged, refusal(error, strict=strict))
     # What a GET brings may be kept by the client, under its validator; how the client stands is in the headers.
     is_told = not only_reads and kept.outcome != "STALE"
     return replace(kept, answer=settled(charged, kept.answer, is_told=is_told))
@@ -143,15 +146,16 @@ def _status(state: State, status: int, *, strict: bool) -> int:
 
 
 async def _make(state: State, ready: Ready, context: Context) -> tuple[Made, int | None]:
-    xmin = 0
-    if state["responses"].is_shared:
-        (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
-        xmin = snapshot.xmin
-    answer = await run(state, ready, context, latest(state), strict=True)
+    xmin, until = 0, latest(state)
+    async with state["gate"]:
+        if state["responses"].is_shared:
+            (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
+            xmin = snapshot.xmin
+        answer = await run_now(state, ready, context, until, strict=True)
     reads, name = context.loaders.reads, ready.name or ready.document.id[:19]
     tags = bounded(reads.tags) if answer.is_whole and not reads.is_personal else None
-    until, is_away = reads.until.timestamp(), answer.is_unavailable
-    return Made(answer.body, answer.status, name, tags, until, xmin, is_unavailable=is_away), answer.spent
+    good_until, is_away = reads.until.timestamp(), answer.is_unavailable
+    return Made(answer.body, answer.status, name, tags, good_until, xmin, is_unavailable=is_away), answer.spent
 
 
 def _marked(stale: Entry) -> bytes:
