@@ -141,7 +141,7 @@ async def test_who_has_no_limits_hears_of_none(url_without_a_row: str, valkey: E
 
 
 async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit(valkey: EmbeddedValkey) -> None:
-    settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="150/h"), f"client {next(_addresses)}"
+    settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="150/h"), f"leaser {next(_addresses)}"
     caches = [RedisCache(valkey.url), RedisCache(valkey.url)]
     one, two = (open_throttle(settings, cache.client) for cache in caches)
 
