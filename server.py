@@ -12,7 +12,6 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from brotli_asgi import BrotliMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -28,7 +27,7 @@ from cache.responses import ResponseCache
 from cache.shared import SharedResponses
 from core.cursor import CursorCodec
 from core.errors import Unavailable
-from core.process import die_with_parent
+from core.process import die_with_parent, open_many_files
 from core.settings import Settings, SettingsError, load_settings
 from db.database import PooledDatabase
 from db.embedded import EmbeddedError
@@ -49,14 +48,21 @@ from schema.limits import Limits
 from schema.operation import Executable
 from web.cached import Remembered, ServeCached
 from web.document import open_documents
+from web.gate import Gate
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
+from web.middleware.compression import Compression
+from web.middleware.cors import cors
+from web.middleware.last_resort import LastResort
+from web.middleware.rate_limits import RateLimits
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
+from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import health
 from web.state import State
+from web.throttle import open_throttle
 from web.warming import keep_warm
 
 ROOT = Path(__file__).parent
@@ -103,6 +109,8 @@ def create_app(settings: Settings) -> Starlette:
                 ),
                 remembered=remembered,
                 warming=Warming(settings.warm),
+                throttle=open_throttle(settings, cache.client),
+                gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),
                 executable=executable,
                 documents=documents,
                 request_id="warming",
@@ -118,10 +126,13 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         lifespan=lifespan,
         middleware=[
+            *cors(settings.cors_origins),
             Middleware(ServeCached),
             Middleware(RequestId),
-            Middleware(SecurityHeaders),
-            Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql(/|$)"]),
+            Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
+            Middleware(LastResort),
+            Middleware(Compression),
+            Middleware(RateLimits),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
@@ -174,6 +185,7 @@ def main() -> None:
         settings = load_settings()
         TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
         listening = _listen(settings)
+        os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:
             end.at_once = True
             end.if_wanted()
@@ -216,7 +228,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(settings),
         ws="none",
         lifespan="on",
         access_log=False,
@@ -225,6 +237,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
+    open_many_files()
     _announce(settings)
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listening])

@@ -11,7 +11,7 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from cache.encoding import Encoding, encoded
+from cache.encoding import Encoding, encoded, encoded_aside
 from cache.entry import DocumentStats, Entry, Found, Made, SharedTier
 from cache.freshness import Freshness
 from core.tags import everything_of
@@ -211,16 +211,21 @@ class ResponseCache:
             self._remove(next(iter(self._entries)))
         return entry
 
-    def form(self, entry: Entry, encoding: Encoding) -> bytes:
+    def form(self, entry: Entry, encoding: Encoding, made: bytes = b"") -> bytes:
         """The body of an entry in that encoding, made the first time it is asked for."""
         if encoding == "identity":
             return entry.made.body
         found = entry.forms.get(encoding)
         if found is None:
-            found = entry.forms[encoding] = encoded(entry.made.body, encoding)
+            found = entry.forms[encoding] = made or encoded(entry.made.body, encoding)
             if self._entries.get(entry.key) is entry:
                 self.bytes += len(found)
         return found
+
+    async def form_aside(self, entry: Entry, encoding: Encoding) -> bytes:
+        """The same, where a large body is compressed in a thread."""
+        is_there = encoding == "identity" or encoding in entry.forms
+        return self.form(entry, encoding, b"" if is_there else await encoded_aside(entry.made.body, encoding))
 
     def _remove(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)

@@ -12,7 +12,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from cache.encoding import SMALLEST_BYTES, encoded
+from cache.encoding import SMALLEST_BYTES, encoded_aside
 from cache.entry import Made
 
 log = structlog.get_logger("cache")
@@ -55,7 +55,7 @@ class SharedResponses:
             return
         try:
             async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.set(PREFIX + key, _written(made), px=ttl_ms)
+                pipeline.set(PREFIX + key, await _written(made), px=ttl_ms)
                 pipeline.delete(LEADER + key)
                 await pipeline.execute()
         except (RedisError, OSError) as error:
@@ -107,9 +107,9 @@ class SharedResponses:
         log.warning("answers are not shared for a moment: Redis did not answer", error=str(error))
 
 
-def _written(made: Made) -> bytes:
+async def _written(made: Made) -> bytes:
     """A line of JSON that says what it is, then the body, then its brotli form."""
-    brotli = made.brotli or (encoded(made.body, "br") if len(made.body) >= SMALLEST_BYTES else b"")
+    brotli = made.brotli or (await encoded_aside(made.body, "br") if len(made.body) >= SMALLEST_BYTES else b"")
     head = [made.status, made.document, sorted(made.tags or ()), made.good_until, made.xmin, len(made.body)]
     return orjson.dumps(head) + b"\n" + made.body + brotli
 

@@ -8,6 +8,8 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.cursor import KEY_BYTES
+from core.network import Network, check_origin, is_loopback, networks_of
+from core.rate import rate_of
 
 
 class SettingsError(Exception):
@@ -55,6 +57,47 @@ class Settings(BaseSettings):
         default=5000, ge=1, le=1_000_000_000, description="Highest estimated cost of an operation, about one for each object."
     )
 
+    limits: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Limits for each client; auto is on unless everything is embedded and HOST is this machine."
+    )
+    limit_overall: str = Field(default="1000/15min", description="Requests of a client, answers from the cache included.")
+    limit_api: str = Field(default="100/min", description="Requests of a client that are not answered from the cache.")
+    limit_heavy: str = Field(default="20/min", description="Those of them that are estimated at LIMIT_HEAVY_COST or more.")
+    limit_heavy_cost: int = Field(default=1000, ge=1, le=1_000_000_000, description="From this estimated cost on it is heavy.")
+    limit_bulk: str = Field(default="5/min", description="Bulk changes of a client.")
+    limit_statistics: str = Field(default="10/5min", description="Requests of a client to the statistics of the REST API.")
+    limit_health: str = Field(default="200/min", description="Health checks of a client, which count nowhere else.")
+    limit_points: int = Field(default=10_000, ge=1, le=2_000_000_000, description="Points a client can have, of cost 1 each.")
+    limit_points_per_s: float = Field(default=100.0, gt=0, le=1_000_000, description="Points that it gets back each second.")
+    limit_wait_most_s: int = Field(
+        default=3600, ge=1, le=31_536_000, description="Who goes over a limit again and again waits so long at most."
+    )
+    limit_heal_s: int = Field(default=600, ge=1, le=31_536_000, description="After this, one time over a limit is forgotten.")
+    limit_exempt: Annotated[list[Network], NoDecode] = Field(
+        default=[], description="Networks without limits, comma-separated, such as 10.0.0.0/8."
+    )
+    trusted_proxies: Annotated[list[Network], NoDecode] = Field(
+        default=[], description="Networks of proxies whose X-Forwarded-For and -Proto are believed, comma-separated."
+    )
+
+    concurrency: int = Field(default=64, ge=1, le=100_000, description="Operations that each process runs at once.")
+    concurrency_queue: int = Field(default=256, ge=0, le=100_000, description="Most operations waiting for their turn.")
+    concurrency_wait_s: float = Field(default=1.0, gt=0, le=60, description="Longest wait for it; then the answer is 503.")
+    max_connections: int = Field(default=10_000, ge=10, le=1_000_000, description="Open connections of each process.")
+    max_header_bytes: int = Field(default=16_384, ge=1000, le=1_000_000, description="Largest request head.")
+    max_url_bytes: int = Field(default=8_192, ge=100, le=1_000_000, description="Longest URL.")
+    head_timeout_s: float = Field(default=10.0, gt=0, le=600, description="A request head must be here within this.")
+    body_timeout_s: float = Field(default=30.0, gt=0, le=600, description="A request body must be here within this.")
+    max_json_depth: int = Field(default=64, ge=4, le=500, description="Most levels of nested JSON in a request.")
+    max_errors: int = Field(default=10, ge=1, le=1000, description="Most errors that an answer tells.")
+
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default=[], description="Origins whose pages may use the API from a browser, comma-separated: https://app.example.com."
+    )
+    hsts_s: int = Field(
+        default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long, once told; 0 tells nothing."
+    )
+
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(
         default="open", description="Which documents run: any, any with a log line for each that is not trusted, trusted ones."
     )
@@ -87,7 +130,7 @@ class Settings(BaseSettings):
     def _number(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdecimal() else value
 
-    @field_validator("cursor_keys", "warm", mode="before")
+    @field_validator("cursor_keys", "warm", "cors_origins", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -99,6 +142,22 @@ class Settings(BaseSettings):
             for key in keys:
                 _key_bytes(key)
         return keys
+
+    @field_validator("limit_overall", "limit_api", "limit_heavy", "limit_bulk", "limit_statistics", "limit_health")
+    @classmethod
+    def _rate(cls, text: str) -> str:
+        rate_of(text)
+        return text
+
+    @field_validator("limit_exempt", "trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        return networks_of(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        return [check_origin(each) for each in origins]
 
     @field_validator("database_url")
     @classmethod
@@ -118,6 +177,13 @@ class Settings(BaseSettings):
                 "share the keys; make one with `openssl rand -hex 32`"
             )
         return self
+
+    @property
+    def limits_are_on(self) -> bool:
+        """Whether clients have limits."""
+        if self.limits == "auto":
+            return bool(self.database_url or self.redis_url) or not is_loopback(self.host)
+        return self.limits == "on"
 
     @property
     def cursor_key_bytes(self) -> list[bytes]:

@@ -18,6 +18,7 @@ from resolvers.context import Context
 from web.answering import Answer, context_of, refusal
 from web.auth import viewer_of
 from web.batch import answer_batch
+from web.deadline import timeout_of
 from web.graphql_request import GraphQLRequest, read_request
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
@@ -47,7 +48,10 @@ class GraphQLEndpoint:
             return _response(Answer(orjson.dumps({"errors": [error]}), 406), JSON)
         settings = request.state["settings"]
         try:
-            asked = await read_request(request, settings.max_body_bytes, settings.batch_most)
+            timeout_s = timeout_of(request.headers.get("x-request-timeout"), settings.request_deadline_s)
+            if timeout_s is not None:
+                request.state["until"] = asyncio.get_running_loop().time() + timeout_s
+            asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
             return await while_wanted(request, lambda: answer(request, asked, media_type))
         except AppError as error:
             return _response(refusal(error, strict=media_type == GRAPHQL), media_type)
@@ -72,7 +76,7 @@ async def answer(
             refresh="no-cache" in request.headers.get("cache-control", ""),
         )
         if isinstance(answered, Kept):
-            return kept_response(request, answered, media_type)
+            return await kept_response(request, answered, media_type)
         return _response(answered, media_type)
     finally:
         context.loaders.stop()

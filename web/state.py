@@ -11,7 +11,9 @@ from db.database import PooledDatabase
 from schema.operation import Executable
 from web.cached import Remembered
 from web.document import Documents
+from web.gate import Gate
 from web.recipes import Warming
+from web.throttle import RawHeaders, Throttle
 
 
 class State(TypedDict):
@@ -28,6 +30,11 @@ class State(TypedDict):
     responses: ResponseCache
     remembered: Remembered
     warming: Warming[Any]
+    throttle: Throttle
+    gate: Gate
     deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
+    peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
+    standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
+    until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
     request_id: NotRequired[str]  # of each request, put there by its middleware
