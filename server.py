@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from cache.embedded import ValkeyError
@@ -73,7 +74,7 @@ SUPERVISED_BY = "DEALGRAPH_SUPERVISED_BY"
 log = structlog.get_logger("server")
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> ASGIApp:
     """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
     executable = Executable(build_schema(), Limits.of(settings))
     trusted = TrustedDocuments(executable)
@@ -89,6 +90,7 @@ def create_app(settings: Settings) -> Starlette:
             database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
+            shared = SharedResponses(cache.client) if settings.cache_shared else None
             remembered = Remembered()
             documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
@@ -104,7 +106,7 @@ def create_app(settings: Settings) -> Starlette:
                 responses=ResponseCache(
                     freshness,
                     most_bytes=settings.cache_bytes,
-                    shared=SharedResponses(cache.client) if settings.cache_shared else None,
+                    shared=shared,
                     stale_s=settings.stale_if_error_s,
                 ),
                 remembered=remembered,
@@ -123,11 +125,10 @@ def create_app(settings: Settings) -> Starlette:
                 stack.callback(asyncio.create_task(each).cancel)
             yield state
 
-    return Starlette(
+    served = Starlette(
         lifespan=lifespan,
         middleware=[
             *cors(settings.cors_origins),
-            Middleware(ServeCached),
             Middleware(RequestId),
             Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
             Middleware(LastResort),
@@ -142,6 +143,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/api/health", health, methods=["GET"]),
         ],
     )
+    return ServeCached(served)
 
 
 async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncExitStack) -> PooledDatabase:
@@ -161,7 +163,7 @@ async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncE
     return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 
-def app() -> Starlette:
+def app() -> ASGIApp:
     """What uvicorn's worker processes serve: settings from the environment, which ``main`` has completed."""
     parent = os.environ.get(SUPERVISED_BY)
     if parent is not None:

@@ -56,8 +56,11 @@ class RateLimited(AppError):
 
 @dataclass(slots=True)
 class _Lease:
+    """Requests taken in advance; ``beyond`` are those that were left besides."""
+
     left: int
     until: float
+    beyond: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +107,23 @@ class Throttle:
         if verdict.denied is not None:
             raise RateLimited(verdict, standing, cost, self.status(verdict.points))
         if verdict.leased and not verdict.is_local:
-            self._leases[client] = _Lease(verdict.leased, time.monotonic() + verdict.left[0][1] / 1000)
+            self._leases[client] = _Lease(
+                verdict.leased, time.monotonic() + verdict.left[0][1] / 1000, verdict.left[0][0]
+            )
             self._leases.move_to_end(client)
             if len(self._leases) > MOST_LEASES:
                 self._leases.popitem(last=False)
         return Charge(self, client, cost or 0, verdict), standing
 
-    def admit_cached(self, client: str) -> bool:
-        """Whether an answer from the cache may be sent at once: it is counted already. False: ask properly, by ``admit``."""
+    def admit_cached(self, client: str) -> RawHeaders | None:
+        """The headers of an answer from the cache that may be sent at once, counted already. None: ask properly."""
         if client == UNLIMITED or not self.is_on:
-            return True
+            return []
         if not self._held(client):
-            return False
-        self._leases[client].left -= 1
-        return True
+            return None
+        lease = self._leases[client]
+        lease.left -= 1
+        return [(b"x-ratelimit-remaining", str(lease.left + lease.beyond).encode())]
 
     def status(self, points: float) -> dict[str, Any]:
         """``throttleStatus`` of a client with so many points."""
