@@ -46,11 +46,14 @@ from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
 from schema.limits import Limits
 from schema.operation import Executable
+from web.authenticator import Authenticator
 from web.cached import Remembered, ServeCached
 from web.document import open_documents
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
+from web.key_set import open_keys
+from web.middleware.authenticate import Authenticate
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
 from web.recipes import Warming
@@ -90,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
             state = State(
                 settings=settings,
                 database=database,
+                authenticator=Authenticator(settings, database, freshness, open_keys(settings)),
                 cache=cache,
                 cursors=CursorCodec(settings.cursor_key_bytes),
                 version=version,
@@ -108,6 +112,7 @@ def create_app(settings: Settings) -> Starlette:
             state["responses"].on_dropped = state["warming"].dropped
             background = (
                 keep_up(url, database.written), listen(url, freshness), documents.follow(), keep_warm(state),
+                state["authenticator"].follow(),
             )  # fmt: skip
             for each in background:
                 stack.callback(asyncio.create_task(each).cancel)
@@ -120,6 +125,7 @@ def create_app(settings: Settings) -> Starlette:
             Middleware(RequestId),
             Middleware(SecurityHeaders),
             Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql(/|$)"]),
+            Middleware(Authenticate),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),

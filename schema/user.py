@@ -5,7 +5,9 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from strawberry import Parent
 
+from core.viewer import Viewer as WhoAsks
 from db.rows import UserRow
 from resolvers.arguments import moment_argument, text_argument
 from resolvers.lists import Order
@@ -32,10 +34,14 @@ class Viewer:
     subject: str = strawberry.field(description="Name of the one who asks, as the server knows them.")
     owner = follow(
         "user_by_id",
-        "visible_owner",
+        "user_id",
         type=User | None,
-        description="The user whose rows may be seen; null for one who sees everyone's.",
+        description="The user who asks; null for one who is no user here.",
     )
+
+    @strawberry.field(description="What the one who asks may do, in the order of the alphabet.")
+    def scopes(self: Parent[WhoAsks]) -> list[str]:
+        return sorted(self.scopes)
 
 
 @strawberry.enum(description="What users can be sorted by.")
