@@ -52,7 +52,7 @@ from web.document import open_documents
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
-from web.key_set import open_keys
+from web.key_set import check_keys, open_keys
 from web.middleware.authenticate import Authenticate
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
@@ -176,6 +176,7 @@ def main() -> None:
 
     try:
         settings = load_settings()
+        check_keys(settings)
         TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
         listening = _listen(settings)
         with services(settings, step, share=False) as complete:
@@ -241,12 +242,13 @@ def _announce(settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}"
     query = '{"query": "{ pipelineStats { total wonValue winRate } }"}'
+    credential = "" if settings.auth == "off" else " -H 'authorization: Bearer …'"
     screen.print(
         f"\n[bold]Dealgraph is ready.[/bold]\n"
         f"  GraphiQL  {base}/graphql\n"
         f"  API       {base}/graphql (POST)\n"
         f"  Health    {base}/api/health?ready\n\n"
-        f"Try:\n  curl {base}/graphql -H 'content-type: application/json' -d '{query}'\n\n"
+        f"Try:\n  curl {base}/graphql -H 'content-type: application/json'{credential} -d '{query}'\n\n"
         "Ctrl-C stops everything.",
         soft_wrap=True,
     )

@@ -29,6 +29,11 @@ class User(Node):
         return isinstance(obj, UserRow)
 
 
+def sorted_scopes(viewer: Parent[WhoAsks]) -> list[str]:
+    """The scopes in the order of the alphabet."""
+    return sorted(viewer.scopes)
+
+
 @strawberry.type(description="Who asks.")
 class Viewer:
     subject: str = strawberry.field(description="Name of the one who asks, as the server knows them.")
@@ -39,9 +44,7 @@ class Viewer:
         description="The user who asks; null for one who is no user here.",
     )
 
-    @strawberry.field(description="What the one who asks may do, in the order of the alphabet.")
-    def scopes(self: Parent[WhoAsks]) -> list[str]:
-        return sorted(self.scopes)
+    scopes: list[str] = strawberry.field(resolver=sorted_scopes, description="What the one who asks may do, by name.")
 
 
 @strawberry.enum(description="What users can be sorted by.")

@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -14,7 +13,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
 
 from core.errors import Unavailable
-from core.settings import Settings
+from core.settings import Settings, SettingsError
 
 log = structlog.get_logger("web")
 Key = RSAKey | ECKey | OKPKey | OctKey
@@ -101,6 +100,17 @@ def open_keys(settings: Settings) -> "SharedSecret | PublicKeys | None":
     return PublicKeys(lambda: _fetched(where) if "://" in where else _file(Path(where)))
 
 
+def check_keys(settings: Settings) -> None:
+    """Raises SettingsError for a file of keys that cannot be read now; a URL may come back by itself."""
+    where = settings.jwt_jwks
+    if settings.auth == "jwt" and where and "://" not in where:
+        try:
+            keys_of(_file(Path(where)))
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            raise SettingsError(f"JWT_JWKS={where}: {reason}") from None
+
+
 def keys_of(text: bytes) -> list[Key]:
     """The keys of a set that can be used: public ones for signatures, of two thousand bits if RSA. Raises ValueError."""
     given = orjson.loads(text)
@@ -139,7 +149,9 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _fetched(url: str) -> bytes:
-    opener = urllib.request.build_opener(_NoRedirects)
+    # http:// is of this machine (core/settings.py), and no proxy stands between us and ourselves.
+    direct = [urllib.request.ProxyHandler({})] if url.startswith("http://") else []
+    opener = urllib.request.build_opener(_NoRedirects, *direct)
     request = urllib.request.Request(url, headers={"accept": "application/jwk-set+json, application/json"})  # noqa: S310
     with opener.open(request, timeout=FETCH_TIMEOUT_S) as response:  # the scheme was checked with the settings
         return _bounded(response)
