@@ -47,12 +47,15 @@ from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
 from schema.limits import Limits
 from schema.operation import Executable
+from web.authenticator import Authenticator
 from web.cached import Remembered, ServeCached
 from web.document import open_documents
 from web.gate import Gate
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
+from web.key_set import check_keys, open_keys
+from web.middleware.authenticate import Authenticate
 from web.middleware.compression import Compression
 from web.middleware.cors import cors
 from web.middleware.last_resort import LastResort
@@ -99,6 +102,7 @@ def create_app(settings: Settings) -> ASGIApp:
             state = State(
                 settings=settings,
                 database=database,
+                authenticator=Authenticator(settings, database, freshness, open_keys(settings)),
                 cache=cache,
                 cursors=CursorCodec(settings.cursor_key_bytes),
                 version=version,
@@ -120,6 +124,7 @@ def create_app(settings: Settings) -> ASGIApp:
             state["responses"].on_dropped = state["warming"].dropped
             background = (
                 keep_up(url, database.written), listen(url, freshness), documents.follow(), keep_warm(state),
+                state["authenticator"].follow(),
             )  # fmt: skip
             for each in background:
                 stack.callback(asyncio.create_task(each).cancel)
@@ -134,6 +139,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Middleware(LastResort),
             Middleware(Compression),
             Middleware(RateLimits),
+            Middleware(Authenticate),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
@@ -185,6 +191,7 @@ def main() -> None:
 
     try:
         settings = load_settings()
+        check_keys(settings)
         TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
         listening = _listen(settings)
         os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
@@ -252,12 +259,13 @@ def _announce(settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}"
     query = '{"query": "{ pipelineStats { total wonValue winRate } }"}'
+    credential = "" if settings.auth == "off" else " -H 'authorization: Bearer …'"
     screen.print(
         f"\n[bold]Dealgraph is ready.[/bold]\n"
         f"  GraphiQL  {base}/graphql\n"
         f"  API       {base}/graphql (POST)\n"
         f"  Health    {base}/api/health?ready\n\n"
-        f"Try:\n  curl {base}/graphql -H 'content-type: application/json' -d '{query}'\n\n"
+        f"Try:\n  curl {base}/graphql -H 'content-type: application/json'{credential} -d '{query}'\n\n"
         "Ctrl-C stops everything.",
         soft_wrap=True,
     )

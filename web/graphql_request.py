@@ -9,9 +9,13 @@ from starlette.requests import Request
 from core.errors import AppError, BadRequest
 from web.document_errors import IdAndBody
 from web.json_depth import json_of
+from web.negotiation import GRAPHQL, HTML, JSON, best
 
 # Any of these makes a browser ask first ("preflight"), so that another site cannot send the request unnoticed.
 PREFLIGHT_HEADERS = ("x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight")
+
+# A GET with one of these asks something; without them a browser gets the page.
+ASKING = ("query", "documentId", "id", "extensions", "operationName")
 
 
 class TooLarge(AppError):
@@ -58,6 +62,13 @@ class GraphQLRequest:
     operation_name: str | None = None
     variables: dict[str, Any] | None = None
     refresh: bool = False
+
+
+def asks_for_page(request: Request[Any]) -> bool:
+    """Whether a request to the endpoint asks nothing and prefers HTML: a browser that opens it."""
+    is_get = request.method != "POST" and "id" not in request.path_params
+    asks_nothing = is_get and not any(request.query_params.get(name) for name in ASKING)
+    return asks_nothing and best(request.headers.get("accept"), (JSON, GRAPHQL, HTML)) == HTML
 
 
 async def read_request(

@@ -44,9 +44,14 @@ def version_of(executable: Executable) -> bytes:
 def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
     """The key of an answer: the build, the document, its operation, its variables in canonical JSON, and who may see it.
 
+    Of the viewer that is whose rows they see: whether they may ask was decided before, in ``prepare``. An answer about
+    the one who asks is not kept, but all who ask for it at the same time share it, and so it is of this viewer alone.
     None for variables that are nested too deeply to be written.
     """
-    parts = [ready.document.id, ready.name, ready.variables or {}, viewer.visible_owner and str(viewer.visible_owner)]
+    whose = viewer.visible_owner and str(viewer.visible_owner)
+    parts: list[Any] = [ready.document.id, ready.name, ready.variables or {}, whose]
+    if ready.document.is_personal:
+        parts += [viewer.subject, viewer.owner and str(viewer.owner), sorted(viewer.scopes)]
     try:
         said = version + orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:

@@ -7,8 +7,10 @@ from cache.reference import Reference
 from cache.responses import ResponseCache
 from core.cursor import CursorCodec
 from core.settings import Settings
+from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
+from web.authenticator import Authenticator
 from web.cached import Remembered
 from web.document import Documents
 from web.gate import Gate
@@ -23,6 +25,7 @@ class State(TypedDict):
     database: PooledDatabase
     cache: RedisCache
     cursors: CursorCodec
+    authenticator: Authenticator
     executable: Executable
     documents: Documents
     version: bytes
@@ -37,4 +40,5 @@ class State(TypedDict):
     peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
     until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
+    viewer: NotRequired[Viewer]  # of each request, put there by its middleware
     request_id: NotRequired[str]  # of each request, put there by its middleware

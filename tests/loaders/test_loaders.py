@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 
 from core.errors import Unavailable
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE
 from db.rows import CompanyName, ContactCountRow, DealTotalsRow, StageRow, UserRow
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
 from loaders.page import Listing, Window
 from tests.loaders.fake import FakeDatabase
+from tests.viewers import rep
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
@@ -46,7 +47,7 @@ async def test_a_key_asked_for_twice_is_loaded_once() -> None:
 
 async def test_every_statement_gets_the_visible_owner_first() -> None:
     db = FakeDatabase({"app_user.by_ids": [], "contact.totals_of_companies": [], "deal.totals_of_companies": []})
-    loaders = Loaders(db, Viewer("rep", C), NOW)
+    loaders = Loaders(db, rep(C), NOW)
     await asyncio.gather(
         loaders.user_by_id.load(A), loaders.contact_count_by_company.load(A), loaders.deal_totals_by_company.load(A)
     )
