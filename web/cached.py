@@ -9,6 +9,7 @@ site, or through a proxy that tells how it came.
 import random
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeAlias
@@ -17,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cache.encoding import LARGE_BYTES, SMALLEST_BYTES, Encoding, best_encoding
 from cache.entry import Entry, Outcome
-from cache.responses import ResponseCache
+from core.viewer import Viewer
 from web.client import client_of
 from web.graphql_request import PREFLIGHT_HEADERS
 from web.middleware.request_id import SAFE
@@ -27,14 +28,13 @@ RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 # A longer body is a text that no client repeats for its speed.
 LONGEST_BODY = 16_384
 REMEMBERED = 4_096
-DECIDING = frozenset(
-    {b"accept", b"content-type", b"authorization", b"x-api-key", *(name.encode() for name in PREFLIGHT_HEADERS)}
-)
+# Who asks is decided before, and is part of the question.
+DECIDING = frozenset({b"accept", b"content-type", *(name.encode() for name in PREFLIGHT_HEADERS)})
 ELSEWHERE = frozenset({b"origin", b"x-forwarded-proto", b"x-request-timeout"})
 SECURITY: RawHeaders = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
 SUFFIXES: dict[Encoding, str] = {"identity": "", "br": "-br", "gzip": "-gz"}
-_process = f"{random.SystemRandom().getrandbits(64):016x}"
+_process = b"%016x" % random.SystemRandom().getrandbits(64)
 _numbers = count(1)
 
 
@@ -64,6 +64,18 @@ class Remembered:
             self._asked.popitem(last=False)
 
 
+def question_of(
+    method: str, url: bytes, body: bytes, headers: Iterable[tuple[bytes, bytes]], viewer: Viewer
+) -> tuple[object, ...]:
+    """All that decides about the answer to a request."""
+    return (method, url, body, viewer, *[pair for pair in headers if pair[0] in DECIDING])
+
+
+def is_plain(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request asks for nothing but its answer: what any other part of the server has a say in goes there."""
+    return ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b"")
+
+
 class ServeCached:
     """Around the application; ``state`` has ``responses`` and ``remembered``, and gets ``deciding`` for the endpoint."""
 
@@ -78,30 +90,42 @@ class ServeCached:
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         method, body, state = scope["method"], b"", scope["state"]
+        state["started"] = started
+        viewer: Viewer | None = state["authenticator"].known_of(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if viewer is None or (method == "POST" and not (length.isdigit() and int(length) <= LONGEST_BODY)):
+            await self.app(scope, receive, send)
+            return
         if method == "POST":
-            length = headers.get(b"content-length", b"")
-            if not length.isdigit() or int(length) > LONGEST_BODY:
-                await self.app(scope, receive, send)
-                return
             message = await receive()
             if message.get("more_body") or message["type"] != "http.request":
                 body, receive = await _read(message, receive)
             else:
                 body, receive = message["body"], _again(message, receive)
-        deciding = tuple([pair for pair in scope["headers"] if pair[0] in DECIDING])
-        request = (method, scope["path"], scope["query_string"], body, deciding)
-        asked: Asked | None = state["remembered"].find(request)
-        if asked is not None and ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b""):
-            responses: ResponseCache = state["responses"]
-            entry = responses.find(asked.key) or await responses.find_shared(asked.key)
-            encoding = None if entry is None else _ready_encoding(entry, headers.get(b"accept-encoding", b""))
+        query = scope["query_string"]
+        url = b"%s?%s" % (scope["raw_path"], query) if query else scope["raw_path"]
+        question = question_of(method, url, body, scope["headers"], viewer)
+        asked: Asked | None = state["remembered"].find(question)
+        if asked is not None and is_plain(headers):
+            entry = await state["responses"].find_shared(asked.key)
+            encoding = None if entry is None else ready_encoding(entry, headers.get(b"accept-encoding", b""))
             if entry is not None and encoding is not None:
-                standing = state["throttle"].admit_cached(client_of(scope)) if state["throttle"].is_on else []
+                standing = standing_of(scope, viewer)
                 if standing is not None:
                     await _send(scope, send, entry, asked, encoding, headers, standing, started)
                     return
-        state["deciding"], state["started"] = request, started
+        state["deciding"] = question
         await self.app(scope, receive, send)
+
+
+def standing_of(scope: Scope, viewer: Viewer) -> RawHeaders | None:
+    """Counts a request that is about to be answered; None if the throttle has to be asked properly."""
+    state = scope["state"]
+    if not state["throttle"].is_on:
+        return []
+    state["viewer"] = viewer
+    found: RawHeaders | None = state["throttle"].admit_cached(client_of(scope))
+    return found
 
 
 async def _send(
@@ -119,10 +143,7 @@ async def _send(
     if known is None:
         known = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]
         entry.heads[asked.media_type, encoding] = known
-    offered = headers.get(b"x-request-id")
-    is_safe = offered is not None and SAFE.fullmatch(offered.decode("latin-1"))
-    request_id = offered if is_safe and offered is not None else b"%s%016x" % (_process.encode(), next(_numbers))
-    found = [*known, *standing, *passing_headers(entry, started), (b"x-request-id", request_id)]
+    found = [*known, *standing, *passing_headers(entry, started), (b"x-request-id", request_id_of(headers))]
     if scope["method"] == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding)):
         await send({"type": "http.response.start", "status": 304, "headers": found})
         await send({"type": "http.response.body", "body": b""})
@@ -133,7 +154,15 @@ async def _send(
     await send({"type": "http.response.body", "body": form})
 
 
-def _ready_encoding(entry: Entry, accepted: bytes) -> Encoding | None:
+def request_id_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """The id that the client offers, if it is one, or else a new one."""
+    offered = headers.get(b"x-request-id")
+    if offered is not None and SAFE.fullmatch(offered.decode("latin-1")):
+        return offered
+    return b"%s%016x" % (_process, next(_numbers))
+
+
+def ready_encoding(entry: Entry, accepted: bytes) -> Encoding | None:
     """The coding to answer in; None if the body is large and has to be compressed first, which is not done here."""
     encoding = encoding_for(entry.made.body, accepted)
     is_there = encoding == "identity" or encoding in entry.forms or len(entry.made.body) < LARGE_BYTES

@@ -11,10 +11,11 @@ from functools import partial
 from typing import Any, cast
 
 import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from core.settings import Settings
 from web.middleware.security_headers import HEADERS
+from web.shortcut import ShortcutProtocol
 
 MOST_HEADERS = 100
 # So long a client has to read why it was refused, while what it still sends is thrown away.
@@ -42,7 +43,7 @@ class _Refused(Exception):
     """A head that is out of bounds; httptools hands it on as the cause of an error of its own."""
 
 
-class BoundedProtocol(HttpToolsProtocol):
+class BoundedProtocol(ShortcutProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:
@@ -133,7 +134,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = self._timed = None
-        is_answered = self._waits_for == "body" and self.cycle is not None and self.cycle.response_complete
+        is_in_body = self._waits_for == "body" and self._held is None
+        is_answered = is_in_body and self.cycle is not None and self.cycle.response_complete
         if not self._message or is_answered:
             self.transport.close()
         elif not self.transport.is_closing():

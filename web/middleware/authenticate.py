@@ -44,9 +44,6 @@ class Authenticate:
                     await _refusal(error, scope)(scope, receive, send)
                     return
                 viewer = NOBODY
-        if not authenticator.is_off:
-            # What is answered before this middleware is not asked who it is for: nothing is remembered for it.
-            state.pop("deciding", None)
         state["viewer"] = viewer
         await self.app(scope, receive, send)
 
