@@ -58,6 +58,7 @@ from graphql.execution.values import get_variable_values
 from strawberry.types.field import StrawberryField
 
 from execution.arguments import Arguments
+from execution.asked import Asked
 from execution.batched import BATCHED
 from execution.faults import DEAD, Origin, report
 from execution.run import Run
@@ -68,6 +69,8 @@ from execution.values import AbstractOf, Inside, Leaf, ListOf, ObjectOf, Positio
 MOST_VARIANTS = 32
 # As graphql-core does where it is not told otherwise.
 MOST_COERCION_ERRORS = 50
+# Levels that wait for each other within one task: each is some frames, and Python allows 1,000 on each other.
+LEVELS_IN_ONE_GO = 32
 CONDITIONS = ("skip", "include")
 
 
@@ -94,7 +97,10 @@ class Plan:
         self._conditions = sorted(set(self._condition_variables()))
         self._variants: OrderedDict[tuple[bool, ...], Selection] = OrderedDict()
         # Whether all of it can be planned shows when it is compiled with nothing left out.
-        everything = Compiler(schema, operation, self._fragments, None).root()
+        try:
+            everything = Compiler(schema, operation, self._fragments, None).root()
+        except RecursionError:
+            raise Unplannable("fields nested too deeply") from None
         if not self._conditions:
             self._variants[()] = everything
 
@@ -256,7 +262,15 @@ class Compiler:
         return AbstractOf(kind, self._types, objects)
 
     def _object(self, field: Field, kind: GraphQLObjectType) -> ObjectOf:
-        return ObjectOf(kind, self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field))
+        selection = self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field)
+        return ObjectOf(kind, selection, starts_anew=_depth(field) % LEVELS_IN_ONE_GO == 0)
+
+
+def _depth(field: Asked | None) -> int:
+    depth = 0
+    while field is not None:
+        depth, field = depth + 1, field.above
+    return depth
 
 
 def _unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:

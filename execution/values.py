@@ -283,29 +283,34 @@ async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Ex
 
 
 class ObjectOf:
-    """An object type: its objects are the next level."""
+    """An object type: its objects are the next level, which ``starts_anew`` in a task of its own where many are above it."""
 
-    def __init__(self, kind: GraphQLObjectType, selection: Level) -> None:
+    def __init__(self, kind: GraphQLObjectType, selection: Level, *, starts_anew: bool) -> None:
         self.kind = kind
         self.selection = selection
         self.suspends = selection.suspends
         self.wanted = selection.wanted
         self._known: set[type[Any]] = set()
+        self._starts_anew = starts_anew
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
         if is_type_of is None:
-            return await self.selection.run(run, column, origin)
+            return await self._level(run, column, origin)
         if getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column)):
-            return await self.selection.run(run, column, origin)
+            return await self._level(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
         if any(map(is_awaitable_kind, set(map(type, told)))):
             told = await settled(told)
         if all(answer is True for answer in told):
             self._known.update(map(type, column))
-            return await self.selection.run(run, column, origin)
+            return await self._level(run, column, origin)
         return await self._those(run, field, column, origin, told)
+
+    async def _level(self, run: Run, objects: Column, origin: Origin) -> Column:
+        level = self.selection.run(run, objects, origin)
+        return await (asyncio.create_task(level) if self._starts_anew else level)
 
     async def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Column:
         """The objects that are of the type; the others have failed."""
@@ -321,7 +326,7 @@ class ObjectOf:
                 places.append(at)
         if places:
             some = [column[at] for at in places]
-            _put(done, places, await self.selection.run(run, some, Picked(origin, places)))
+            _put(done, places, await self._level(run, some, Picked(origin, places)))
         return done
 
 

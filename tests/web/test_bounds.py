@@ -35,17 +35,17 @@ async def test_a_client_may_wait_for_less_time_and_never_for_more(
         assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
     assert (await ask(client, STAGES, x_request_timeout="2.5", cache_control="no-cache")).status_code == 200
     async with sql.transaction():
-        await sql.execute("lock table stage")
+        await sql.execute("lock table company")
         began = time.monotonic()
         # Who waits for the same answer with more patience is not cut off along with the impatient.
-        patient = asyncio.create_task(ask(client, "{ stages { name } }", x_request_timeout="1000000"))
+        patient = asyncio.create_task(ask(client, "{ companies { totalCount } }", x_request_timeout="1000000"))
         await asyncio.sleep(0.05)
-        for query in ("{ stages { name } }", "mutation { deleteCompany(id: 7) { company { id } } }"):
+        for query in ("{ companies { totalCount } }", "mutation { deleteCompany(id: 7) { company { id } } }"):
             answer = await ask(client, query, x_request_timeout="0.2")
             if "mutation" not in query:
                 assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
         assert time.monotonic() - began < 1.5
-    assert (await patient).json()["data"] == {"stages": []}
+    assert (await patient).json()["data"] == {"companies": {"totalCount": 0}}
 
 
 async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
@@ -58,13 +58,13 @@ async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
             while (await ask(client, kept)).headers["x-cache"] != "HIT":
                 await asyncio.sleep(0.01)
         async with sql.transaction():
-            await sql.execute("lock table stage")
-            running = [asyncio.create_task(ask(client, f"{{ a{number}: stages {{ id }} }}")) for number in range(2)]
+            await sql.execute("lock table company")
+            running = [asyncio.create_task(ask(client, f"{{ a{number}: companies {{ totalCount }} }}")) for number in range(2)]
             await asyncio.sleep(0.1)
-            waiting = asyncio.create_task(ask(client, "{ a2: stages { id } }"))
+            waiting = asyncio.create_task(ask(client, "{ a2: companies { totalCount } }"))
             await asyncio.sleep(0.05)
             began = time.monotonic()
-            full = await ask(client, "{ a3: stages { id } }", cache_control="no-cache")
+            full = await ask(client, "{ a3: companies { totalCount } }", cache_control="no-cache")
             assert time.monotonic() - began < 0.2
             late = await waiting
             for answer in (full, late):
