@@ -12,22 +12,23 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from brotli_asgi import BrotliMiddleware
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 from uvicorn.supervisors import Multiprocess
 
 from cache.embedded import ValkeyError
 from cache.freshness import Freshness
 from cache.redis import RedisCache
+from cache.reference import Reference
 from cache.responses import ResponseCache
 from cache.shared import SharedResponses
 from core.cursor import CursorCodec
 from core.errors import Unavailable
-from core.process import die_with_parent
+from core.process import die_with_parent, open_many_files
 from core.settings import Settings, SettingsError, load_settings
 from db.database import PooledDatabase
 from db.embedded import EmbeddedError
@@ -46,16 +47,26 @@ from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
 from schema.limits import Limits
 from schema.operation import Executable
+from web.authenticator import Authenticator
 from web.cached import Remembered, ServeCached
 from web.document import open_documents
+from web.gate import Gate
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
+from web.key_set import check_keys, open_keys
+from web.middleware.authenticate import Authenticate
+from web.middleware.compression import Compression
+from web.middleware.cors import cors
+from web.middleware.last_resort import LastResort
+from web.middleware.rate_limits import RateLimits
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
+from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import health
 from web.state import State
+from web.throttle import open_throttle
 from web.warming import keep_warm
 
 ROOT = Path(__file__).parent
@@ -66,7 +77,7 @@ SUPERVISED_BY = "DEALGRAPH_SUPERVISED_BY"
 log = structlog.get_logger("server")
 
 
-def create_app(settings: Settings) -> Starlette:
+def create_app(settings: Settings) -> ASGIApp:
     """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
     executable = Executable(build_schema(), Limits.of(settings))
     trusted = TrustedDocuments(executable)
@@ -82,6 +93,7 @@ def create_app(settings: Settings) -> Starlette:
             database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
+            shared = SharedResponses(cache.client) if settings.cache_shared else None
             remembered = Remembered()
             documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.
@@ -90,17 +102,21 @@ def create_app(settings: Settings) -> Starlette:
             state = State(
                 settings=settings,
                 database=database,
+                authenticator=Authenticator(settings, database, freshness, open_keys(settings)),
                 cache=cache,
                 cursors=CursorCodec(settings.cursor_key_bytes),
                 version=version,
+                reference=Reference(freshness),
                 responses=ResponseCache(
                     freshness,
                     most_bytes=settings.cache_bytes,
-                    shared=SharedResponses(cache.client) if settings.cache_shared else None,
+                    shared=shared,
                     stale_s=settings.stale_if_error_s,
                 ),
                 remembered=remembered,
                 warming=Warming(settings.warm),
+                throttle=open_throttle(settings, cache.client),
+                gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),
                 executable=executable,
                 documents=documents,
                 request_id="warming",
@@ -108,18 +124,22 @@ def create_app(settings: Settings) -> Starlette:
             state["responses"].on_dropped = state["warming"].dropped
             background = (
                 keep_up(url, database.written), listen(url, freshness), documents.follow(), keep_warm(state),
+                state["authenticator"].follow(),
             )  # fmt: skip
             for each in background:
                 stack.callback(asyncio.create_task(each).cancel)
             yield state
 
-    return Starlette(
+    served = Starlette(
         lifespan=lifespan,
         middleware=[
-            Middleware(ServeCached),
+            *cors(settings.cors_origins),
             Middleware(RequestId),
-            Middleware(SecurityHeaders),
-            Middleware(BrotliMiddleware, quality=4, minimum_size=1024, excluded_handlers=["^/graphql(/|$)"]),
+            Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
+            Middleware(LastResort),
+            Middleware(Compression),
+            Middleware(RateLimits),
+            Middleware(Authenticate),
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
@@ -129,6 +149,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/api/health", health, methods=["GET"]),
         ],
     )
+    return ServeCached(served)
 
 
 async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncExitStack) -> PooledDatabase:
@@ -148,7 +169,7 @@ async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncE
     return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 
-def app() -> Starlette:
+def app() -> ASGIApp:
     """What uvicorn's worker processes serve: settings from the environment, which ``main`` has completed."""
     parent = os.environ.get(SUPERVISED_BY)
     if parent is not None:
@@ -170,8 +191,10 @@ def main() -> None:
 
     try:
         settings = load_settings()
+        check_keys(settings)
         TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
         listening = _listen(settings)
+        os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:
             end.at_once = True
             end.if_wanted()
@@ -214,7 +237,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         factory=True,
         workers=settings.workers,
         loop="uvloop",
-        http="httptools",
+        http=bounded_protocol(settings),
         ws="none",
         lifespan="on",
         access_log=False,
@@ -223,6 +246,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         log_level="warning",
         timeout_graceful_shutdown=5,
     )
+    open_many_files()
     _announce(settings)
     if settings.workers == 1:
         uvicorn.Server(config).run(sockets=[listening])
@@ -235,12 +259,13 @@ def _announce(settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}"
     query = '{"query": "{ pipelineStats { total wonValue winRate } }"}'
+    credential = "" if settings.auth == "off" else " -H 'authorization: Bearer …'"
     screen.print(
         f"\n[bold]Dealgraph is ready.[/bold]\n"
         f"  GraphiQL  {base}/graphql\n"
         f"  API       {base}/graphql (POST)\n"
         f"  Health    {base}/api/health?ready\n\n"
-        f"Try:\n  curl {base}/graphql -H 'content-type: application/json' -d '{query}'\n\n"
+        f"Try:\n  curl {base}/graphql -H 'content-type: application/json'{credential} -d '{query}'\n\n"
         "Ctrl-C stops everything.",
         soft_wrap=True,
     )

@@ -53,6 +53,7 @@ def server_env(settings: Settings) -> Mapping[str, str]:
         "HOST": "127.0.0.1",
         "WORKERS": "1",
         "DEMO": "0",
+        "LIMITS": "off",
         "LOG_LEVEL": "warning",
         "CACHE_BYTES": "0",
         "CACHE_SHARED": "0",

@@ -1,7 +1,8 @@
 """What a kept answer is: as it was made, as it is kept, and how often it was good for anything."""
 
+import hashlib
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from cache.encoding import Encoding
 
@@ -15,7 +16,7 @@ class Made:
     """An answer as it was made. ``tags`` is None if it must not be kept; times are of ``time.time``.
 
     ``xmin`` is the oldest transaction that was open when it began to read; ``brotli`` is empty for a short body. What
-    ``is_unavailable`` could not be made for want of a database.
+    ``is_unavailable`` could not be made for want of a database. ``etag`` tells the body from any other.
     """
 
     body: bytes
@@ -26,6 +27,12 @@ class Made:
     xmin: int = 0
     brotli: bytes = b""
     is_unavailable: bool = False
+    etag: str = ""
+
+
+def etag_of(body: bytes) -> str:
+    """What tells a body from any other: 128 bits of BLAKE2, in hexadecimal."""
+    return hashlib.blake2b(body, digest_size=16).hexdigest()
 
 
 @dataclass(slots=True)
@@ -38,6 +45,8 @@ class Entry:
     etag: str
     hits: int = 0
     forms: dict[Encoding, bytes] = field(default_factory=dict)
+    # Whatever a server has worked out for answering with it; goes with the entry.
+    heads: dict[object, Any] = field(default_factory=dict)
 
     @property
     def size(self) -> int:

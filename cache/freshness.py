@@ -83,12 +83,11 @@ class Freshness:
         """Transaction ``xid`` has written what has these tags. A plural stands for every tag of its rows."""
         self.number += 1
         written = frozenset(tags)
-        for tag in written | {everything_of(tag) for tag in written}:
+        # A plural that was written as a whole is one more thing than that plural because of one of its rows.
+        wholes = {f"{tag}!" for tag in written if ":" not in tag}
+        for tag in written | {everything_of(tag) for tag in written} | wholes:
             before = self._heard.pop(tag, NEVER)
             self._heard[tag] = Heard(self.number, max(xid, before.xid))
-        for plural in written:
-            if ":" not in plural:  # heard of as a whole, not only because of one of its rows
-                self._heard[f"{plural}!"] = self._heard[plural]
         while len(self._heard) > MOST_TAGS:
             _, forgotten = self._heard.popitem(last=False)
             self._forgotten = Heard(forgotten.number, max(forgotten.xid, self._forgotten.xid))

@@ -5,14 +5,13 @@ Looking one up is therefore one dictionary access. Bounded by bytes, the least r
 """
 
 import asyncio
-import hashlib
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from cache.encoding import Encoding, encoded
-from cache.entry import DocumentStats, Entry, Found, Made, SharedTier
+from cache.encoding import Encoding, encoded, encoded_aside
+from cache.entry import DocumentStats, Entry, Found, Made, SharedTier, etag_of
 from cache.freshness import Freshness
 from core.tags import everything_of
 
@@ -27,6 +26,14 @@ class _Flight:
     task: "asyncio.Task[Found]"
     began: int
     waiting: int = 0
+
+
+@dataclass(slots=True)
+class _Look:
+    """One answer that is being looked for where all processes keep theirs."""
+
+    task: "asyncio.Task[Entry | None]"
+    began: int
 
 
 class ResponseCache:
@@ -53,6 +60,7 @@ class ResponseCache:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._stale: dict[bytes, Entry] = {}
+        self._looks: dict[bytes, _Look] = {}
         self._flights: dict[bytes, _Flight] = {}
         freshness.on_written = self._written
         freshness.on_lost = self._lost
@@ -78,11 +86,23 @@ class ResponseCache:
         entry = self.find(key)
         if entry is not None or not self.is_shared or self._shared is None:
             return entry
-        began = self.freshness.number
-        entry = self._vouched(key, await self._shared.get(key), began)
+        look = self._looks.get(key)
+        if look is None or look.began != self.freshness.number:
+            look = self._looks[key] = _Look(asyncio.create_task(self._look(key, self._shared)), self.freshness.number)
+        entry = await asyncio.shield(look.task)
         if entry is not None:
             self.stats[entry.made.document].hits += 1
         return entry
+
+    async def _look(self, key: bytes, shared: SharedTier) -> Entry | None:
+        """Looks once for all who ask meanwhile, unless something was written since: it may be gone for who asks now."""
+        began = self.freshness.number
+        try:
+            return self._vouched(key, await shared.get(key), began)
+        finally:
+            look = self._looks.get(key)
+            if look is not None and look.task is asyncio.current_task():
+                del self._looks[key]
 
     async def find_or_make(
         self, key: bytes, make: Callable[[], Awaitable[Made]], *, refresh: bool = False
@@ -195,7 +215,7 @@ class ResponseCache:
         """
         if made.tags is None or not self.freshness.is_hearing or self.freshness.written_since(made.tags, began):
             return None
-        etag = hashlib.blake2b(made.body, digest_size=16).hexdigest()
+        etag = made.etag or etag_of(made.body)
         entry = Entry(key, made, self._now(), etag, forms={"br": made.brotli} if made.brotli else {})
         if entry.size > self._most_bytes // 4:
             return entry
@@ -211,16 +231,21 @@ class ResponseCache:
             self._remove(next(iter(self._entries)))
         return entry
 
-    def form(self, entry: Entry, encoding: Encoding) -> bytes:
+    def form(self, entry: Entry, encoding: Encoding, made: bytes = b"") -> bytes:
         """The body of an entry in that encoding, made the first time it is asked for."""
         if encoding == "identity":
             return entry.made.body
         found = entry.forms.get(encoding)
         if found is None:
-            found = entry.forms[encoding] = encoded(entry.made.body, encoding)
+            found = entry.forms[encoding] = made or encoded(entry.made.body, encoding)
             if self._entries.get(entry.key) is entry:
                 self.bytes += len(found)
         return found
+
+    async def form_aside(self, entry: Entry, encoding: Encoding) -> bytes:
+        """The same, where a large body is compressed in a thread."""
+        is_there = encoding == "identity" or encoding in entry.forms
+        return self.form(entry, encoding, b"" if is_there else await encoded_aside(entry.made.body, encoding))
 
     def _remove(self, key: bytes) -> None:
         entry = self._entries.pop(key, None)

@@ -4,6 +4,9 @@
     ├── BadRequest                BAD_REQUEST             400   the request is not a GraphQL request
     ├── BadInput                  BAD_USER_INPUT          400   an argument or a variable is not acceptable
     │   └── InvalidCursor         INVALID_CURSOR          400   a cursor that is not of this list
+    ├── Unauthenticated           UNAUTHENTICATED         401   nobody says who asks
+    │   ├── InvalidCredential     INVALID_CREDENTIAL      401   a key or token that is not accepted
+    │   └── CredentialExpired     CREDENTIAL_EXPIRED      401   ... any more
     ├── Unavailable               UNAVAILABLE             503   a dependency did not answer
     │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit
     ├── Overloaded                OVERLOADED              503   waited as long as allowed for a connection
@@ -40,6 +43,25 @@ class InvalidCursor(BadInput):
     """An ``after`` or ``before`` that was not issued for this list."""
 
     code = "INVALID_CURSOR"
+
+
+class Unauthenticated(AppError):
+    """A request that needs a credential has none, or none that can be read."""
+
+    code = "UNAUTHENTICATED"
+    status = 401
+
+
+class InvalidCredential(Unauthenticated):
+    """A key or token that is unknown, forged, revoked, or not for us."""
+
+    code = "INVALID_CREDENTIAL"
+
+
+class CredentialExpired(Unauthenticated):
+    """A key or token whose time is over."""
+
+    code = "CREDENTIAL_EXPIRED"
 
 
 class Unavailable(AppError):

@@ -9,10 +9,12 @@ import ctypes
 import hashlib
 import os
 import pwd
+import resource
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -77,3 +79,10 @@ def socket_folder(folder: Path) -> Path:
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"dealgraph-{os.geteuid()}-{digest}"
+
+
+def open_many_files() -> None:
+    """Lets this process and its children have as many open files as the system allows: a connection is one."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with suppress(ValueError, OSError):  # macOS says "any number" and means fewer
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

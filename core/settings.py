@@ -1,13 +1,23 @@
 """Every setting of the program: environment variables with units in their names, checked once at the start."""
 
 import os
+from collections.abc import Iterator
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.cursor import KEY_BYTES
+from core.network import Network, check_origin, is_loopback, networks_of
+from core.rate import rate_of
+
+# What a secret signs, and what a key pair does. One that is public must never be taken for a secret.
+SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
+PUBLIC_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
+LEAST_SECRET_BYTES = 32
 
 
 class SettingsError(Exception):
@@ -34,6 +44,30 @@ class Settings(BaseSettings):
         "Made and kept in DATA_DIR when a server is embedded; needed when both are yours.",
     )
 
+    auth: Literal["off", "jwt", "keys"] = Field(
+        default="off", description="Who may come in: everyone, holders of tokens and of API keys, or of API keys alone."
+    )
+    auth_off_anywhere: bool = Field(default=False, description="1 lets AUTH=off listen on an address that others can reach.")
+    jwt_secret: SecretStr | None = Field(default=None, description="Secret that tokens are signed with, 32 bytes or more.")
+    jwt_jwks: str | None = Field(
+        default=None, description="Public keys of who signs tokens: URL or file of a JSON Web Key Set (RFC 7517)."
+    )
+    jwt_issuer: str | None = Field(default=None, description="`iss` that tokens must have.")
+    jwt_audience: Annotated[list[str], NoDecode] = Field(
+        default=[], description="`aud` that tokens must have, or several, comma-separated, of which they must have one."
+    )
+    jwt_algorithms: Annotated[list[str], NoDecode] = Field(
+        default=[],
+        description="Algorithms taken, comma-separated. Unless said: HS256 with JWT_SECRET; RS256, PS256, ES256, Ed25519 and "
+        "EdDSA with JWT_JWKS.",
+    )
+    jwt_leeway_s: int = Field(default=10, ge=0, le=300, description="How far the clock of who signs tokens may be off.")
+    jwt_owner_claim: str = Field(default="owner", min_length=1, description="Claim with the id of the user who asks.")
+    jwt_scope_claim: str = Field(
+        default="scope", min_length=1, description="Claim with the scopes: a list, or one text with blanks between them."
+    )
+    jwks_refresh_s: float = Field(default=300.0, gt=0, le=86_400, description="The keys of JWT_JWKS are read again so often.")
+
     pool_size: int = Field(default=8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
     pool_wait_s: float = Field(default=2.0, gt=0, le=60, description="Longest wait for a free connection.")
     pool_queue: int = Field(default=1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
@@ -53,6 +87,47 @@ class Settings(BaseSettings):
     max_directives: int = Field(default=50, ge=0, le=10_000, description="Most directives in a document.")
     max_cost: int = Field(
         default=5000, ge=1, le=1_000_000_000, description="Highest estimated cost of an operation, about one for each object."
+    )
+
+    limits: Literal["auto", "on", "off"] = Field(
+        default="auto", description="Limits for each client; auto is on unless everything is embedded and HOST is this machine."
+    )
+    limit_overall: str = Field(default="1000/15min", description="Requests of a client, answers from the cache included.")
+    limit_api: str = Field(default="100/min", description="Requests of a client that are not answered from the cache.")
+    limit_heavy: str = Field(default="20/min", description="Those of them that are estimated at LIMIT_HEAVY_COST or more.")
+    limit_heavy_cost: int = Field(default=1000, ge=1, le=1_000_000_000, description="From this estimated cost on it is heavy.")
+    limit_bulk: str = Field(default="5/min", description="Bulk changes of a client.")
+    limit_statistics: str = Field(default="10/5min", description="Requests of a client to the statistics of the REST API.")
+    limit_health: str = Field(default="200/min", description="Health checks of a client, which count nowhere else.")
+    limit_points: int = Field(default=10_000, ge=1, le=2_000_000_000, description="Points a client can have, of cost 1 each.")
+    limit_points_per_s: float = Field(default=100.0, gt=0, le=1_000_000, description="Points that it gets back each second.")
+    limit_wait_most_s: int = Field(
+        default=3600, ge=1, le=31_536_000, description="Who goes over a limit again and again waits so long at most."
+    )
+    limit_heal_s: int = Field(default=600, ge=1, le=31_536_000, description="After this, one time over a limit is forgotten.")
+    limit_exempt: Annotated[list[Network], NoDecode] = Field(
+        default=[], description="Networks without limits, comma-separated, such as 10.0.0.0/8."
+    )
+    trusted_proxies: Annotated[list[Network], NoDecode] = Field(
+        default=[], description="Networks of proxies whose X-Forwarded-For and -Proto are believed, comma-separated."
+    )
+
+    concurrency: int = Field(default=64, ge=1, le=100_000, description="Operations that each process runs at once.")
+    concurrency_queue: int = Field(default=256, ge=0, le=100_000, description="Most operations waiting for their turn.")
+    concurrency_wait_s: float = Field(default=1.0, gt=0, le=60, description="Longest wait for it; then the answer is 503.")
+    max_connections: int = Field(default=10_000, ge=10, le=1_000_000, description="Open connections of each process.")
+    max_header_bytes: int = Field(default=16_384, ge=1000, le=1_000_000, description="Largest request head.")
+    max_url_bytes: int = Field(default=8_192, ge=100, le=1_000_000, description="Longest URL.")
+    head_timeout_s: float = Field(default=10.0, gt=0, le=600, description="A request head must be here within this.")
+    body_timeout_s: float = Field(default=30.0, gt=0, le=600, description="A request body must be here within this.")
+    max_json_depth: int = Field(default=64, ge=4, le=500, description="Most levels of nested JSON in a request.")
+    max_errors: int = Field(default=10, ge=1, le=1000, description="Most errors that an answer tells.")
+
+    cors_origins: Annotated[list[str], NoDecode] = Field(
+        default=[], description="Origins whose pages may use the API from a browser, comma-separated: https://app.example.com."
+    )
+    hsts_s: int = Field(
+        default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long, once told; 0 tells nothing."
     )
 
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(
@@ -87,7 +162,7 @@ class Settings(BaseSettings):
     def _number(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdecimal() else value
 
-    @field_validator("cursor_keys", "warm", mode="before")
+    @field_validator("cursor_keys", "warm", "cors_origins", "jwt_audience", "jwt_algorithms", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
@@ -99,6 +174,22 @@ class Settings(BaseSettings):
             for key in keys:
                 _key_bytes(key)
         return keys
+
+    @field_validator("limit_overall", "limit_api", "limit_heavy", "limit_bulk", "limit_statistics", "limit_health")
+    @classmethod
+    def _rate(cls, text: str) -> str:
+        rate_of(text)
+        return text
+
+    @field_validator("limit_exempt", "trusted_proxies", mode="before")
+    @classmethod
+    def _networks(cls, value: Any) -> Any:
+        return networks_of(value)
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, origins: list[str]) -> list[str]:
+        return [check_origin(each) for each in origins]
 
     @field_validator("database_url")
     @classmethod
@@ -118,6 +209,36 @@ class Settings(BaseSettings):
                 "share the keys; make one with `openssl rand -hex 32`"
             )
         return self
+
+    @model_validator(mode="after")
+    def _nobody_is_let_in_by_oversight(self) -> "Settings":
+        if self.auth == "off" and not self.auth_off_anywhere and not _is_loopback(self.host):
+            raise ValueError(
+                f"HOST={self.host}: others can reach this address, and AUTH=off lets everyone read and write everything; "
+                "set AUTH=jwt or AUTH=keys, or AUTH_OFF_ANYWHERE=1 if that is what you want"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _tokens_can_be_verified(self) -> "Settings":
+        if self.auth == "jwt":
+            wrong = "; ".join(_token_faults(self))
+            if wrong:
+                raise ValueError(f"AUTH=jwt: {wrong}")
+        return self
+
+    @property
+    def token_algorithms(self) -> frozenset[str]:
+        """The algorithms that a token may be signed with."""
+        usual = SECRET_ALGORITHMS[:1] if self.jwt_secret else ("RS256", "PS256", "ES256", "Ed25519", "EdDSA")
+        return frozenset(self.jwt_algorithms or usual)
+
+    @property
+    def limits_are_on(self) -> bool:
+        """Whether clients have limits."""
+        if self.limits == "auto":
+            return bool(self.database_url or self.redis_url) or not is_loopback(self.host)
+        return self.limits == "on"
 
     @property
     def cursor_key_bytes(self) -> list[bytes]:
@@ -148,6 +269,35 @@ def _with_scheme(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr |
     if url is not None and not url.get_secret_value().startswith(schemes):
         raise ValueError(f"must start with {' or '.join(schemes)}")
     return url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token_faults(settings: Settings) -> Iterator[str]:
+    """What is missing or wrong for verifying tokens."""
+    if (settings.jwt_secret is None) == (settings.jwt_jwks is None):
+        yield "set one of JWT_SECRET and JWT_JWKS, and not both"
+        return
+    if settings.jwt_secret and len(settings.jwt_secret.get_secret_value().encode()) < LEAST_SECRET_BYTES:
+        yield f"JWT_SECRET must have {LEAST_SECRET_BYTES} bytes or more; make one with `openssl rand -base64 48`"
+    if settings.jwt_jwks and "://" in settings.jwt_jwks and not _is_trustworthy(settings.jwt_jwks):
+        yield "JWT_JWKS must be an https:// URL or a file; http:// is for this machine alone"
+    if not settings.jwt_issuer or not all(settings.jwt_audience) or not settings.jwt_audience:
+        yield "set JWT_ISSUER and JWT_AUDIENCE: a token that was made for others must not open this door"
+    known = SECRET_ALGORITHMS if settings.jwt_secret else PUBLIC_ALGORITHMS
+    strange = [name for name in settings.jwt_algorithms if name not in known]
+    if strange:
+        yield f"JWT_ALGORITHMS may be {', '.join(known)} here, not {', '.join(strange)}"
+
+
+def _is_trustworthy(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
 
 
 def _key_bytes(key: SecretStr) -> bytes:

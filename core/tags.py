@@ -5,6 +5,7 @@ The triggers of ``sql/migrations`` announce the tags of what was written, the lo
 writer of too much at once announces ``deals`` alone, which then stands for every tag of deals.
 """
 
+import hashlib
 from collections.abc import Iterable
 from typing import Literal
 from uuid import UUID
@@ -32,6 +33,16 @@ def listed(noun: str, scope: str, parent: UUID | None) -> str:
     """The tag of a list: of its parent, or of all rows where there is none. Users are one list."""
     plural = PLURALS[noun]
     return plural if parent is None or plural == USERS else f"{plural}-of-{scope}:{parent}"
+
+
+def api_key(key_id: UUID) -> str:
+    """The tag of an API key."""
+    return f"api_key:{key_id}"
+
+
+def revoked(what: Literal["token", "subject"], value: str) -> str:
+    """The tag of tokens that are revoked by their ``jti`` or by their subject, which may have blanks in it."""
+    return f"{what}:{hashlib.sha256(value.encode()).hexdigest()}"
 
 
 def everything_of(tag: str) -> str:

@@ -6,7 +6,7 @@ are filled by the statements that page: the row's position in its list as text, 
 """
 
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -58,6 +58,20 @@ class ContactRow(NamedTuple):
     place: int = 0
 
 
+class ContactLine(NamedTuple):
+    """What lists below a company show of a contact."""
+
+    id: UUID
+    first_name: str | None
+    last_name: str | None
+    full_name: str
+    email: str | None
+    phone: str | None
+    title: str | None
+    role: str | None
+    place: int = 0
+
+
 class StageRow(NamedTuple):
     id: UUID
     name: str
@@ -89,6 +103,26 @@ class DealRow(NamedTuple):
     place: int = 0
 
 
+class DealLine(NamedTuple):
+    """What lists below a company show of a deal."""
+
+    id: UUID
+    name: str
+    value: float | None
+    stage_id: UUID
+    status: str
+    probability: float
+    place: int = 0
+
+
+class WholeDealRow(NamedTuple):
+    """A deal, the company and the contact that it is with: the columns of their rows, None where none may be seen."""
+
+    deal: tuple[Any, ...]
+    company: tuple[Any, ...] | None
+    contact: tuple[Any, ...] | None
+
+
 class StageChangeRow(NamedTuple):
     id: UUID
     deal_id: UUID
@@ -117,6 +151,22 @@ class ActivityRow(NamedTuple):
     version: int
     sort_key: str = ""
     place: int = 0
+    company_name: str | None = None
+    deal_name: str | None = None
+
+
+class CompanyName(NamedTuple):
+    """What a list shows of a company that one of its rows has to do with."""
+
+    id: UUID
+    name: str
+
+
+class DealName(NamedTuple):
+    """What a list shows of a deal that one of its rows has to do with."""
+
+    id: UUID
+    name: str
 
 
 class NodeKindRow(NamedTuple):
@@ -195,6 +245,7 @@ class ActingRow(NamedTuple):
 
     subject: str
     user_id: str
+    planned: str
 
 
 class ToldRow(NamedTuple):

@@ -13,6 +13,8 @@ A statement is a header and a text; all other comment lines are for readers of t
     -- define: matches                                 text that several statements of the file share
     -- use: paging                                     the definitions of sql/paging.sql too
 
+    {company.columns}                               a definition of sql/company.sql
+
 ``{within}`` in a text is replaced by what its variant says, ``{matches}`` by the definition (which may hold ``-- with``
 lines itself), ``{scope}`` by the variant's own name. Everything is put together from ``sql/`` at import; nothing that a
 client sends becomes SQL text.
@@ -32,7 +34,7 @@ NAME = re.compile(r"([\w{}]+) -> (\w+)")
 VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)(?:\n|\Z)", re.M)
 USE = re.compile(r"^-- use: (\w+)$", re.M)
 COMMENT = re.compile(r"^--(?! (?:name|define|with)\b).*\n", re.M)
-BLANK = re.compile(r"\{(\w+)\}")
+BLANK = re.compile(r"\{(\w+(?:\.\w+)?)\}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,7 @@ class Statement(Generic[Row]):
 def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
     """``{"company.by_ids": ("CompanyRow", "select ...")}`` of one file. Raises ValueError saying what is wrong."""
     sections = _sections(source)
-    shared = _definitions(sections)
-    for used in USE.findall(source):
-        shared = _definitions(_sections((SQL / f"{used}.sql").read_text("utf-8"))) | shared
+    shared = _scope(source)
     found: dict[str, tuple[str, str]] = {}
     for kind, title, text in sections:
         if kind == "define":
@@ -77,11 +77,27 @@ def _definitions(sections: list[tuple[str, str, str]]) -> dict[str, str]:
     return {title.strip(): text.strip() for kind, title, text in sections if kind == "define"}
 
 
+def _scope(source: str) -> dict[str, str]:
+    """The definitions of a file and of those that it uses."""
+    found = _definitions(_sections(source))
+    for used in USE.findall(source):
+        found = _definitions(_sections((SQL / f"{used}.sql").read_text("utf-8"))) | found
+    return found
+
+
 def _inlined(text: str, shared: dict[str, str]) -> str:
     """``text`` with the definitions of its file in place; they may use each other and bring ``-- with`` lines."""
+
+    def put(blank: re.Match[str]) -> str:
+        stem, _, name = blank[1].rpartition(".")
+        if not stem:
+            return shared.get(name, blank[0])
+        others = _scope((SQL / f"{stem}.sql").read_text("utf-8"))
+        return _inlined(others[name], others)
+
     before = ""
     while text != before:
-        before, text = text, BLANK.sub(lambda blank: shared.get(blank[1], blank[0]), text)
+        before, text = text, BLANK.sub(put, text)
     return text
 
 

@@ -1,6 +1,10 @@
 """The arguments of a field, worked out once for a level, or once for all where no variable is in them."""
 
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
 from typing import Any
+from uuid import UUID
 
 from graphql import FieldNode, GraphQLField, Node, VariableNode
 from graphql.execution.values import get_argument_values
@@ -9,6 +13,9 @@ from strawberry.types.arguments import convert_arguments
 from strawberry.types.field import StrawberryField
 
 from execution.run import Run
+
+# What a resolver cannot change for the next one that gets it.
+UNCHANGING = frozenset({str, int, float, bool, type(None), UUID, Decimal, date, datetime})
 
 
 class Arguments:
@@ -39,7 +46,7 @@ class Arguments:
                 scalar_registry=self._schema.schema_converter.scalar_registry,
                 config=self._schema.config,
             )
-        if self._is_constant:
+        if self._is_constant and all(type(value) in UNCHANGING or isinstance(value, Enum) for value in found.values()):
             self._constant = found
         return found
 

@@ -1,7 +1,7 @@
-"""The declaration of a field that is loaded for many objects at once.
+"""What a schema declares for whoever executes it breadth first.
 
-It stands in the metadata of a Strawberry field, beside the ordinary resolver that the same declaration gave it. Resolvers
-and types do not know which of the two is used.
+A field that is loaded for many objects at once has that in its metadata, beside the ordinary resolver that the same
+declaration gave it. Resolvers and types do not know which of the two is used.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,6 +10,8 @@ from typing import Any
 
 # In a field's metadata: its ``Batched``.
 BATCHED = "batched"
+# An attribute of an ``is_type_of`` that looks at nothing but the type of the object: then one look at a type is enough.
+BY_TYPE = "by_type"
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +20,20 @@ class Batched:
 
     ``load(context, keys, **arguments)`` gets distinct keys, none of them None, and the field's arguments by their Python
     names as GraphQL coerced them. It answers one value per key, in their order, at once where it has them or else
-    awaitably; an exception as a value is the error of that key alone. Where the key is None the value is null.
+    awaitably; an exception as a value is the error of that key alone. Where the key is None the value is null. One that
+    ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
     """
 
     key: str
     load: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
+    looks_ahead: bool = False
+
+
+def instance_of(*rows: type[Any]) -> Any:
+    """An ``is_type_of`` for a schema type whose objects are the instances of these classes."""
+
+    def is_type_of(obj: Any, info: Any) -> bool:
+        return isinstance(obj, rows)
+
+    setattr(is_type_of, BY_TYPE, True)
+    return staticmethod(is_type_of)

@@ -54,7 +54,7 @@ class Origin:
         yield Place()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Under(Origin):
     """The values of one field, for the objects of a level."""
 
@@ -86,7 +86,7 @@ class Items(Origin):
             yield place.below(at, at, is_nullable=self.is_nullable)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Picked(Origin):
     """Some of the values of a column, by their indexes there."""
 

@@ -69,7 +69,7 @@ class Followed(Field):
     def __init__(self, batched: Batched, arguments: Arguments, *place: Any) -> None:
         super().__init__(*place)
         self.reads = batched.key
-        self._load = batched.load
+        self._batched = batched
         self._arguments = arguments
 
     def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
@@ -79,7 +79,9 @@ class Followed(Field):
             distinct: list[Any] = list(dict.fromkeys(keys))
             arguments = self._arguments.of(run)
             asked = [key for key in distinct if key is not None and not isinstance(key, Exception)]
-            found = self._load(run.context, asked, **arguments) if asked else []
+            if self._batched.looks_ahead:
+                arguments = {"wanted": self.position.inside.wanted, **arguments}
+            found = self._batched.load(run.context, asked, **arguments) if asked else []
         except Exception as error:  # of an argument or of the loader: the error of every object
             return [error] * len(keys), None
         given = found if isinstance(found, (list, tuple)) else _failing_together(found, len(asked))  # type: ignore[arg-type]
@@ -150,7 +152,8 @@ class Selection:
     def __init__(self, fields: Sequence[Field]) -> None:
         self.fields = fields
         self.suspends = any(field.suspends or field.position.inside.suspends for field in fields)
-        self._names = sorted({field.reads for field in fields if field.reads is not None})
+        self.wanted = frozenset({field.reads for field in fields if field.reads is not None})
+        self._names = sorted(self.wanted)
         self._readers = {name: attrgetter(name) for name in self._names}
         self._layouts: dict[type[Any], dict[str, int] | None] = {}
         self._assemble = assembler(tuple(field.key for field in fields)) if fields else None
@@ -163,7 +166,17 @@ class Selection:
         waiting: list[tuple[Field, Begun]] = []
         for field in self.fields:
             begun = field.begin(run, objects, read)
-            waits = field.position.inside.suspends or not isinstance(begun[0], (list, tuple))
+            leaf, values = field.position.leaf, begun[0]
+            if leaf is not None and isinstance(values, (list, tuple)) and len(objects) <= BREATH and begun[1] is None:
+                kinds = set(map(type, values))
+                if kinds <= (leaf.as_they_are_or_null if field.position.is_nullable else leaf.as_they_are):
+                    columns[field.order] = values
+                    continue
+                if not any(map(is_awaitable_kind, kinds)):
+                    under = Under(origin, field.key, field.order, field.position.is_nullable)
+                    columns[field.order] = field.position.of_leaves(run, leaf, values, kinds, under)
+                    continue
+            waits = field.position.inside.suspends or (isinstance(field, Resolved) and not isinstance(values, (list, tuple)))
             (waiting if waits else ready).append((field, begun))
         # The first of those that wait does so here; only the others need a task.
         tasks = [(field, asyncio.create_task(field.end(run, begun, origin))) for field, begun in waiting[1:]]

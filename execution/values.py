@@ -8,7 +8,6 @@ DEAD where something failed that may not be null.
 import asyncio
 import math
 from collections.abc import AsyncIterable, Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, Protocol, TypeAlias
 from uuid import UUID
@@ -31,6 +30,7 @@ from graphql import (
 from graphql.pyutils import inspect, is_iterable
 
 from execution.asked import Asked
+from execution.batched import BY_TYPE
 from execution.faults import DEAD, Items, Origin, Picked
 from execution.run import Run
 
@@ -44,27 +44,33 @@ class Level(Protocol):
     """The objects of one type at one place, and what is asked of them; see ``selection.py``."""
 
     suspends: bool
+    wanted: frozenset[str]
 
     async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
         """An object of the answer for each, DEAD for those that failed."""
 
 
 class Inside(Protocol):
-    """What completes the values of a type that are neither null nor an error."""
+    """What completes the values of a type that are neither null nor an error.
+
+    ``wanted`` are the attributes that it reads of them; ``suspends`` says whether it may wait for something.
+    """
 
     suspends: bool
+    wanted: frozenset[str]
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """What the answer has for each, DEAD for what failed."""
 
 
-@dataclass(slots=True)
 class Position:
     """A type at one place of the document."""
 
-    field: Asked
-    is_nullable: bool
-    inside: Inside
+    def __init__(self, field: Asked, inside: Inside, *, is_nullable: bool) -> None:
+        self.field = field
+        self.inside = inside
+        self.is_nullable = is_nullable
+        self.leaf = inside if isinstance(inside, Leaf) else None
 
     async def complete(self, run: Run, column: Column, origin: Origin) -> Column:
         """What the answer has for each value of the column."""
@@ -74,29 +80,52 @@ class Position:
             kinds = set(map(type, column))
         if len(column) > BREATH:
             await asyncio.sleep(0)
+        if self.leaf is not None:
+            return self.of_leaves(run, self.leaf, column, kinds, origin)
+        done: Column
         if any(map(_is_special, kinds)):
-            places = [at for at, value in enumerate(column) if not _is_special(type(value))]
-            done: Column = self._without(run, column, origin)
+            done, places = self._without(run, column, origin)
             if places:
                 some = await self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
-                assert isinstance(done, list)
-                for at, value in zip(places, some, strict=True):
-                    done[at] = value
+                _put(done, places, some)
         else:
             done = await self.inside.complete(run, self.field, column, origin)
-        if run.faults and self.is_nullable:
-            return [None if value is DEAD else value for value in done]
-        return done
+        return self._up_to_here(run, done)
 
-    def _without(self, run: Run, column: Column, origin: Origin) -> list[Any]:
-        """The column with nothing but what became of its nulls and errors."""
+    def of_leaves(self, run: Run, leaf: "Leaf", column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
+        """As ``complete``, for values of these types of which none is awaited: a leaf waits for nothing."""
+        if kinds <= (leaf.as_they_are_or_null if self.is_nullable else leaf.as_they_are):
+            return column
+        if any(map(_is_special, kinds)):
+            done, places = self._without(run, column, origin)
+            if places:
+                _put(done, places, leaf.of(run, self.field, [column[at] for at in places], Picked(origin, places)))
+        else:
+            done = leaf.of(run, self.field, column, origin)  # type: ignore[assignment]
+        return self._up_to_here(run, done)
+
+    def _up_to_here(self, run: Run, done: Column) -> Column:
+        """Null instead of what failed, if it may stand here."""
+        return [None if value is DEAD else value for value in done] if run.faults and self.is_nullable else done
+
+    def _without(self, run: Run, column: Column, origin: Origin) -> tuple[list[Any], list[int]]:
+        """What becomes of the nulls and errors of a column, None in place of all else, and the places of that."""
         done: list[Any] = [None] * len(column)
+        places: list[int] = []
         for at, value in enumerate(column):
-            if isinstance(value, Exception):
+            if value is None or value is Undefined:
+                if not self.is_nullable:
+                    done[at] = run.fail(self.field, origin, at, _not_null(self.field))
+            elif isinstance(value, Exception):
                 done[at] = run.fail(self.field, origin, at, value)
-            elif (value is None or value is Undefined) and not self.is_nullable:
-                done[at] = run.fail(self.field, origin, at, _not_null(self.field))
-        return done
+            else:
+                places.append(at)
+        return done, places
+
+
+def _put(done: list[Any], places: Sequence[int], some: Column) -> None:
+    for at, value in zip(places, some, strict=True):
+        done[at] = value
 
 
 def _not_null(field: Asked) -> TypeError:
@@ -132,13 +161,19 @@ async def settled(column: Column) -> list[Any]:
 
 
 class Leaf:
-    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done."""
+    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done.
+
+    Values of the types ``as_they_are`` need not be looked at any closer.
+    """
 
     suspends = False
+    wanted: frozenset[str] = frozenset()
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind
         self._at_once = AT_ONCE.get(kind) if not isinstance(kind, GraphQLEnumType) else _each_once(kind)
+        self.as_they_are = AS_THEY_ARE.get(kind, frozenset())
+        self.as_they_are_or_null = self.as_they_are | {type(None)}
 
     def of(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         """As ``complete``: no leaf waits for anything."""
@@ -169,16 +204,8 @@ class Leaf:
         return coerced
 
 
-def _as_they_are(*kinds: type[Any]) -> Callable[[Column], Column | None]:
-    allowed = frozenset(kinds)
-    return lambda column: column if allowed.issuperset(map(type, column)) else None
-
-
 def _ids(column: Column) -> Column | None:
-    kinds = set(map(type, column))
-    if kinds == {str}:
-        return column
-    return list(map(str, column)) if all(issubclass(kind, (str, UUID)) for kind in kinds) else None
+    return list(map(str, column)) if all(issubclass(kind, UUID) for kind in set(map(type, column))) else None
 
 
 def _integers(column: Column) -> Column | None:
@@ -192,9 +219,12 @@ def _floats(column: Column) -> Column | None:
 
 
 # By identity: a schema may have a scalar of the same name that does something else.
+AS_THEY_ARE: dict[Any, frozenset[type[Any]]] = {
+    GraphQLString: frozenset({str}),
+    GraphQLBoolean: frozenset({bool}),
+    GraphQLID: frozenset({str}),
+}
 AT_ONCE: dict[Any, Callable[[Column], Column | None]] = {
-    GraphQLString: _as_they_are(str),
-    GraphQLBoolean: _as_they_are(bool),
     GraphQLID: _ids,
     GraphQLInt: _integers,
     GraphQLFloat: _floats,
@@ -212,12 +242,13 @@ def _each_once(kind: GraphQLEnumType) -> Callable[[Column], Column | None]:
     return names
 
 
-@dataclass(slots=True)
 class ListOf:
     """A list: all items of all lists are completed as one column, and dealt out again."""
 
-    item: Position
-    suspends: bool
+    def __init__(self, item: Position) -> None:
+        self.item = item
+        self.suspends = item.inside.suspends
+        self.wanted = item.inside.wanted
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         lists: list[Any] = [value if type(value) is list else await _as_list(field, value) for value in column]
@@ -251,25 +282,35 @@ async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Ex
     return GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
 
 
-@dataclass(slots=True)
 class ObjectOf:
-    """An object type: its objects are the next level."""
+    """An object type: its objects are the next level, which ``starts_anew`` in a task of its own where many are above it."""
 
-    kind: GraphQLObjectType
-    selection: Level
-    suspends: bool
+    def __init__(self, kind: GraphQLObjectType, selection: Level, *, starts_anew: bool) -> None:
+        self.kind = kind
+        self.selection = selection
+        self.suspends = selection.suspends
+        self.wanted = selection.wanted
+        self._known: set[type[Any]] = set()
+        self._starts_anew = starts_anew
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
         if is_type_of is None:
-            return await self.selection.run(run, column, origin)
+            return await self._level(run, column, origin)
+        if getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column)):
+            return await self._level(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
         if any(map(is_awaitable_kind, set(map(type, told)))):
             told = await settled(told)
         if all(answer is True for answer in told):
-            return await self.selection.run(run, column, origin)
+            self._known.update(map(type, column))
+            return await self._level(run, column, origin)
         return await self._those(run, field, column, origin, told)
+
+    async def _level(self, run: Run, objects: Column, origin: Origin) -> Column:
+        level = self.selection.run(run, objects, origin)
+        return await (asyncio.create_task(level) if self._starts_anew else level)
 
     async def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Column:
         """The objects that are of the type; the others have failed."""
@@ -284,20 +325,20 @@ class ObjectOf:
             else:
                 places.append(at)
         if places:
-            rows = await self.selection.run(run, [column[at] for at in places], Picked(origin, places))
-            for at, row in zip(places, rows, strict=True):
-                done[at] = row
+            some = [column[at] for at in places]
+            _put(done, places, await self._level(run, some, Picked(origin, places)))
         return done
 
 
-@dataclass(slots=True)
 class AbstractOf:
     """An interface or a union: the objects of each type that occurs are a level of their own."""
 
-    kind: GraphQLAbstractType
-    schema: GraphQLSchema
-    objects: dict[str, ObjectOf]
-    suspends: bool
+    def __init__(self, kind: GraphQLAbstractType, schema: GraphQLSchema, objects: dict[str, ObjectOf]) -> None:
+        self.kind = kind
+        self.schema = schema
+        self.objects = objects
+        self.suspends = any(each.suspends for each in objects.values())
+        self.wanted = frozenset[str]().union(*(each.wanted for each in objects.values()))
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
@@ -313,9 +354,7 @@ class AbstractOf:
                 done[at] = run.fail(field, origin, at, self._wrong(field, column[at], name))
         for name, places in groups.items():
             some = [column[at] for at in places]
-            rows = await self.objects[name].complete(run, field, some, Picked(origin, places))
-            for at, row in zip(places, rows, strict=True):
-                done[at] = row
+            _put(done, places, await self.objects[name].complete(run, field, some, Picked(origin, places)))
         return done
 
     def _wrong(self, field: Asked, value: Any, name: Any) -> Exception:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from core import tags
 from db.database import Database
-from db.rows import ActivityRow
+from db.rows import ActivityRow, CompanyName, DealName
 from db.statements import statement
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
@@ -37,13 +37,25 @@ class RecentList:
 
 
 class Recent(Loader[RecentList, list[ActivityRow]]):
-    """The latest activities and the open tasks that are due next, of one owner or of everyone."""
+    """The latest activities and the open tasks that are due next, of one owner or of everyone.
+
+    The names of their companies and deals are read along, and put into the dictionaries.
+    """
 
     good_for = DASHBOARD
 
-    def __init__(self, db: Database, visible_owner: UUID | None, owner_id: UUID | None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        visible_owner: UUID | None,
+        owner_id: UUID | None,
+        companies: dict[UUID, CompanyName | None],
+        deals: dict[UUID, DealName | None],
+    ) -> None:
         super().__init__(db, visible_owner)
         self._owner_id = owner_id
+        self._companies = companies
+        self._deals = deals
         self._next_at: datetime | None = None
 
     async def load_keys(self, keys: list[RecentList]) -> Sequence[list[ActivityRow]]:
@@ -54,11 +66,19 @@ class Recent(Loader[RecentList, list[ActivityRow]]):
             "activities": [row for row in rows if row.place == 1],
             "tasks": [row for row in rows if row.place == 2],
         }
+        for row in (*lists["activities"], *lists["tasks"]):
+            if row.company_id is not None:
+                name = row.company_name
+                self._companies[row.company_id] = None if name is None else CompanyName(row.company_id, name)
+            if row.deal_id is not None:
+                self._deals[row.deal_id] = None if row.deal_name is None else DealName(row.deal_id, row.deal_name)
         self._next_at = next((row.occurred_at for row in rows if row.place == 3), None)
         return [lists[key.kind][: key.limit] for key in keys]
 
     def tags(self, keys: Sequence[RecentList]) -> Iterable[str]:
-        return [tags.listed("activity", "owner", self._owner_id)]
+        companies = (tags.row("company", each) for each in self._companies)
+        deals = (tags.row("deal", each) for each in self._deals)
+        return [tags.listed("activity", "owner", self._owner_id), *companies, *deals]
 
     def until(self, keys: Sequence[RecentList], values: Sequence[list[ActivityRow]], usual: datetime) -> datetime:
         """What lies in the future comes into the list by itself."""

@@ -6,17 +6,21 @@ from asyncio import Future
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
 
+from cache.reference import Reference
 from db.database import Database
 from loaders.reads import LIST, Reads
 
 Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Row = TypeVar("Row")
+T = TypeVar("T")
+# What ``Loader.load_all`` gives: values, or what they are awaited by.
+Loading: TypeAlias = Sequence[T] | Awaitable[Sequence[T]]
 
 
 class Loader(DataLoader[Key, Value]):
@@ -24,28 +28,68 @@ class Loader(DataLoader[Key, Value]):
 
     good_for: ClassVar[timedelta] = LIST
 
+    # The tag under which values are kept in process (``cache/reference.py``), for what hardly ever changes.
+    kept_under: ClassVar[str | None] = None
+
     def __init__(self, db: Database, visible_owner: UUID | None) -> None:
-        super().__init__()
+        # As DataLoader's own, which looks up the loop and the signature of batch_load_fn once more for each loader of each
+        # request: 1 against 5 us.
+        self.loop = asyncio.get_running_loop()
+        self._cache = {}
+        self._queue = []
         self.reads: Reads | None = None
+        self.reference: Reference | None = None
         self._db = db
         self._visible_owner = visible_owner
         self._batches: set[asyncio.Task[None]] = set()
         self._values: dict[Key, Value] = {}
-        self._under_way: dict[Key, Future[None]] = {}
+        self._under_way: dict[Key, Future[Any]] = {}
         self._gathered: list[Key] = []
 
+    def get_cache_key(self, key: Key) -> Key:
+        """The key itself; see DataLoader."""
+        return key
+
     async def batch_load_fn(self, keys: list[Key]) -> list[Value]:
-        """One value per key, in their order."""
+        """One value per key, in their order: what DataLoader calls for ``load``."""
         task = asyncio.current_task()
         assert task is not None
         self._batches.add(task)
         try:
-            values = await self.load_keys(keys)
-            if self.reads is not None:
-                self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
-            return list(values)
+            return list(await self._load(keys))
         finally:
             self._batches.discard(task)
+
+    async def _load(self, keys: list[Key]) -> Sequence[Value]:
+        kept = self._kept()
+        values = await self.load_keys(keys)
+        self._read(keys, values)
+        if kept is not None and self.reference is not None and self.kept_under is not None:
+            names = [(type(self), self._visible_owner, key) for key in keys]
+            self.reference.keep(self.kept_under, kept, zip(names, values, strict=True))
+        return values
+
+    def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:
+        if self.reads is not None:
+            self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
+
+    def _kept(self) -> dict[Hashable, Any] | None:
+        return None if self.reference is None or self.kept_under is None else self.reference.of(self.kept_under)
+
+    def _recall(self, keys: Sequence[Key]) -> None:
+        """Takes what this process has kept."""
+        kept = self._kept()
+        if kept:
+            names = {key: (type(self), self._visible_owner, key) for key in keys if key not in self._values}
+            found = {key: kept[name] for key, name in names.items() if name in kept}
+            self._values.update(found)
+            self._read(list(found), list(found.values()))
+
+    def learn(self, key: Key | None, value: Value) -> None:
+        """Takes the value of a key that was read along with something else."""
+        if key is not None and key not in self._values:
+            self._values[key] = value
+            self._read([key], [value])
 
     @abstractmethod
     async def load_keys(self, keys: list[Key]) -> Sequence[Value]:
@@ -65,24 +109,29 @@ class Loader(DataLoader[Key, Value]):
         Shielded: graphql-core cancels the siblings of a failed non-null field, and a cancelled reader must not cancel
         the future that every other reader of the key awaits.
         """
+        self._recall([key])
         if key in self._values:
             self.prime(key, self._values[key])
+        elif key in self._under_way:
+            return asyncio.ensure_future(self.one(key))
         future = super().load(key)
         return future if future.done() else asyncio.shield(future)
 
-    def load_all(self, keys: Sequence[Key]) -> Sequence[Value] | Awaitable[Sequence[Value]]:
+    def load_all(self, keys: Sequence[Key]) -> Loading[Value]:
         """The values of distinct keys in their order: at once if all have been loaded, or else to be awaited.
 
         One future for a whole level of objects, where ``load`` makes one for each: 5 us a key. What several levels ask for
         in the same turn of the loop is one batch here as well; an exception as a value is that of its key.
         """
+        if self.kept_under is not None:
+            self._recall(keys)
         values = self._values
         missing = [key for key in keys if key not in values]
         if not missing:
             return [values[key] for key in keys]
-        under_way, waited = self._under_way, set[Future[None]]()
+        under_way, waited = self._under_way, set[Future[Any]]()
         for key in missing:
-            batch = under_way.get(key)
+            batch = under_way.get(key) or self._cache.get(key)
             if batch is None:
                 if not self._gathered:
                     self._next = self.loop.create_future()
@@ -92,10 +141,20 @@ class Loader(DataLoader[Key, Value]):
             waited.add(batch)
         return self._awaited(keys, waited)
 
-    async def _awaited(self, keys: Sequence[Key], batches: Iterable["Future[None]"]) -> Sequence[Value]:
+    async def one(self, key: Key) -> Value:
+        """The value of one key, in the same batches as ``load_all``."""
+        return await first_of(self.load_all([key]))
+
+    def at_once(self, key: Key) -> Value | None:
+        """The value of a key if it has been loaded."""
+        self._recall([key])
+        return self._values.get(key)
+
+    async def _awaited(self, keys: Sequence[Key], batches: Iterable["Future[Any]"]) -> Sequence[Value]:
         for batch in batches:
             await asyncio.shield(batch)
-        return [self._values[key] for key in keys]
+        values = self._values
+        return [values[key] if key in values else self._cache[key].result() for key in keys]
 
     def _send(self) -> None:
         keys, self._gathered = self._gathered, []
@@ -106,7 +165,7 @@ class Loader(DataLoader[Key, Value]):
     async def _fill(self, keys: list[Key], done: "Future[None]") -> None:
         """Loads a batch, and lets those know who wait for it. One that failed is tried again when it is asked for again."""
         try:
-            values = await self.batch_load_fn(keys)
+            values = await self._load(keys)
             self._values.update(zip(keys, values, strict=True))
             _finish(done, None)
         except asyncio.CancelledError:
@@ -122,6 +181,14 @@ class Loader(DataLoader[Key, Value]):
         """Cancels the batches under way, and with them their statements: nobody waits for them any more."""
         for task in self._batches:
             task.cancel()
+
+
+async def first_of(loading: Loading[T]) -> T:
+    """The value of the one key that was asked for."""
+    value = (loading if isinstance(loading, list) else await loading)[0]  # type: ignore[misc]
+    if isinstance(value, Exception):
+        raise value
+    return value  # type: ignore[no-any-return]
 
 
 def _finish(done: "Future[None]", error: Exception | None) -> None:

@@ -1,14 +1,14 @@
 """Loads pages of sorted lists, and how long the lists are."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
 from core.cursor import Position
 from db.database import Database
-from db.rows import ActivityRow, CompanyRow, ContactRow, CountRow, DealRow, UserRow
+from db.rows import ActivityRow, CompanyRow, ContactLine, ContactRow, CountRow, DealLine, DealRow, UserRow
 from db.statements import Statement, family
 from loaders.base import Loader, many_per_key
 
@@ -26,13 +26,18 @@ PAGES: dict[str, Statement[Any]] = {
     for kind in ("page_", "search_")
     for name, each in family(f"{noun}.{kind}", row).items()
 }
+# The first rows below a company, and of them only what lists show: what such a row has, and the statement for each size.
+LINES: dict[Noun, type[Any]] = {"deal": DealLine, "contact": ContactLine}
+FIRST: dict[Noun, dict[int, Statement[Any]]] = {
+    noun: {int(name.rpartition("_")[2]): each for name, each in family(f"{noun}.first_of_company_", line).items()}
+    for noun, line in LINES.items()
+}
 COUNTS: dict[str, Statement[CountRow]] = {
     name: each for noun in ROWS for name, each in family(f"{noun}.count_of_", CountRow).items()
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(NamedTuple):
     """What a list is made of, apart from whose it is: everything that chooses the statement and its filter."""
 
     noun: Noun
@@ -61,8 +66,7 @@ class Listing:
         return [tags.STAGES, *lists] if self.noun == "deal" else lists
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(NamedTuple):
     """A stretch of one list: whose list, the positions it lies strictly between, and how many rows at most."""
 
     parent: UUID | None
@@ -92,10 +96,35 @@ class PageByWindow(Loader[Window, list[Any]]):
             *self._listing.filter,
             *self._listing.asked,
         )
-        return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
+        return many_per_key(rows, range(1, len(keys) + 1), key=attrgetter("place"))
 
     def tags(self, keys: Sequence[Window]) -> Iterable[str]:
         return self._listing.tags(key.parent for key in keys)
+
+
+class FirstByCompany(Loader[UUID, list[Any]]):
+    """Company id to the first rows of its list of a noun in the list's usual order, as lines: not whole rows."""
+
+    def __init__(self, db: Database, visible_owner: UUID | None, listing: Listing, size: int) -> None:
+        super().__init__(db, visible_owner)
+        self._listing = listing
+        self._size = size
+        of_size = FIRST[listing.noun]
+        self._statement = of_size[min(most for most in of_size if most >= size)]
+
+    async def load_keys(self, keys: list[UUID]) -> Sequence[list[Any]]:
+        rows = await self._db.fetch(self._statement, self._visible_owner, keys)
+        lists = many_per_key(rows, range(1, len(keys) + 1), key=attrgetter("place"))
+        return [each[: self._size] for each in lists]
+
+    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
+        return self._listing.tags(keys)
+
+
+def has_lines(listing: Listing, wanted: frozenset[str]) -> bool:
+    """Whether lines are enough for who reads only these attributes of the rows."""
+    line = LINES.get(listing.noun)
+    return line is not None and listing.scope == "company" and wanted.issubset(line._fields)
 
 
 class CountByParent(Loader[UUID | Literal["everyone"], int]):

@@ -1,6 +1,6 @@
 """Loads stages: few, read whole and once for a request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -17,6 +17,7 @@ class Stages(Loader[Literal["all"], list[StageRow]]):
     """Under its only key every stage, in the order of the pipeline."""
 
     good_for = REFERENCE
+    kept_under = tags.STAGES
 
     async def load_keys(self, keys: list[Literal["all"]]) -> Sequence[list[StageRow]]:
         stages = await self._db.fetch(ALL)
@@ -35,9 +36,19 @@ class StageById(Loader[UUID, StageRow | None]):
         super().__init__(stages._db, None)
         self._stages = stages
 
+    def load_all(self, keys: Sequence[UUID]) -> Sequence[StageRow | None] | Awaitable[Sequence[StageRow | None]]:
+        """As ``Loader.load_all``, at once where the stages are known."""
+        stages = self._stages.at_once("all")
+        return super().load_all(keys) if stages is None else picked(stages, keys)
+
     async def load_keys(self, keys: list[UUID]) -> Sequence[StageRow | None]:
-        found = {row.id: row for row in await self._stages.load("all")}
-        return [found.get(key) for key in keys]
+        return picked(await self._stages.one("all"), keys)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         return [tags.STAGES]
+
+
+def picked(stages: Sequence[StageRow], keys: Sequence[UUID]) -> list[StageRow | None]:
+    """For each id its stage, or None."""
+    found = {row.id: row for row in stages}
+    return [found.get(key) for key in keys]

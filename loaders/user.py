@@ -16,6 +16,7 @@ class UserById(Loader[UUID, UserRow | None]):
     """User id to its row, or None where there is none that may be seen."""
 
     good_for = REFERENCE
+    kept_under = tags.USERS
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[UserRow | None]:
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)

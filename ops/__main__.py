@@ -1,4 +1,4 @@
-"""``python -m ops``: migrations, imports, demo data, rollups, the schema as text and as a promise, trusted documents."""
+"""``python -m ops``: migrations, imports, demo data, rollups, the schema as text and as a promise, trusted documents, keys."""
 
 import sys
 
@@ -15,6 +15,8 @@ from jobs.mapping import MappingError
 from ops.check_schema import check_schema
 from ops.demo import demo
 from ops.imports import import_exports
+from ops.keys import ApiKeyError
+from ops.keys import app as keys
 from ops.migrate import migrate
 from ops.persist import persist
 from ops.recount import recount
@@ -31,6 +33,7 @@ app.command()(recount)
 app.command()(sdl)
 app.command("check-schema")(check_schema)
 app.command()(persist)
+app.add_typer(keys, name="keys")
 
 # What a person can put right; anything else is a bug and shows its traceback.
 EXPECTED = (
@@ -43,6 +46,7 @@ EXPECTED = (
     MappingError,
     ImportFailedError,
     DocumentsError,
+    ApiKeyError,
     Unavailable,
     OSError,
 )

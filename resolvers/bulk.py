@@ -87,11 +87,11 @@ async def change_deals(
     async def work(db: Database) -> list[Result]:
         ids = _identified(deal_ids)
         value = await _value(call, db, chosen, operation, updates)
-        visible = call.context.viewer.visible_owner
+        writable = call.context.viewer.writable_owner
         # Changing locks as well: no other statement first, and what it left alone is looked at afterwards.
-        changed = {row.id: row.version for row in await db.fetch(chosen.change, visible, ids, value)}
+        changed = {row.id: row.version for row in await db.fetch(chosen.change, writable, ids, value)}
         left = [row_id for row_id in ids if row_id not in changed] if len(changed) < len(ids) else []
-        there = {row.id: row.version for row in await db.fetch(VERSIONS, visible, left)} if left else {}
+        there = {row.id: row.version for row in await db.fetch(VERSIONS, writable, left)} if left else {}
         results = [_result(row_id, changed, there) for row_id in ids]
         failed = len(left) - len(there)
         if failed and not skip_failed:
@@ -158,10 +158,10 @@ async def _value(call: Call, db: Database, chosen: Operation, operation: str, up
         errors.append(ValidationError(f"updates.{shown(chosen.takes)}", f"must be given for {operation}"))
     if errors:
         raise Refused(*errors)
-    value, visible = patch[chosen.takes], call.context.viewer.visible_owner
-    if chosen.takes == "owner_id" and visible not in (None, value):
+    value, viewer = patch[chosen.takes], call.context.viewer
+    if chosen.takes == "owner_id" and viewer.writable_owner not in (None, value):
         raise Refused(Forbidden(NOT_YOURS))
-    if kind.refers_to and not await db.fetch(FOUND, visible, [value], [kind.refers_to]):
+    if kind.refers_to and not await db.fetch(FOUND, viewer.visible_owner, [value], [kind.refers_to]):
         lacking = missing(chosen.takes, kind.refers_to)
         raise Refused(ValidationError(f"updates.{lacking.field}", lacking.message))
     return value

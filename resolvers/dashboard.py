@@ -1,53 +1,51 @@
 """The dashboard of one owner, or of everyone."""
 
-from dataclasses import dataclass
+from collections.abc import Awaitable
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Literal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from db.rows import ActivityRow, OverviewRow
 from loaders.activity import RecentList
+from loaders.base import first_of
 from loaders.report import Span
 from resolvers.context import Context
 from resolvers.stats import DealStats, deal_stats
 
 
-@dataclass(frozen=True, slots=True)
 class Dashboard:
-    """Whose dashboard, and where the day begins; its parts are read when they are asked for."""
+    """Whose dashboard, and where the day begins; its parts are read when they are asked for.
 
-    context: Context
-    owner_id: UUID | None
-    zone: ZoneInfo
+    Reading begins when a part is asked for, not when it is awaited: all parts are read at the same time.
+    """
 
-    @property
-    def generated_at(self) -> datetime:
-        """The moment the whole dashboard is of."""
-        return self.context.now
+    def __init__(self, context: Context, owner_id: UUID | None, zone: ZoneInfo) -> None:
+        self._context = context
+        self._owner_id = owner_id
+        self._zone = zone
+        # Its parts are told apart by nothing but the dashboard itself.
+        self.itself = self
+        self.overview = self
+        self.recent = self
+        self.generated_at = context.now
 
-    @property
-    def overview(self) -> "Dashboard":
-        """The dashboard itself: the overview's parts are read apart from each other."""
-        return self
-
-    @property
-    def recent(self) -> "Dashboard":
-        """The dashboard itself, as for the overview."""
-        return self
-
-    async def deals(self) -> DealStats:
+    def deals(self) -> Awaitable[DealStats]:
         """The deals by stage."""
-        return await deal_stats(self.context, "owner", self.owner_id)
+        return deal_stats(self._context, "owner", self._owner_id)
 
-    async def counted(self) -> OverviewRow:
+    def counted(self) -> Awaitable[OverviewRow]:
         """What happened today and this week, and the companies."""
-        spans = (day_of(self.context.now, self.zone), week_of(self.context.now, self.zone))
-        return await self.context.loaders.overview(self.owner_id).load(spans)
+        return first_of(self._context.loaders.overview(self._owner_id).load_all([self._days]))
 
-    async def latest(self, kind: Literal["activities", "tasks"], limit: int) -> list[ActivityRow]:
+    def latest(self, kind: Literal["activities", "tasks"], limit: int) -> Awaitable[list[ActivityRow]]:
         """One of the short lists."""
-        return await self.context.loaders.recent(self.owner_id).load(RecentList(kind, limit))
+        return first_of(self._context.loaders.recent(self._owner_id).load_all([RecentList(kind, limit)]))
+
+    @cached_property
+    def _days(self) -> tuple[Span, Span]:
+        return day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> Span:

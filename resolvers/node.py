@@ -9,7 +9,7 @@ from loaders.base import Loader
 
 async def node_by_id(loaders: Loaders, node_id: UUID) -> Any:
     """The row that has the id, whatever it is; None if there is none that may be seen."""
-    kind = await loaders.kind_by_id.load(node_id)
+    kind = await loaders.kind_by_id.one(node_id)
     if kind is None:
         return None
     by_kind: dict[str, Loader[UUID, Any]] = {
@@ -20,4 +20,4 @@ async def node_by_id(loaders: Loaders, node_id: UUID) -> Any:
         "stage": loaders.stage_by_id,
         "user": loaders.user_by_id,
     }
-    return await by_kind[kind].load(node_id)
+    return await by_kind[kind].one(node_id)

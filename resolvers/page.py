@@ -126,7 +126,7 @@ class Page:
     async def total_count(self) -> int:
         """How many edges the whole list has."""
         parent = self.whole.parent
-        return await self.context.loaders.count(self.whole.listing).load("everyone" if parent is None else parent)
+        return await self.context.loaders.count(self.whole.listing).one("everyone" if parent is None else parent)
 
 
 async def read_page(context: Context, whole: ListOf, asked: Asked) -> Page:
@@ -150,7 +150,7 @@ async def _read(
     """At most ``size`` rows strictly between two positions, from the near end: read backward, the last come first."""
     lower, upper = (before, after) if whole.descending else (after, before)
     way = "up" if whole.descending == backward else "down"
-    return list(await context.loaders.page(whole.listing, way).load(Window(whole.parent, lower, upper, size)))
+    return list(await context.loaders.page(whole.listing, way).one(Window(whole.parent, lower, upper, size)))
 
 
 def _position(row: Any) -> Position:

@@ -1,19 +1,21 @@
 """What is counted over deals by stage, put together for the screens that show it."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from typing import NamedTuple
 from uuid import UUID
 
 from db.rows import ContactStatsRow, StageRow, StageTotalsRow
+from loaders.base import Loading, first_of
 from loaders.report import Whose
 from resolvers.context import Context
 
 
-@dataclass(frozen=True, slots=True)
-class StageStats:
+class StageStats(NamedTuple):
     """The deals of one stage; ``share`` is their part of all deals counted, 0 to 1."""
 
     stage: StageRow
-    count: int
+    count: int  # type: ignore[assignment]
     value: float
     weighted_value: float
     unpriced_count: int
@@ -84,16 +86,23 @@ class DealStats:
         return self.won_count / closed if closed else None
 
 
-async def deal_stats(context: Context, whose: Whose, of: UUID | None) -> DealStats:
-    """The deals of an owner or company, or everyone's with None, counted by every stage there is."""
-    totals = await context.loaders.stage_totals(whose if of else "all").load(of or "everyone")
-    stages = await context.loaders.stages.load("all")
-    return DealStats(_by_stage(stages, totals))
+def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Awaitable[DealStats]:
+    """The deals of an owner or company, or everyone's with None, counted by every stage there is.
+
+    Begun when it is called, so that several of them are read at the same time.
+    """
+    totals = context.loaders.stage_totals(whose if of else "all").load_all([of or "everyone"])
+    stages = context.loaders.stages.load_all(["all"])
+    return _deal_stats(totals, stages)
+
+
+async def _deal_stats(totals: Loading[list[StageTotalsRow]], stages: Loading[list[StageRow]]) -> DealStats:
+    return DealStats(_by_stage(await first_of(stages), await first_of(totals)))
 
 
 async def contact_stats(context: Context, owner_id: UUID | None) -> ContactStatsRow:
     """The contacts of an owner, or everyone's with None, counted."""
-    return await context.loaders.contact_stats("owner" if owner_id else "all").load(owner_id or "everyone")
+    return await context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id or "everyone")
 
 
 def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:

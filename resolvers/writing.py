@@ -31,7 +31,7 @@ async def create(call: Call, writable: Writable, given: Mapping[str, Any]) -> Pa
     async def work(db: Database) -> Any:
         _refuse_other_owner(call, patch, errors)
         await _check_references(call, db, writable, patch, None)
-        return (await db.fetch(writable.create, _visible(call), as_json(patch)))[0]
+        return (await db.fetch(writable.create, _writable(call), as_json(patch)))[0]
 
     return await _written(call, writable, work)
 
@@ -57,7 +57,7 @@ async def delete(call: Call, writable: Writable, row_id: str, expected_version: 
 
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
-        rows = await db.fetch(writable.delete, _visible(call), wanted, expected_version)
+        rows = await db.fetch(writable.delete, _writable(call), wanted, expected_version)
         return rows[0] if rows else await _refuse(call, db, writable, wanted)
 
     return await _written(call, writable, work)
@@ -67,7 +67,7 @@ async def restore(call: Call, row_id: str) -> Payload:
     """Whatever was deleted in the last 30 days, as it was; what is not deleted stays as it is."""
 
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
-        rows = await db.fetch(writable.restore, _visible(call), wanted, RESTORABLE)
+        rows = await db.fetch(writable.restore, _writable(call), wanted, RESTORABLE)
         return rows[0] if rows else await _current(call, db, writable, wanted)
 
     return await _of_any_noun(call, row_id, work)
@@ -101,10 +101,10 @@ async def complete(call: Call, row_id: str, *, is_done: bool, expected_version: 
 
 async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
     async def remember(db: Database, key: str, row: Any) -> None:
-        await db.fetch(writable.remember, _visible(call), call.context.viewer.subject, key, row.id)
+        await db.fetch(writable.remember, _writable(call), call.context.viewer.subject, key, row.id)
 
     async def recall(db: Database, key: str, claim: ClaimRow) -> Any:
-        rows = await db.fetch(writable.remembered, _visible(call), call.context.viewer.subject, key)
+        rows = await db.fetch(writable.remembered, _writable(call), call.context.viewer.subject, key)
         if not rows:
             raise Refused(Forbidden("What was answered to this key may not be seen any more."))
         return rows[0]
@@ -121,7 +121,7 @@ async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
     try:
         refuse_readers(call)
         wanted = _identified(row_id)
-        writable = WRITABLES.get(await call.context.loaders.kind_by_id.load(wanted) or "")
+        writable = WRITABLES.get(await call.context.loaders.kind_by_id.one(wanted) or "")
         if writable is None:
             raise Refused(_not_found(wanted))
     except Refused as refused:
@@ -132,7 +132,7 @@ async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
 async def _defaults(call: Call, writable: Writable) -> dict[str, Any]:
     """What a new row has unless it is given: a deal stands in the first open stage, an activity happened now."""
     if writable is DEAL:
-        stages = await call.context.loaders.stages.load("all")
+        stages = await call.context.loaders.stages.one("all")
         return {"stage_id": next((str(each.id) for each in stages if not each.is_won and not each.is_lost), None)}
     return {"occurred_at": call.context.now} if writable is ACTIVITY else {}
 
@@ -146,7 +146,7 @@ async def _check_references(call: Call, db: Database, writable: Writable, patch:
     if not named:
         return
     names, kinds, ids = zip(*named, strict=True)
-    found = {row.place: row for row in await db.fetch(FOUND, _visible(call), ids, kinds)}
+    found = {row.place: row for row in await db.fetch(FOUND, call.context.viewer.visible_owner, ids, kinds)}
     there = {name: found.get(place) for place, name in enumerate(names, 1)}
     errors = [missing(name, kind) for name, kind, _ in named if there[name] is None and name in patch]
     contact = there.get("contact_id") if writable is DEAL else None
@@ -158,16 +158,16 @@ async def _check_references(call: Call, db: Database, writable: Writable, patch:
 
 
 def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[ValidationError]) -> None:
-    """Raises Refused for fields that cannot be, and for one who sees their own rows and would write somebody else's."""
+    """Raises Refused for fields that cannot be, and for one who writes their own rows and would write somebody else's."""
     if errors:
         raise Refused(*errors)
-    if _visible(call) is not None and patch.get("owner_id", _visible(call)) != _visible(call):
+    if _writable(call) is not None and patch.get("owner_id", _writable(call)) != _writable(call):
         raise Refused(Forbidden(NOT_YOURS))
 
 
 async def _current(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
     """The row, which nobody else can change until the transaction ends. Raises Refused."""
-    rows = await db.fetch(writable.locked, _visible(call), wanted)
+    rows = await db.fetch(writable.locked, _writable(call), wanted)
     if not rows:
         raise Refused(_not_found(wanted))
     return rows[0]
@@ -177,7 +177,7 @@ async def _updated(
     call: Call, db: Database, writable: Writable, wanted: UUID, patch: Mapping[str, Any], expected_version: int | None
 ) -> Any:
     """The row with the patch; as it was where the patch says nothing new. Raises Refused."""
-    arguments = (_visible(call), wanted, as_json(patch), expected_version)
+    arguments = (_writable(call), wanted, as_json(patch), expected_version)
     rows = await db.fetch(writable.update, *arguments)
     if rows:
         return rows[0]
@@ -211,5 +211,5 @@ def _identified(row_id: str) -> UUID:
         raise Refused(ValidationError("id", str(error))) from None
 
 
-def _visible(call: Call) -> UUID | None:
-    return call.context.viewer.visible_owner
+def _writable(call: Call) -> UUID | None:
+    return call.context.viewer.writable_owner

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from db.rows import ActivityRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, optional_uuid
 from resolvers.lists import Listed, Order
 from schema.arguments import SortDirection
@@ -50,12 +51,14 @@ class Activity(Node):
         "company_id",
         type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
         description="The company it concerns, if any that may be seen.",
+        names="company_names",
     )
     deal = follow(
         "deal_by_id",
         "deal_id",
         type=Annotated["Deal", strawberry.lazy("schema.deal")] | None,  # noqa: F821
         description="The deal it concerns, if any that may be seen.",
+        names="deal_names",
     )
     contact = follow(
         "contact_by_id",
@@ -65,9 +68,7 @@ class Activity(Node):
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who did it, or is to do it.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, ActivityRow)
+    is_type_of = instance_of(ActivityRow)
 
 
 @strawberry.enum(description="What activities can be sorted by.")

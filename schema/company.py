@@ -7,7 +7,8 @@ from typing import Any
 import strawberry
 from strawberry import Parent
 
-from db.rows import CompanyAnalyticsRow, CompanyRow
+from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow
+from execution import instance_of
 from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
 from resolvers.arguments import moment_argument, money_argument, text_argument, text_list
@@ -120,9 +121,7 @@ class Company(Node):
         price=Price(weight=5),
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, CompanyRow)
+    is_type_of = instance_of(CompanyRow, CompanyName)
 
 
 @strawberry.enum(description="What companies can be sorted by.")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db.rows import ContactRow
+from db.rows import ContactLine, ContactRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, optional_uuid, text_argument, text_list
 from resolvers.lists import Listed, Order
 from schema.activity import OF_CONTACT, Activity
@@ -41,9 +42,7 @@ class Contact(Node):
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after the contact.")
     activities = first_of(OF_CONTACT, type=Activity, description="Activities with this person, latest first.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, ContactRow)
+    is_type_of = instance_of(ContactRow, ContactLine)
 
 
 @strawberry.enum(description="What contacts can be sorted by.")

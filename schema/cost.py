@@ -99,7 +99,7 @@ class CostPlan:
         """The cost of what was answered: the same sum over the objects that are there."""
         given = {**self._defaults, **variables}
         answered = [(part, None if data is None else data.get(part.name)) for part in self._parts]
-        return min(sum(part.spent(value, given) for part, value in answered if value is not None), MOST)
+        return min(sum(part.spent([value], given) for part, value in answered if value is not None), MOST)
 
 
 def cost_plan(schema: strawberry.Schema, document: DocumentNode, operation: OperationDefinitionNode) -> CostPlan:

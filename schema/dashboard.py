@@ -1,14 +1,17 @@
 """The screens: the dashboard, and statistics of deals and contacts."""
 
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
+from typing import Any, Literal
 
 import strawberry
 from strawberry import Parent
 
-from db.rows import ActivityRow, OverviewRow
-from resolvers import dashboard as resolve
+from execution import BATCHED, Batched
 from resolvers import stats
 from resolvers.arguments import limit_argument
+from resolvers.context import Context
+from resolvers.dashboard import Dashboard as DashboardOf
 from schema.activity import Activity
 from schema.arguments import Limit
 from schema.price import COST, Price
@@ -41,67 +44,77 @@ class CompaniesOverview:
     companies_with_deals: int = strawberry.field(name="withDeals", description="Those with at least one deal.")
 
 
-async def overview_deals(dashboard: Parent[resolve.Dashboard]) -> stats.DealStats:
-    """The deals by stage."""
-    return await dashboard.deals()
+def _part(read: Callable[[DashboardOf], Awaitable[Any]], *, type: Any, description: str) -> Any:  # noqa: A002
+    """A part of the dashboard, read at the same time as the others."""
+
+    async def resolve(dashboard: Parent[DashboardOf]) -> Any:
+        return await read(dashboard)
+
+    def load(context: Context, dashboards: Sequence[DashboardOf]) -> Awaitable[Sequence[Any]]:
+        return all_of([read(each) for each in dashboards])
+
+    return strawberry.field(
+        resolver=resolve, graphql_type=type, description=description, metadata={BATCHED: Batched("itself", load)}
+    )
 
 
-async def overview_counted(dashboard: Parent[resolve.Dashboard]) -> OverviewRow:
-    """What was counted of activities and companies."""
-    return await dashboard.counted()
+def _short_list(kind: Literal["activities", "tasks"], most: int, *, description: str) -> Any:
+    """One of the lists of what happened and what is due, with ``most`` entries where no limit is given."""
+
+    async def resolve(dashboard: Parent[DashboardOf], limit: Limit = None) -> Any:
+        return await dashboard.latest(kind, limit_argument(limit, default=most))
+
+    def load(context: Context, dashboards: Sequence[DashboardOf], limit: int | None = None) -> Awaitable[Sequence[Any]]:
+        return all_of([each.latest(kind, limit_argument(limit, default=most)) for each in dashboards])
+
+    return strawberry.field(
+        resolver=resolve,
+        graphql_type=list[Activity],
+        description=description,
+        metadata={BATCHED: Batched("itself", load), COST: Price(size=most)},
+    )
 
 
-async def pipeline(dashboard: Parent[resolve.Dashboard]) -> list[stats.StageStats]:
+async def all_of(begun: Sequence[Awaitable[Any]]) -> Sequence[Any]:
+    """What all of them give: they have begun already."""
+    return [await each for each in begun]
+
+
+def stages_of(dashboard: DashboardOf) -> Awaitable[list[stats.StageStats]]:
     """Every stage with its deals."""
-    return (await dashboard.deals()).stages
+    return _stages(dashboard.deals())
 
 
-async def recent_activities(dashboard: Parent[resolve.Dashboard], limit: Limit = None) -> list[ActivityRow]:
-    """The latest activities."""
-    return await dashboard.latest("activities", limit_argument(limit, default=10))
-
-
-async def recent_tasks(dashboard: Parent[resolve.Dashboard], limit: Limit = None) -> list[ActivityRow]:
-    """The open tasks that are due next."""
-    return await dashboard.latest("tasks", limit_argument(limit, default=5))
+async def _stages(deals: Awaitable[stats.DealStats]) -> list[stats.StageStats]:
+    return (await deals).stages
 
 
 @strawberry.type(description="The figures at the head of the dashboard.")
 class Overview:
-    deals = strawberry.field(
-        resolver=overview_deals, graphql_type=DealsOverview, description="The deals in a few figures."
-    )
-    activities = strawberry.field(
-        resolver=overview_counted, graphql_type=ActivitiesOverview, description="How much happened lately."
-    )
-    companies = strawberry.field(
-        resolver=overview_counted, graphql_type=CompaniesOverview, description="How many companies there are."
-    )
+    deals = _part(DashboardOf.deals, type=DealsOverview, description="The deals in a few figures.")
+    activities = _part(DashboardOf.counted, type=ActivitiesOverview, description="How much happened lately.")
+    companies = _part(DashboardOf.counted, type=CompaniesOverview, description="How many companies there are.")
 
 
 @strawberry.type(description="What happened last, and what is due next.")
 class Recent:
-    activities = strawberry.field(
-        resolver=recent_activities,
-        graphql_type=list[Activity],
-        description="The latest activities, none of the future; 10 if no limit is given.",
-        metadata={COST: Price(size=10)},
+    activities = _short_list(
+        "activities", 10, description="The latest activities, none of the future; 10 if no limit is given."
     )
-    tasks = strawberry.field(
-        resolver=recent_tasks,
-        graphql_type=list[Activity],
+    tasks = _short_list(
+        "tasks",
+        5,
         description="Open tasks, soonest due first, overdue ones included, those without a due date last; 5 if no "
         "limit is given.",
-        metadata={COST: Price(size=5)},
     )
 
 
 @strawberry.type(description="One screen: how an owner, or everyone, is doing.")
 class Dashboard:
     overview: Overview = strawberry.field(description="The figures at the head of the screen.")
-    pipeline = strawberry.field(
-        resolver=pipeline,
-        graphql_type=list[StageStats],
+    pipeline = _part(
+        stages_of,
+        type=list[StageStats],
         description="Every stage in the order of the pipeline, also those without deals.",
     )
     recent: Recent = strawberry.field(description="What happened last, and what is due next.")

@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db.rows import DealRow
+from db.rows import DealLine, DealName, DealRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, money_argument, optional_uuid, uuid_list
 from resolvers.lists import Listed, Order
 from schema.activity import OF_DEAL, Activity
@@ -60,9 +61,7 @@ class Deal(Node):
         description="Its first 100 moves through the stages, oldest first.",
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, DealRow)
+    is_type_of = instance_of(DealRow, DealLine, DealName)
 
 
 @strawberry.enum(description="What deals can be sorted by.")

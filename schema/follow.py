@@ -15,6 +15,8 @@ from resolvers.context import Context, Info
 from schema.direct import DIRECT
 from schema.price import COST, Price
 
+NAMED = frozenset({"id", "name"})
+
 
 def follow(
     loader: str,
@@ -23,9 +25,12 @@ def follow(
     type: Any,  # noqa: A002
     description: str,
     pick: str | None = None,
+    names: str | None = None,
     price: Price | None = None,
 ) -> Any:
     """A field that is what ``loader`` has under the row's ``key``, or null where that is; with ``pick`` an attribute of it.
+
+    ``names`` are those of ``Loaders`` that may be known by then: enough for who asks for no more than id and name.
 
     Declared once for both executors: ``execution/`` loads for all rows of a level at once, graphql-core one by one.
     """
@@ -34,6 +39,12 @@ def follow(
 
     def load(context: Context, keys: Sequence[Any]) -> Any:
         return read_loader(context.loaders).load_all(keys)
+
+    def load_or_know(context: Context, keys: Sequence[Any], wanted: frozenset[str]) -> Any:
+        known = getattr(context.loaders, names or "")
+        if wanted <= NAMED and all(each in known for each in keys):
+            return [known[each] for each in keys]
+        return load(context, keys)
 
     async def load_and_pick(context: Context, keys: Sequence[Any]) -> Sequence[Any]:
         assert read_answer is not None
@@ -49,7 +60,10 @@ def follow(
         return read_answer(await read_loader(info.context.loaders).load(read_key(root)))
 
     declared = resolve if read_answer is None else resolve_and_pick
-    batched = Batched(key, load if read_answer is None else load_and_pick)
+    if names is not None:
+        batched = Batched(key, load_or_know, looks_ahead=True)
+    else:
+        batched = Batched(key, load if read_answer is None else load_and_pick)
     return strawberry.field(
         resolver=declared,
         graphql_type=type,

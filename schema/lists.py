@@ -3,13 +3,15 @@
 What a declaration says is kept in the field's metadata (``Batched``), for the executor that resolves whole levels at once.
 """
 
+from collections.abc import Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 import strawberry
 from strawberry import argument
 
 from execution import BATCHED, Batched
-from resolvers.context import Info
+from resolvers.context import Context, Info
 from resolvers.lists import Listed, first_rows, first_rows_of, page_below
 from resolvers.page import Asked
 from schema.arguments import After, Before, First, Last, Limit, LimitFirst
@@ -23,12 +25,15 @@ def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A0
     def resolve(root: Any, info: Info, limit: Limit = None) -> Any:
         return first_rows(info.context, listed, root.id, limit)
 
-    batched = Batched("id", lambda context, parents, limit=None: first_rows_of(context, listed, parents, limit))
+
+    def load(context: Context, parents: Sequence[UUID], wanted: frozenset[str], limit: int | None = None) -> Any:
+        return first_rows_of(context, listed, parents, wanted, limit)
+
     return strawberry.field(
         resolver=resolve,
         graphql_type=list[type],
         description=description,
-        metadata={BATCHED: batched, DIRECT: resolve},
+        metadata={BATCHED: Batched("id", load, looks_ahead=True), DIRECT: resolve},
     )
 
 

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections import Counter, OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
@@ -45,13 +45,21 @@ def document_id(text: str) -> str:
 class Document:
     """A document that can be executed, or the errors that say why not; ``node`` is None if it did not even parse.
 
-    ``id`` is that of its text. What ``is_trusted`` was registered by us, and is not what a client thought of.
+    ``id`` is that of its text. What ``is_trusted`` was registered by us, and is not what a client thought of. One that
+    ``introspects`` asks for the schema, one that ``is_personal`` for who asks; under whatever alias.
     """
 
     id: str
     node: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
     is_trusted: bool = False
+    introspects: bool = field(init=False)
+    is_personal: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        names = {"__schema", "__type", "viewer"} & set(_field_names(self.node))
+        object.__setattr__(self, "introspects", not names <= {"viewer"})
+        object.__setattr__(self, "is_personal", "viewer" in names)
 
     @property
     def operations(self) -> list[OperationDefinitionNode]:
@@ -59,15 +67,20 @@ class Document:
         definitions = self.node.definitions if self.node else ()
         return [each for each in definitions if isinstance(each, OperationDefinitionNode)]
 
-    @property
-    def only_introspects(self) -> bool:
-        """Whether nothing but the schema itself is asked for."""
-        fields = [each for operation in self.operations for each in operation.selection_set.selections]
-        return all(isinstance(each, FieldNode) and each.name.value.startswith("__") for each in fields)
-
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """The operation of that name, or the only one; None where that does not say which (specification, 6.1)."""
         return None if self.node is None else get_operation_ast(self.node, name)
+
+
+def _field_names(document: DocumentNode | None) -> Iterator[str]:
+    """The name of every field that stands in a document. No recursion: a document may be nested as deep as it likes."""
+    pending: list[Any] = list(document.definitions) if document else []
+    while pending:
+        node = pending.pop()
+        if isinstance(node, FieldNode):
+            yield node.name.value
+        if getattr(node, "selection_set", None) is not None:
+            pending.extend(node.selection_set.selections)
 
 
 class Executable:

@@ -110,23 +110,28 @@ class Part:
         """The parts below for the type that costs most."""
         return max(self.kinds, key=lambda kind: sum(part.cost(variables) for part in kind), default=())
 
-    def spent(self, value: Any, variables: Variables) -> int:
-        """What its value cost, which is anything but null."""
+    def spent(self, values: Sequence[Any], variables: Variables) -> int:
+        """What its values cost together, those of all its parents, none of them null."""
         added = self.added if isinstance(self.added, int) else self.added(variables)
-        if not isinstance(value, list):
-            return added + self._spent(value, variables)
-        return added + sum([self._spent(entry, variables) for entry in value if entry is not None])
+        entries: list[Any] = []
+        for value in values:
+            if isinstance(value, list):
+                entries += [entry for entry in value if entry is not None] if None in value else value
+            else:
+                entries.append(value)
+        if len(self.kinds) > 1:  # of each entry the dearest kind counts
+            spent = sum([max([_below(kind, [entry], variables) for kind in self.kinds]) for entry in entries])
+        else:
+            spent = sum([_below(kind, entries, variables) for kind in self.kinds])
+        return added * len(values) + self.weight * len(entries) + spent
 
-    def _spent(self, entry: Any, variables: Variables) -> int:
-        most = 0
-        for kind in self.kinds:
-            below = 0
-            for part in kind:
-                value = entry.get(part.name)
-                if value is not None:
-                    below += part.weight if part._is_single else part.spent(value, variables)
-            most = max(most, below)
-        return self.weight + most
+
+def _below(parts: Sequence[Part], entries: Sequence[Any], variables: Variables) -> int:
+    spent = 0
+    for part in parts:
+        values = [value for value in [entry.get(part.name) for entry in entries] if value is not None]
+        spent += part.weight * len(values) if part._is_single else part.spent(values, variables)
+    return spent
 
 
 def _any_holds(conditions: Sequence[Condition], variables: Variables) -> bool:

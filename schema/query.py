@@ -42,27 +42,27 @@ class Query:
 
     @strawberry.field(graphql_type=Company | None, description="A company by its id; null if none may be seen.")
     async def company(self, info: Info, id: Id) -> CompanyRow | None:  # noqa: A002
-        return await info.context.loaders.company_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.company_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Contact | None, description="A contact by its id; null if none may be seen.")
     async def contact(self, info: Info, id: Id) -> ContactRow | None:  # noqa: A002
-        return await info.context.loaders.contact_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.contact_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Deal | None, description="A deal by its id; null if none may be seen.")
     async def deal(self, info: Info, id: Id) -> DealRow | None:  # noqa: A002
-        return await info.context.loaders.deal_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.whole_deal_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Activity | None, description="An activity by its id; null if none may be seen.")
     async def activity(self, info: Info, id: Id) -> ActivityRow | None:  # noqa: A002
-        return await info.context.loaders.activity_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.activity_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Stage | None, description="A stage by its id; null if there is none.")
     async def stage(self, info: Info, id: Id) -> StageRow | None:  # noqa: A002
-        return await info.context.loaders.stage_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.stage_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=User | None, description="A user by their id; null if none may be seen.")
     async def user(self, info: Info, id: Id) -> UserRow | None:  # noqa: A002
-        return await info.context.loaders.user_by_id.load(uuid_argument(id, "id"))
+        return await info.context.loaders.user_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Connection[Company], description="Companies, page by page; by name unless sorted.")
     async def companies(
@@ -158,7 +158,7 @@ class Query:
 
     @strawberry.field(graphql_type=list[Stage], description="Every stage, in the order of the pipeline.")
     async def stages(self, info: Info) -> list[StageRow]:
-        return await info.context.loaders.stages.load("all")
+        return await info.context.loaders.stages.one("all")
 
     @strawberry.field(graphql_type=Dashboard, description="The dashboard of one owner, or of all that may be seen.")
     async def dashboard(self, info: Info, owner_id: OwnerId = None, time_zone: TimeZone = "UTC") -> DashboardOf:

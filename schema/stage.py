@@ -1,11 +1,11 @@
 """Stages of the pipeline, and a deal's way through them."""
 
 from datetime import datetime
-from typing import Any
 
 import strawberry
 
 from db.rows import StageRow
+from execution import instance_of
 from schema.follow import follow
 from schema.node import Node
 from schema.scalars import Money
@@ -22,9 +22,7 @@ class Stage(Node):
     is_lost: bool = strawberry.field(description="Whether deals here are lost.")
     external_id: str | None = strawberry.field(description="Id in the system that the stage was imported from.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, StageRow)
+    is_type_of = instance_of(StageRow)
 
 
 @strawberry.type(description="One move of a deal to a stage.")

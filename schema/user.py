@@ -5,8 +5,11 @@ from enum import Enum
 from typing import Any
 
 import strawberry
+from strawberry import Parent
 
+from core.viewer import Viewer as WhoAsks
 from db.rows import UserRow
+from execution import instance_of
 from resolvers.arguments import moment_argument, text_argument
 from resolvers.lists import Order
 from schema.arguments import SortDirection
@@ -22,9 +25,12 @@ class User(Node):
     created_at: datetime = strawberry.field(description="When the user was entered.")
     updated_at: datetime = strawberry.field(description="When the user was last changed.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, UserRow)
+    is_type_of = instance_of(UserRow)
+
+
+def sorted_scopes(viewer: Parent[WhoAsks]) -> list[str]:
+    """The scopes in the order of the alphabet."""
+    return sorted(viewer.scopes)
 
 
 @strawberry.type(description="Who asks.")
@@ -32,10 +38,12 @@ class Viewer:
     subject: str = strawberry.field(description="Name of the one who asks, as the server knows them.")
     owner = follow(
         "user_by_id",
-        "visible_owner",
+        "user_id",
         type=User | None,
-        description="The user whose rows may be seen; null for one who sees everyone's.",
+        description="The user who asks; null for one who is no user here.",
     )
+
+    scopes: list[str] = strawberry.field(resolver=sorted_scopes, description="What the one who asks may do, by name.")
 
 
 @strawberry.enum(description="What users can be sorted by.")

@@ -9,6 +9,11 @@ contact
 contact.id, contact.first_name, contact.last_name, contact.full_name, contact.email, contact.phone, contact.title,
        contact.role, contact.company_id, contact.owner_id, contact.external_id, contact.created_at, contact.updated_at, contact.version
 
+-- What a list below a company shows of a contact; see the deals' line.
+
+-- define: line
+contact.id, contact.first_name, contact.last_name, contact.full_name, contact.email, contact.phone, contact.title, contact.role
+
 -- define: live
 contact.deleted_at is null
 
@@ -61,6 +66,10 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 {ways}
 -- with sort name: key = (lower(contact.full_name) collate "C"); {texts}; within = contact.company_id = wanted.id
 {page};
+
+-- name: first_of_company_{most} -> ContactLine
+-- with order name: by = (lower(contact.full_name) collate "C"), contact.id; within = contact.company_id = wanted.id
+{first};
 
 -- name: search_by_{sort}_{way} -> ContactRow
 {sorts}

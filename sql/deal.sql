@@ -15,6 +15,13 @@ deal.id, deal.name, deal.value::float8 as value, deal.stage_id,
        deal.expected_close_date, deal.closed_at, deal.company_id, deal.contact_id, deal.owner_id,
        deal.external_id, deal.created_at, deal.updated_at, deal.version
 
+-- What a list below a company shows of a deal, with nothing that takes long to read: 137 against 1,043 us for 250.
+
+-- define: line
+deal.id, deal.name, deal.value::float8 as value, deal.stage_id,
+       case when stage.is_won then 'WON' when stage.is_lost then 'LOST' else 'OPEN' end as status,
+       coalesce(deal.probability, stage.probability) as probability
+
 -- define: live
 deal.deleted_at is null
 
@@ -72,6 +79,17 @@ left join stage on stage.id = given.stage_id
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
 {by_ids};
 
+-- name: whole -> WholeDealRow
+-- $1 visible owner; $2 ids. A deal with the company and the contact that it is with, null where none may be seen: what
+-- is shown of one deal, in one statement.
+select (select whole from (select {columns}) as whole) as deal,
+       (select whole from (select {company.columns}) as whole where company.id is not null) as company,
+       (select whole from (select {contact.columns}) as whole where contact.id is not null) as contact
+from {source}
+left join company on company.id = deal.company_id and {company.live} and {company.visible}
+left join contact on contact.id = deal.contact_id and {contact.live} and {contact.visible}
+where deal.id = any($2::uuid[]) and {live} and {visible};
+
 -- name: page_of_{scope}_by_{sort}_{way} -> DealRow
 {sorts}
 {ways}
@@ -83,6 +101,10 @@ left join stage on stage.id = given.stage_id
 {ways}
 -- with sort created_at: key = deal.created_at; {times}; within = deal.company_id = wanted.id
 {page};
+
+-- name: first_of_company_{most} -> DealLine
+-- with order newest: by = deal.created_at desc, deal.id desc; within = deal.company_id = wanted.id
+{first};
 
 -- name: search_by_{sort}_{way} -> DealRow
 {sorts}

@@ -64,6 +64,24 @@ select wanted.place, (select count(*) from {source} where {within} and {live} an
 from {wanted}
 order by wanted.place
 
+-- The first rows of the lists of many parents: $1 visible owner; $2 parents. The size is written out, since a generic plan
+-- knows nothing of a limit that is a parameter; it is one of these, the next that is enough.
+
+-- define: first
+-- with most 5: size = 5
+-- with most 20: size = 20
+-- with most 100: size = 100
+select page.*, wanted.place
+from unnest($2::uuid[]) with ordinality as wanted (id, place)
+cross join lateral (
+    select {line}
+    from {source}
+    where {within} and {live} and {visible}
+    order by {by}
+    limit {size}
+) as page
+order by wanted.place
+
 -- A row answers a search by its words, or by a title that looks like them. The rank is a whole number, so that pages
 -- neither repeat nor lose a row to rounding.
 

@@ -2,9 +2,11 @@
 
 -- name: act_for -> ActingRow
 -- $1 subject; $2 the id of a user, or null. Who the triggers write down as the one who makes the changes; until the end
--- of the transaction, so that nothing stays with the connection.
+-- of the transaction, so that nothing stays with the connection. Writes are planned for what they write, one row or ten
+-- thousand, unlike what is read (db/pool.py).
 select set_config('dealgraph.actor', $1, true) as subject,
-       set_config('dealgraph.user', coalesce($2::uuid::text, ''), true) as user_id;
+       set_config('dealgraph.user', coalesce($2::uuid::text, ''), true) as user_id,
+       set_config('plan_cache_mode', 'auto', true) as planned;
 
 -- name: tell -> ToldRow
 -- The last notification of a transaction: whoever hears it has heard everything that the transaction wrote.

@@ -5,7 +5,7 @@ two stands everything that may look at an operation before it runs.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -13,16 +13,19 @@ from typing import Any
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 
-from core.errors import AppError, BadInput, DeadlineExceeded, Unavailable
+from core.errors import AppError, BadInput, DeadlineExceeded, Overloaded, Unavailable
 from core.viewer import Viewer
 from loaders import Loaders
 from resolvers.context import Context
 from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
 from web.document_errors import DocumentError
-from web.errors import app_error, field_errors, request_errors, status_of
+from web.errors import app_error, field_errors, left_out, request_errors, status_of
 from web.graphql_request import GraphQLRequest, MalformedRequest
 from web.state import State
+
+TOO_LATE = "The request took longer than it may. Ask for less at once."
+RETRY = {"retry-after": "1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,7 @@ class Answer:
     """The answer to one request: a JSON object, and the status and headers that it would have alone.
 
     ``is_whole`` says that everything that was asked for is in it; ``is_unavailable`` that the database was not there.
+    ``spent`` is the actual cost, None where nothing was executed to the end.
     """
 
     body: bytes
@@ -37,6 +41,7 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
     is_whole: bool = False
     is_unavailable: bool = False
+    spent: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,15 +80,15 @@ async def prepare(
 
     ``strict`` is for who accepts graphql-response+json, here and below: the status tells how far the request came.
     """
-    documents = state["documents"]
+    documents, most = state["documents"], state["settings"].max_errors
     try:
         document = await documents.find(asked, viewer)
     except AppError as error:
         raise Refused(refusal(error, strict=strict)) from None
     if document.node is None:
-        raise _refused(document.errors, "GRAPHQL_PARSE_FAILED", 400 if strict else 200)
+        raise _refused(document.errors, "GRAPHQL_PARSE_FAILED", 400 if strict else 200, most)
     if document.errors:
-        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", 422 if strict else 200)
+        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", 422 if strict else 200, most)
     operation = document.operation(asked.operation_name)
     if operation is None:
         raise _refused([_undecided(asked.operation_name)], "OPERATION_RESOLUTION_FAILURE", 422 if strict else 200)
@@ -96,7 +101,7 @@ async def prepare(
     ready = Ready(document, operation, asked.variables, plan, cost.requested)
     if only_reads and not ready.is_query:
         by_post = [GraphQLError("GET is for queries; send this by POST.")]
-        raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, {"Allow": "POST"})
+        raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, headers={"Allow": "POST"})
     await documents.accept(asked, document)
     return ready
 
@@ -104,25 +109,39 @@ async def prepare(
 def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
-    loaders = Loaders(state["database"], viewer, now)
+    loaders = Loaders(state["database"], viewer, now, state["reference"])
     return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
 
 
 def deadline(state: State) -> float:
-    """When a request that begins now is cut off, by the clock of the loop."""
+    """When a request that begins now is cut off, by the clock of the loop: as the client wishes, or at the latest."""
+    return state["until"] if "until" in state else latest(state)
+
+
+def latest(state: State) -> float:
+    """When work that begins now is cut off, whoever waits for it."""
     return asyncio.get_running_loop().time() + state["settings"].request_deadline_s
 
 
 async def run(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
-    """What the operation answers, if it does so in time."""
+    """What the operation answers when it is its turn, if it does so in time."""
+    try:
+        async with asyncio.timeout_at(until), state["gate"]:
+            return await run_now(state, ready, context, until, strict=strict)
+    except TimeoutError:
+        return refusal(DeadlineExceeded(TOO_LATE), strict=strict)
+    except AppError as error:
+        return refusal(error, strict=strict)
+
+
+async def run_now(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
+    """The same for who is inside of the gate already."""
     try:
         async with asyncio.timeout_at(until):
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:
-        allowed_s = state["settings"].request_deadline_s
-        late = DeadlineExceeded(f"The request took longer than its {allowed_s:g} s. Ask for less at once.")
-        return refusal(late, strict=strict)
+        return refusal(DeadlineExceeded(TOO_LATE), strict=strict)
     except AppError as error:
         return refusal(error, strict=strict)
 
@@ -130,12 +149,17 @@ async def run(state: State, ready: Ready, context: Context, until: float, *, str
 def refusal(error: AppError, *, strict: bool) -> Answer:
     """The answer to a request that failed as a whole."""
     status = 422 if strict and isinstance(error, MalformedRequest) else error.status
-    headers = error.headers if isinstance(error, DocumentError) else {}
+    headers = error.headers if isinstance(error, DocumentError) else RETRY if isinstance(error, Overloaded) else {}
     return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers)
 
 
-def _refused(errors: Any, code: str, status: int, headers: Mapping[str, str] | None = None) -> Refused:
-    return Refused(Answer(orjson.dumps({"errors": request_errors(errors, code)}), status, headers or {}))
+def _refused(
+    errors: Sequence[GraphQLError], code: str, status: int, most: int = 1, headers: Mapping[str, str] | None = None
+) -> Refused:
+    body: dict[str, Any] = {"errors": request_errors(errors, code, most)}
+    if more := left_out(errors, most):
+        body["extensions"] = more
+    return Refused(Answer(orjson.dumps(body), status, headers or {}))
 
 
 def _undecided(name: str | None) -> GraphQLError:
@@ -145,18 +169,21 @@ def _undecided(name: str | None) -> GraphQLError:
 
 
 def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bool) -> Answer:
-    errors = result.errors or []
-    body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"])} if errors else {}
+    errors, most = result.errors or [], state["settings"].max_errors
+    body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"], most)} if errors else {}
     # Errors without a path and no data: the variables did not fit, and nothing was executed.
     if result.data is None and errors and all(error.path is None for error in errors):
+        if more := left_out(errors, most):
+            body["extensions"] = more
         return Answer(orjson.dumps(body), 422 if strict else 200)
     body["data"] = result.data
-    body["extensions"] = {"cost": as_extension(ready.cost, ready.plan.actual(result.data, ready.variables or {}))}
+    spent = ready.plan.actual(result.data, ready.variables or {})
+    body["extensions"] = {**left_out(errors, most), "cost": as_extension(ready.cost, spent)}
     status = 200 if result.data is not None else status_of(errors)
     if errors and strict and status == 200:
         status = state["settings"].partial_status
     is_away = any(isinstance(error.original_error, Unavailable) for error in errors)
-    return Answer(_written(body), status, is_whole=not errors, is_unavailable=is_away)
+    return Answer(_written(body), status, is_whole=not errors, is_unavailable=is_away, spent=spent)
 
 
 def _written(body: dict[str, Any]) -> bytes:

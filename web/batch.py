@@ -13,8 +13,10 @@ from itertools import groupby
 from core.errors import BadRequest
 from resolvers.context import Context
 from web.answering import Answer, Ready, Refused, deadline, prepare, run
+from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
+from web.throttle import Charge, RateLimited
 
 
 class TooExpensive(BadRequest):
@@ -30,12 +32,17 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost
     if together > most:
         raise TooExpensive(f"Together the operations cost {together}, and {most} is the limit. Ask for less at once.")
+    charged = await asyncio.gather(*(_charged(state, each, context) for each in prepared))
+    prepared = [each if isinstance(due, Charge | None) else due for each, due in zip(prepared, charged, strict=True)]
     answers: list[Answer] = []
     for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
         some = [each for _place, each in group]
         answers += await asyncio.gather(
             *(_answer(state, each, _for_item(context, len(answers) + place), until) for place, each in enumerate(some))
         )
+    answers = [
+        settled(due, answer) if isinstance(due, Charge) else answer for answer, due in zip(answers, charged, strict=True)
+    ]
     statuses = [answer.status for answer in answers]
     status = 200 if min(statuses) < 300 else max(statuses)
     return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
@@ -55,6 +62,17 @@ async def _prepared(state: State, asked: GraphQLRequest, context: Context) -> Re
         return await prepare(state, asked, context.viewer, strict=False, only_reads=False)
     except Refused as refused:
         return refused.answer
+
+
+async def _charged(state: State, prepared: Ready | Answer, context: Context) -> Charge | Answer | None:
+    """What an item is charged; the answer to one that is too many. One that is refused anyway costs as a request."""
+    try:
+        if isinstance(prepared, Ready):
+            return await charge(state, context.viewer, prepared)
+        await charge_little(state, context.viewer)
+    except RateLimited as error:
+        return limited(error)
+    return None
 
 
 async def _answer(state: State, prepared: Ready | Answer, context: Context, until: float) -> Answer:

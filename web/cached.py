@@ -1,22 +1,25 @@
 """Answers from the cache on the shortest way: a request that is byte for byte one that was answered before needs no reading.
 
-Outermost of all middleware. What decides about an answer (path, query string, body, and the headers that the endpoint
+Outside of everything else. What decides about the answer (path, query string, body, and the headers that the endpoint
 looks at) is remembered with the key of the answer; if that is in the cache and fresh, it is sent, and nothing else runs.
-Everything else goes on to the endpoint, untouched.
+Everything else goes on to the application, untouched: also what other middleware has a say in, as a request from another
+site, or through a proxy that tells how it came.
 """
 
 import random
 import time
 from collections import OrderedDict
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cache.encoding import SMALLEST_BYTES, Encoding, best_encoding
+from cache.encoding import LARGE_BYTES, SMALLEST_BYTES, Encoding, best_encoding
 from cache.entry import Entry, Outcome
-from cache.responses import ResponseCache
+from core.viewer import Viewer
+from web.client import client_of
 from web.graphql_request import PREFLIGHT_HEADERS
 from web.middleware.request_id import SAFE
 from web.middleware.security_headers import HEADERS
@@ -25,11 +28,13 @@ RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 # A longer body is a text that no client repeats for its speed.
 LONGEST_BODY = 16_384
 REMEMBERED = 4_096
-DECIDING = frozenset({b"accept", b"content-type", b"authorization", *(name.encode() for name in PREFLIGHT_HEADERS)})
+# Who asks is decided before, and is part of the question.
+DECIDING = frozenset({b"accept", b"content-type", *(name.encode() for name in PREFLIGHT_HEADERS)})
+ELSEWHERE = frozenset({b"origin", b"x-forwarded-proto", b"x-request-timeout"})
 SECURITY: RawHeaders = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-VARY = (b"vary", b"Accept, Accept-Encoding, Authorization")
+VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
 SUFFIXES: dict[Encoding, str] = {"identity": "", "br": "-br", "gzip": "-gz"}
-_process = f"{random.SystemRandom().getrandbits(64):016x}"
+_process = b"%016x" % random.SystemRandom().getrandbits(64)
 _numbers = count(1)
 
 
@@ -46,10 +51,7 @@ class Remembered:
 
     def __init__(self) -> None:
         self._asked: OrderedDict[tuple[object, ...], Asked] = OrderedDict()
-
-    def find(self, request: tuple[object, ...]) -> Asked | None:
-        """What that request is answered with, if it was answered before."""
-        return self._asked.get(request)
+        self.find = self._asked.get  # what a request is answered with, if it was answered before
 
     def clear(self) -> None:
         """Forgets all of them."""
@@ -62,52 +64,109 @@ class Remembered:
             self._asked.popitem(last=False)
 
 
+def question_of(
+    method: str, url: bytes, body: bytes, headers: Iterable[tuple[bytes, bytes]], viewer: Viewer
+) -> tuple[object, ...]:
+    """All that decides about the answer to a request."""
+    return (method, url, body, viewer, *[pair for pair in headers if pair[0] in DECIDING])
+
+
+def is_plain(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a request asks for nothing but its answer: what any other part of the server has a say in goes there."""
+    return ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b"")
+
+
 class ServeCached:
-    """ASGI middleware; ``state`` has ``responses`` (the cache) and ``remembered``, and gets ``deciding`` for the endpoint."""
+    """Around the application; ``state`` has ``responses`` and ``remembered``, and gets ``deciding`` for the endpoint."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        if scope["type"] != "http" or not scope["path"].startswith("/graphql"):
+        if scope["type"] != "http" or not scope["path"].startswith("/graphql") or scope["scheme"] != "http":
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        method, body = scope["method"], b""
-        if method == "POST":
-            length = headers.get(b"content-length", b"")
-            if not length.isdigit() or int(length) > LONGEST_BODY:
-                await self.app(scope, receive, send)
-                return
-            body, receive = await _read(receive)
-        deciding = tuple(pair for pair in scope["headers"] if pair[0] in DECIDING)
-        request = (method, scope["path"], scope["query_string"], body, deciding)
-        state = scope["state"]
-        cache: ResponseCache = state["responses"]
-        asked = None if b"no-cache" in headers.get(b"cache-control", b"") else state["remembered"].find(request)
-        entry = None if asked is None else cache.find(asked.key) or await cache.find_shared(asked.key)
-        if asked is None or entry is None:
-            state["deciding"], state["started"] = request, started
+        method, body, state = scope["method"], b"", scope["state"]
+        state["started"] = started
+        viewer: Viewer | None = state["authenticator"].known_of(scope["headers"])
+        length = headers.get(b"content-length", b"")
+        if viewer is None or (method == "POST" and not (length.isdigit() and int(length) <= LONGEST_BODY)):
             await self.app(scope, receive, send)
             return
-        encoding = encoding_for(entry.made.body, headers.get(b"accept-encoding", b""))
-        offered = headers.get(b"x-request-id", b"").decode("latin-1")
-        request_id = offered if SAFE.fullmatch(offered) else f"{_process}{next(_numbers):016x}"
-        found = [
-            *entry_headers(entry, asked.media_type, encoding, "HIT", started),
-            *SECURITY,
-            (b"x-request-id", request_id.encode()),
-        ]
-        if method == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding)):
-            await send({"type": "http.response.start", "status": 304, "headers": found})
-            await send({"type": "http.response.body", "body": b""})
-            return
-        form = cache.form(entry, encoding)
-        found.append((b"content-length", str(len(form)).encode()))
-        await send({"type": "http.response.start", "status": entry.made.status, "headers": found})
-        await send({"type": "http.response.body", "body": form})
+        if method == "POST":
+            message = await receive()
+            if message.get("more_body") or message["type"] != "http.request":
+                body, receive = await _read(message, receive)
+            else:
+                body, receive = message["body"], _again(message, receive)
+        query = scope["query_string"]
+        url = b"%s?%s" % (scope["raw_path"], query) if query else scope["raw_path"]
+        question = question_of(method, url, body, scope["headers"], viewer)
+        asked: Asked | None = state["remembered"].find(question)
+        if asked is not None and is_plain(headers):
+            entry = await state["responses"].find_shared(asked.key)
+            encoding = None if entry is None else ready_encoding(entry, headers.get(b"accept-encoding", b""))
+            if entry is not None and encoding is not None:
+                standing = standing_of(scope, viewer)
+                if standing is not None:
+                    await _send(scope, send, entry, asked, encoding, headers, standing, started)
+                    return
+        state["deciding"] = question
+        await self.app(scope, receive, send)
+
+
+def standing_of(scope: Scope, viewer: Viewer) -> RawHeaders | None:
+    """Counts a request that is about to be answered; None if the throttle has to be asked properly."""
+    state = scope["state"]
+    if not state["throttle"].is_on:
+        return []
+    state["viewer"] = viewer
+    found: RawHeaders | None = state["throttle"].admit_cached(client_of(scope))
+    return found
+
+
+async def _send(
+    scope: Scope,
+    send: Send,
+    entry: Entry,
+    asked: Asked,
+    encoding: Encoding,
+    headers: dict[bytes, bytes],
+    standing: RawHeaders,
+    started: float,
+) -> None:
+    state = scope["state"]
+    known = entry.heads.get((asked.media_type, encoding))
+    if known is None:
+        known = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]
+        entry.heads[asked.media_type, encoding] = known
+    found = [*known, *standing, *passing_headers(entry, started), (b"x-request-id", request_id_of(headers))]
+    if scope["method"] == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding)):
+        await send({"type": "http.response.start", "status": 304, "headers": found})
+        await send({"type": "http.response.body", "body": b""})
+        return
+    form = state["responses"].form(entry, encoding)
+    found.append((b"content-length", b"%d" % len(form)))
+    await send({"type": "http.response.start", "status": entry.made.status, "headers": found})
+    await send({"type": "http.response.body", "body": form})
+
+
+def request_id_of(headers: Mapping[bytes, bytes]) -> bytes:
+    """The id that the client offers, if it is one, or else a new one."""
+    offered = headers.get(b"x-request-id")
+    if offered is not None and SAFE.fullmatch(offered.decode("latin-1")):
+        return offered
+    return b"%s%016x" % (_process, next(_numbers))
+
+
+def ready_encoding(entry: Entry, accepted: bytes) -> Encoding | None:
+    """The coding to answer in; None if the body is large and has to be compressed first, which is not done here."""
+    encoding = encoding_for(entry.made.body, accepted)
+    is_there = encoding == "identity" or encoding in entry.forms or len(entry.made.body) < LARGE_BYTES
+    return encoding if is_there else None
 
 
 def encoding_for(body: bytes, accepted: bytes) -> Encoding:
@@ -128,10 +187,13 @@ def matches(if_none_match: bytes | None, etag: str) -> bool:
     return etag in given or given == ["*"]
 
 
-def entry_headers(
-    entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome, started: float
-) -> RawHeaders:
+def entry_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome, started: float) -> RawHeaders:
     """The headers of an answer from the cache, its length and those of the edge left out."""
+    return [*lasting_headers(entry, media_type, encoding, outcome), *passing_headers(entry, started)]
+
+
+def lasting_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome) -> RawHeaders:
+    """Those that are the same each time."""
     found = [
         (b"content-type", media_type),
         (b"etag", etag_of(entry, encoding).encode()),
@@ -139,27 +201,39 @@ def entry_headers(
         VARY,
         (b"x-cache", outcome.encode()),
         (b"x-cache-key", entry.key[:16]),
-        (b"age", str(max(0, int(time.time() - entry.made_at))).encode()),
-        (b"x-response-time", f"{(time.perf_counter() - started) * 1000:.2f}ms".encode()),
     ]
     if encoding != "identity":
         found.append((b"content-encoding", encoding.encode()))
     return found
 
 
-async def _read(receive: Receive) -> tuple[bytes, Receive]:
-    """The body, and a ``receive`` that gives it once more before it goes on."""
-    messages: list[Message] = []
-    while True:
-        message = await receive()
-        messages.append(message)
-        if message["type"] != "http.request" or not message.get("more_body"):
-            break
-    body = messages[0].get("body", b"") if len(messages) == 1 else b"".join(each.get("body", b"") for each in messages)
+def passing_headers(entry: Entry, started: float) -> RawHeaders:
+    """Those that tell the time."""
+    return [
+        (b"age", b"%d" % max(0, time.time() - entry.made_at)),
+        (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1000)),
+    ]
+
+
+def _again(message: Message, receive: Receive) -> Receive:
+    """A ``receive`` that gives the message once more before it goes on."""
+    left: list[Message] = [message]
+
+    async def again() -> Any:
+        return left.pop() if left else await receive()
+
+    return again
+
+
+async def _read(message: Message, receive: Receive) -> tuple[bytes, Receive]:
+    """The body that begins with that message, and a ``receive`` that gives all of it once more before it goes on."""
+    messages = [message]
+    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
+        messages.append(await receive())
     given = iter(messages)
 
     async def again() -> Any:
-        message = next(given, None)
-        return await receive() if message is None else message
+        left = next(given, None)
+        return await receive() if left is None else left
 
-    return body, again
+    return b"".join(each.get("body", b"") for each in messages), again

@@ -13,7 +13,15 @@ from core.settings import Settings
 from core.viewer import Viewer
 from schema.documents import TrustedDocuments, reasons, same_ids
 from schema.operation import Document, Executable, document_id
-from web.document_errors import HashMismatch, IdRequired, NotFound, NotInList, NotInSafelist, NotSupported
+from web.document_errors import (
+    HashMismatch,
+    IdRequired,
+    IntrospectionForbidden,
+    NotFound,
+    NotInList,
+    NotInSafelist,
+    NotSupported,
+)
 from web.graphql_request import GraphQLRequest, MalformedRequest
 
 log = structlog.get_logger("web")
@@ -49,6 +57,12 @@ class Documents:
 
     async def find(self, asked: GraphQLRequest, viewer: Viewer) -> Document:
         """The document asked for, which may be one with errors. Raises DocumentError, BadRequest."""
+        found = await self._find(asked, viewer)
+        if not (viewer.may_explore or found.is_trusted) and found.introspects:
+            raise IntrospectionForbidden("The schema is shown to those who have the scope crm:explore.")
+        return found
+
+    async def _find(self, asked: GraphQLRequest, viewer: Viewer) -> Document:
         if asked.document_id is not None:
             return await self._of_id(asked.document_id)
         if asked.sha256 is not None and asked.query is not None:
@@ -123,12 +137,8 @@ class Documents:
             found = await self._stored(document_id(text))
         if found is not None:
             return found
-        if self._mode != "trusted-only":
+        if self._mode != "trusted-only" or viewer.may_explore:
             return self._executable.document(text)
-        if viewer.may_explore:
-            document = self._executable.document(text)
-            if document.node is not None and document.only_introspects:
-                return document
         raise NotInSafelist("The operation body was not found in the persisted query safelist")
 
     def _of_operation(self, name: str | None) -> Document:

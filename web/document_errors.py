@@ -50,6 +50,13 @@ class NotInSafelist(DocumentError):
     status = 403
 
 
+class IntrospectionForbidden(DocumentError):
+    """The schema is asked for by one who may not explore."""
+
+    code = "INTROSPECTION_FORBIDDEN"
+    status = 403
+
+
 class IdRequired(DocumentError):
     """Only trusted documents run here, and none was named."""
 

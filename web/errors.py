@@ -1,6 +1,6 @@
 """Errors as clients see them: a message, a stable code, where it was; nothing internal."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -17,20 +17,25 @@ def app_error(error: AppError) -> dict[str, Any]:
     return {"message": str(error), "extensions": {"code": error.code}}
 
 
-def request_errors(errors: Iterable[GraphQLError], code: str) -> list[dict[str, Any]]:
-    """The errors of a document or its variables: written for clients by the GraphQL specification's own rules."""
+def left_out(errors: Sequence[GraphQLError], most: int) -> dict[str, Any]:
+    """What ``extensions`` say of more errors than are told; nothing if all are."""
+    return {"errorsLeftOut": len(errors) - most} if len(errors) > most else {}
+
+
+def request_errors(errors: Sequence[GraphQLError], code: str, most: int) -> list[dict[str, Any]]:
+    """The first errors of a document or its variables: written for clients by the GraphQL specification's own rules."""
     shown = []
-    for error in errors:
+    for error in errors[:most]:
         told = _shown(error, error.message, code)
         told["extensions"] |= error.extensions or {}  # a limit has a code of its own, and says more
         shown.append(told)
     return shown
 
 
-def field_errors(errors: Iterable[GraphQLError], request_id: str) -> list[dict[str, Any]]:
-    """The errors of fields: ours in their own words, anything unexpected masked and logged with the request id."""
+def field_errors(errors: Sequence[GraphQLError], request_id: str, most: int) -> list[dict[str, Any]]:
+    """The first errors of fields: ours in their own words, anything unexpected masked and logged with the request id."""
     shown = []
-    for error in errors:
+    for error in errors[:most]:
         cause = error.original_error
         if isinstance(cause, AppError):
             shown.append(_shown(error, str(cause), cause.code))

@@ -18,16 +18,15 @@ from resolvers.context import Context
 from web.answering import Answer, context_of, refusal
 from web.auth import viewer_of
 from web.batch import answer_batch
-from web.graphql_request import GraphQLRequest, read_request
+from web.deadline import timeout_of
+from web.graphql_request import GraphQLRequest, asks_for_page, read_request
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
-from web.negotiation import GRAPHQL, HTML, JSON, best
+from web.negotiation import GRAPHQL, JSON, best
 from web.state import State
 
 T = TypeVar("T")
 Page = Callable[[Request[State]], Awaitable[Response]]
-# A GET with one of these asks something; without them a browser gets the page.
-ASKING = ("query", "documentId", "id", "extensions", "operationName")
 
 
 class GraphQLEndpoint:
@@ -39,7 +38,7 @@ class GraphQLEndpoint:
     async def __call__(self, request: Request[State]) -> Response:
         """The answer to one request."""
         accept = request.headers.get("accept")
-        if _asks_nothing(request) and best(accept, (JSON, GRAPHQL, HTML)) == HTML:
+        if asks_for_page(request):
             return await self._page(request)
         media_type = best(accept, (JSON, GRAPHQL))
         if media_type is None:
@@ -47,7 +46,10 @@ class GraphQLEndpoint:
             return _response(Answer(orjson.dumps({"errors": [error]}), 406), JSON)
         settings = request.state["settings"]
         try:
-            asked = await read_request(request, settings.max_body_bytes, settings.batch_most)
+            timeout_s = timeout_of(request.headers.get("x-request-timeout"), settings.request_deadline_s)
+            if timeout_s is not None:
+                request.state["until"] = asyncio.get_running_loop().time() + timeout_s
+            asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
             return await while_wanted(request, lambda: answer(request, asked, media_type))
         except AppError as error:
             return _response(refusal(error, strict=media_type == GRAPHQL), media_type)
@@ -72,7 +74,7 @@ async def answer(
             refresh="no-cache" in request.headers.get("cache-control", ""),
         )
         if isinstance(answered, Kept):
-            return kept_response(request, answered, media_type)
+            return await kept_response(request, answered, media_type)
         return _response(answered, media_type)
     finally:
         context.loaders.stop()
@@ -81,11 +83,6 @@ async def answer(
 def make_context(request: Request[State], viewer: Viewer) -> Context:
     """What the resolvers of this request share."""
     return context_of(request.state, viewer, request.headers.get("idempotency-key"))
-
-
-def _asks_nothing(request: Request[State]) -> bool:
-    is_get = request.method != "POST" and "id" not in request.path_params
-    return is_get and not any(request.query_params.get(name) for name in ASKING)
 
 
 def _response(answer: Answer, media_type: str) -> Response:

@@ -4,14 +4,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from starlette.requests import Request
 
 from core.errors import AppError, BadRequest
 from web.document_errors import IdAndBody
+from web.json_depth import json_of
+from web.negotiation import GRAPHQL, HTML, JSON, best
 
 # Any of these makes a browser ask first ("preflight"), so that another site cannot send the request unnoticed.
 PREFLIGHT_HEADERS = ("x-apollo-operation-name", "apollo-require-preflight", "graphql-require-preflight")
+
+# A GET with one of these asks something; without them a browser gets the page.
+ASKING = ("query", "documentId", "id", "extensions", "operationName")
 
 
 class TooLarge(AppError):
@@ -60,8 +64,15 @@ class GraphQLRequest:
     refresh: bool = False
 
 
+def asks_for_page(request: Request[Any]) -> bool:
+    """Whether a request to the endpoint asks nothing and prefers HTML: a browser that opens it."""
+    is_get = request.method != "POST" and "id" not in request.path_params
+    asks_nothing = is_get and not any(request.query_params.get(name) for name in ASKING)
+    return asks_nothing and best(request.headers.get("accept"), (JSON, GRAPHQL, HTML)) == HTML
+
+
 async def read_request(
-    request: Request[Any], max_body_bytes: int, batch_most: int
+    request: Request[Any], max_body_bytes: int, batch_most: int, max_json_depth: int
 ) -> GraphQLRequest | list[GraphQLRequest]:
     """The GraphQL request of a POST or GET, or those of an array.
 
@@ -69,13 +80,9 @@ async def read_request(
     """
     in_path = request.path_params.get("id")
     if request.method != "POST":
-        return _from_parameters(request, in_path)
+        return _from_parameters(request, in_path, max_json_depth)
     _require_json(request, for_body=True)
-    body = await _body(request, max_body_bytes)
-    try:
-        found = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from None
+    found = json_of(await _body(request, max_body_bytes), "The body", max_json_depth)
     if isinstance(found, list):
         return [_checked(each, in_path) for each in _counted(found, batch_most)]
     return _checked(found, in_path)
@@ -91,7 +98,7 @@ def _counted(batch: list[Any], most: int) -> list[Any]:
     return batch
 
 
-def _from_parameters(request: Request[Any], in_path: str | None) -> GraphQLRequest:
+def _from_parameters(request: Request[Any], in_path: str | None, max_json_depth: int) -> GraphQLRequest:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
@@ -107,15 +114,8 @@ def _from_parameters(request: Request[Any], in_path: str | None) -> GraphQLReque
     present: dict[str, Any] = {name: value for name, value in given.items() if value}  # an empty parameter is none
     for name in ("variables", "extensions"):
         if name in present:
-            present[name] = _json_parameter(present[name], name)
+            present[name] = json_of(present[name], f"The parameter {name}", max_json_depth)
     return _checked(present, in_path)
-
-
-def _json_parameter(text: str, name: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The parameter {name} is not JSON: {error}.") from None
 
 
 def _checked(given: Any, in_path: str | None) -> GraphQLRequest:

@@ -1,22 +1,27 @@
 """Answers to queries, from the cache or made and kept: what makes an answer another one, and what may be kept."""
 
+import asyncio
 import hashlib
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
 
 from cache.entry import Entry, Made, Outcome
+from core.errors import AppError, DeadlineExceeded
 from core.tags import bounded
 from core.viewer import Viewer
 from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
 from schema.operation import Executable
-from web.answering import Answer, Ready, Refused, context_of, deadline, prepare, run
+from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run, run_now
+from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
+from web.throttle import Kind, RateLimited
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +44,14 @@ def version_of(executable: Executable) -> bytes:
 def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
     """The key of an answer: the build, the document, its operation, its variables in canonical JSON, and who may see it.
 
+    Of the viewer that is whose rows they see: whether they may ask was decided before, in ``prepare``. An answer about
+    the one who asks is not kept, but all who ask for it at the same time share it, and so it is of this viewer alone.
     None for variables that are nested too deeply to be written.
     """
-    parts = [ready.document.id, ready.name, ready.variables or {}, viewer.visible_owner and str(viewer.visible_owner)]
+    whose = viewer.visible_owner and str(viewer.visible_owner)
+    parts: list[Any] = [ready.document.id, ready.name, ready.variables or {}, whose]
+    if ready.document.is_personal:
+        parts += [viewer.subject, viewer.owner and str(viewer.owner), sorted(viewer.scopes)]
     try:
         said = version + orjson.dumps(parts, option=orjson.OPT_SORT_KEYS)
     except orjson.JSONEncodeError:
@@ -50,22 +60,59 @@ def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
 
 
 async def answer_one(
-    state: State, asked: GraphQLRequest, context: Context, *, strict: bool, only_reads: bool, refresh: bool = False
+    state: State,
+    asked: GraphQLRequest,
+    context: Context,
+    *,
+    strict: bool,
+    only_reads: bool,
+    refresh: bool = False,
+    kinds: Sequence[Kind] = (),
 ) -> Answer | Kept:
-    """The answer to one request, by whatever route it came: from the cache, for a query that may be, or run."""
+    """The answer to one request, by whatever route it came: from the cache, for a query that may be, or run.
+
+    It is charged here; ``kinds`` are the limits of its route, beside those of every request.
+    """
     try:
         ready = await prepare(state, asked, context.viewer, strict=strict, only_reads=only_reads)
     except Refused as refused:
         return refused.answer
-    if not ready.is_query:
-        return await run(state, ready, context, deadline(state), strict=strict)
-    return await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh or asked.refresh)
+    try:
+        if not ready.is_query:
+            charged = await charge(state, context.viewer, ready, kinds)
+            return settled(charged, await run(state, ready, context, deadline(state), strict=strict))
+        refresh = refresh or asked.refresh
+        # Where nobody has limits this look would be one too many.
+        found = state["throttle"].is_on and not refresh and await _find(state, ready, context.viewer, strict=strict)
+        if found:
+            await charge_little(state, context.viewer, is_kept=True)
+            return found
+        charged = await charge(state, context.viewer, ready, kinds)
+    except RateLimited as error:
+        return limited(error)
+    try:
+        kept = await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh)
+    except AppError as error:
+        return settled(charged, refusal(error, strict=strict))
+    # What a GET brings may be kept by the client, under its validator; how the client stands is in the headers.
+    is_told = not only_reads and kept.outcome != "STALE"
+    return replace(kept, answer=settled(charged, kept.answer, is_told=is_told))
+
+
+async def _find(state: State, ready: Ready, viewer: Viewer, *, strict: bool) -> Kept | None:
+    key = key_of(state["version"], ready, viewer)
+    entry = None if key is None else await state["responses"].find_shared(key)
+    if key is None or entry is None:
+        return None
+    state["warming"].note(key, ready.name, ready, viewer)
+    return Kept(Answer(entry.made.body, _status(state, entry.made.status, strict=strict)), entry, "HIT")
 
 
 async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: bool, refresh: bool = False) -> Kept:
     """The answer to a query: found, if it is fresh and the client does not want it made anew, or made.
 
-    It is made in a context of its own, for all who wait for it: the first of them may go away.
+    It is made in a context of its own, for all who wait for it: the first of them may go away. Its ``spent`` is what it
+    cost to make, and 0 for who has it from others.
     """
     responses, key = state["responses"], key_of(state["version"], ready, viewer)
     if key is None or not responses.is_on:
@@ -75,32 +122,45 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
         finally:
             context.loaders.stop()
     state["warming"].note(key, ready.name, ready, viewer)
+    spent: int | None = 0
 
     async def make() -> Made:
+        nonlocal spent
         context = context_of(state, viewer)
         try:
-            return await _make(state, ready, context)
+            made, spent = await _make(state, ready, context)
+            return made
         finally:
             context.loaders.stop()
 
-    entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh)
+    try:
+        async with asyncio.timeout_at(state["until"] if "until" in state else None):  # noqa: SIM401 - a request's has no get
+            entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh)
+    except TimeoutError:
+        return Kept(refusal(DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")
     if made.is_unavailable:
         stale = responses.find_stale(key)
         if stale is not None:
             return Kept(Answer(_marked(stale), stale.made.status), stale, "STALE")
-    lenient = (422, state["settings"].partial_status)  # what reached GraphQL is 200 to a client of plain JSON
-    return Kept(Answer(made.body, 200 if not strict and made.status in lenient else made.status), entry, outcome)
+    return Kept(Answer(made.body, _status(state, made.status, strict=strict), spent=spent), entry, outcome)
 
 
-async def _make(state: State, ready: Ready, context: Context) -> Made:
-    xmin = 0
-    if state["responses"].is_shared:
-        (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
-        xmin = snapshot.xmin
-    answer = await run(state, ready, context, deadline(state), strict=True)
+def _status(state: State, status: int, *, strict: bool) -> int:
+    """The status for this client: what reached GraphQL is 200 to one of plain JSON."""
+    return 200 if not strict and status in (422, state["settings"].partial_status) else status
+
+
+async def _make(state: State, ready: Ready, context: Context) -> tuple[Made, int | None]:
+    xmin, until = 0, latest(state)
+    async with state["gate"]:
+        if state["responses"].is_shared:
+            (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
+            xmin = snapshot.xmin
+        answer = await run_now(state, ready, context, until, strict=True)
     reads, name = context.loaders.reads, ready.name or ready.document.id[:19]
     tags = bounded(reads.tags) if answer.is_whole and not reads.is_personal else None
-    return Made(answer.body, answer.status, name, tags, reads.until.timestamp(), xmin, is_unavailable=answer.is_unavailable)
+    good_until, is_away = reads.until.timestamp(), answer.is_unavailable
+    return Made(answer.body, answer.status, name, tags, good_until, xmin, is_unavailable=is_away), answer.spent
 
 
 def _marked(stale: Entry) -> bytes:

@@ -5,13 +5,13 @@ import time
 from starlette.requests import Request
 from starlette.responses import Response
 
-from cache.encoding import encoded
+from cache.encoding import encoded_aside
 from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
 from web.keeping import Kept
 from web.state import State
 
 
-def kept_response(request: Request[State], kept: Kept, media_type: str) -> Response:
+async def kept_response(request: Request[State], kept: Kept, media_type: str) -> Response:
     """The response, not modified for a GET that has it already; a request that was answered from the cache is remembered."""
     accepted = request.headers.get("accept-encoding", "").encode("latin-1")
     encoding = encoding_for(kept.answer.body, accepted)
@@ -29,7 +29,8 @@ def kept_response(request: Request[State], kept: Kept, media_type: str) -> Respo
             headers.append((b"age", str(int(time.time() - kept.entry.made_at)).encode()))
         if SUFFIXES[encoding]:
             headers.append((b"content-encoding", encoding.encode()))
-        return _response(encoded(kept.answer.body, encoding), kept.answer.status, headers)
+        headers += [(name.encode(), value.encode()) for name, value in kept.answer.headers.items()]
+        return _response(await encoded_aside(kept.answer.body, encoding), kept.answer.status, headers)
     deciding = request.scope["state"].get("deciding")
     if deciding is not None:
         request.state["remembered"].add(deciding, Asked(kept.entry.key, content_type))
@@ -38,7 +39,10 @@ def kept_response(request: Request[State], kept: Kept, media_type: str) -> Respo
         request.headers.get("if-none-match", "").encode("latin-1") or None, etag_of(kept.entry, encoding)
     ):
         return _response(b"", 304, headers)
-    return _response(request.state["responses"].form(kept.entry, encoding), kept.answer.status, headers)
+    if kept.answer.body is not kept.entry.made.body:  # it says more than what is kept, and is not what the validator is of
+        headers = [(name, value) for name, value in headers if name != b"etag"]
+        return _response(await encoded_aside(kept.answer.body, encoding), kept.answer.status, headers)
+    return _response(await request.state["responses"].form_aside(kept.entry, encoding), kept.answer.status, headers)
 
 
 def _response(body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> Response:

@@ -3,14 +3,19 @@
 from typing import Any, NotRequired, TypedDict
 
 from cache.redis import RedisCache
+from cache.reference import Reference
 from cache.responses import ResponseCache
 from core.cursor import CursorCodec
 from core.settings import Settings
+from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
+from web.authenticator import Authenticator
 from web.cached import Remembered
 from web.document import Documents
+from web.gate import Gate
 from web.recipes import Warming
+from web.throttle import RawHeaders, Throttle
 
 
 class State(TypedDict):
@@ -20,12 +25,20 @@ class State(TypedDict):
     database: PooledDatabase
     cache: RedisCache
     cursors: CursorCodec
+    authenticator: Authenticator
     executable: Executable
     documents: Documents
     version: bytes
+    reference: Reference
     responses: ResponseCache
     remembered: Remembered
     warming: Warming[Any]
+    throttle: Throttle
+    gate: Gate
     deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
+    peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
+    standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
+    until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
+    viewer: NotRequired[Viewer]  # of each request, put there by its middleware
     request_id: NotRequired[str]  # of each request, put there by its middleware

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Collection
+from contextlib import suppress
 
 import structlog
 from graphql import NonNullTypeNode
 
-from core.viewer import EVERYONE
+from core.errors import AppError
+from core.viewer import EVERYONE, Viewer
 from web.answering import Ready, Refused, prepare
 from web.graphql_request import GraphQLRequest
 from web.keeping import answer_kept
@@ -23,9 +25,13 @@ async def keep_warm(state: State) -> None:
     while not state["responses"].freshness.is_hearing:  # noqa: ASYNC110 - it is a matter of time, too: a lease runs out
         await asyncio.sleep(0.05)
     for ready in await _first(state, warming.names):
-        await answer_kept(state, ready, EVERYONE, strict=True)
+        await _make(state, ready, EVERYONE)
     while True:
-        ready, viewer = await warming.next()
+        await _make(state, *await warming.next())
+
+
+async def _make(state: State, ready: Ready, viewer: Viewer) -> None:
+    with suppress(AppError):  # it was worth a try: whoever asks for it will hear what is the matter
         await answer_kept(state, ready, viewer, strict=True)
 
 

@@ -143,3 +143,44 @@ def test_settings_never_show_their_secrets_and_never_change(monkeypatch: pytest.
 
 def test_every_setting_says_what_it_is_for() -> None:
     assert all(field.description for field in Settings.model_fields.values())
+
+
+TOKENS = {"AUTH": "jwt", "JWT_SECRET": "s" * 32, "JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "a,b"}
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.0.7", "crm.example", "localhost.example"])
+def test_everyone_is_let_in_from_elsewhere_only_if_a_setting_says_so(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    with pytest.raises(SettingsError, match=r"HOST=.*AUTH_OFF_ANYWHERE=1 if that is what you want"):
+        _load(monkeypatch, HOST=host)
+    assert _load(monkeypatch, HOST=host, AUTH_OFF_ANYWHERE="1").host == host
+    monkeypatch.delenv("AUTH_OFF_ANYWHERE")
+    assert _load(monkeypatch, HOST=host, AUTH="keys").host == host
+    assert _load(monkeypatch, HOST=host, **TOKENS).jwt_audience == ["a", "b"]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "localhost"])
+def test_this_machine_needs_no_credential(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    assert _load(monkeypatch, HOST=host).auth == "off"
+
+
+@pytest.mark.parametrize(
+    ("variables", "told"),
+    [
+        ({"JWT_SECRET": ""}, "set one of JWT_SECRET and JWT_JWKS"),
+        ({"JWT_JWKS": "keys.json"}, "set one of JWT_SECRET and JWT_JWKS"),
+        ({"JWT_SECRET": "hunter2"}, "JWT_SECRET must have 32 bytes"),
+        ({"JWT_AUDIENCE": ""}, "set JWT_ISSUER and JWT_AUDIENCE"),
+        ({"JWT_AUDIENCE": ","}, "set JWT_ISSUER and JWT_AUDIENCE"),
+        ({"JWT_ISSUER": ""}, "set JWT_ISSUER and JWT_AUDIENCE"),
+        ({"JWT_ALGORITHMS": "HS256,none"}, "not none"),
+        ({"JWT_ALGORITHMS": "RS256"}, "not RS256"),
+        ({"JWT_SECRET": "", "JWT_JWKS": "keys.json", "JWT_ALGORITHMS": "RS256,HS256"}, "not HS256"),
+        ({"JWT_SECRET": "", "JWT_JWKS": "http://id.example/keys"}, "must be an https:// URL"),
+        ({"JWT_SECRET": "", "JWT_JWKS": "ftp://id.example/keys"}, "must be an https:// URL"),
+    ],
+)
+def test_tokens_that_could_not_be_trusted_stop_the_start(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str) -> None:
+    with pytest.raises(SettingsError) as refused:
+        _load(monkeypatch, **(TOKENS | variables))
+    assert told in str(refused.value)
+    assert "hunter2" not in str(refused.value)

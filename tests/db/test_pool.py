@@ -67,7 +67,7 @@ async def test_whoever_gives_up_waiting_is_told_and_holds_up_nobody(database_url
         with pytest.raises(Overloaded, match="came free in time"):
             async with pool.connection():
                 pass
-        impatient = asyncio.create_task(pool._take())
+        impatient = asyncio.create_task(pool.take())
         await asyncio.sleep(0)
         impatient.cancel()
         await asyncio.gather(impatient, return_exceptions=True)
@@ -80,10 +80,10 @@ async def test_whoever_gives_up_waiting_is_told_and_holds_up_nobody(database_url
 
 async def test_a_waiter_cancelled_in_the_moment_of_the_handover_loses_no_connection(database_url: str) -> None:
     pool = open_pool(database_url, size=1)
-    first = await pool._take()
-    waiter = asyncio.create_task(pool._take())
+    first = await pool.take()
+    waiter = asyncio.create_task(pool.take())
     await asyncio.sleep(0)
-    pool._give_back(first)
+    pool.give_back(first)
     waiter.cancel()
     await asyncio.gather(waiter, return_exceptions=True)
     async with pool.connection() as held:
@@ -94,12 +94,12 @@ async def test_a_waiter_cancelled_in_the_moment_of_the_handover_loses_no_connect
 async def test_the_queue_is_bounded(database_url: str) -> None:
     pool = open_pool(database_url, size=1, queue=2)
     async with pool.connection():
-        waiting = [asyncio.create_task(pool._take()) for _ in range(2)]
+        waiting = [asyncio.create_task(pool.take()) for _ in range(2)]
         await asyncio.sleep(0)
         with pytest.raises(Overloaded, match="too many requests"):
-            await pool._take()
+            await pool.take()
     for each in waiting:
-        pool._give_back(await each)
+        pool.give_back(await each)
     await pool.close()
 
 

@@ -32,7 +32,7 @@ class Server:
     def __init__(self, log: Path, database_url: str, redis_url: str, **variables: str) -> None:
         ours = {name.upper() for name in Settings.model_fields}
         inherited = {name: value for name, value in os.environ.items() if name not in ours}
-        given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "CURSOR_KEYS": KEY, "DEMO": "0"}
+        given = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "CURSOR_KEYS": KEY, "DEMO": "0", "LIMITS": "off"}
         port = _free_port()
         self._environment = inherited | given | variables | {"PORT": str(port)}
         self._log = log

@@ -2,19 +2,21 @@
 
 import asyncio
 from datetime import UTC, datetime
+from inspect import isawaitable
 from typing import Any
 from uuid import UUID
 
 import pytest
 
 from core.errors import Unavailable
-from core.viewer import EVERYONE, Viewer
-from db.rows import ContactCountRow, DealTotalsRow, StageRow, UserRow
+from core.viewer import EVERYONE
+from db.rows import CompanyName, ContactCountRow, DealTotalsRow, StageRow, UserRow
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
 from loaders.page import Listing, Window
 from tests.loaders.fake import FakeDatabase
+from tests.viewers import rep
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
@@ -45,7 +47,7 @@ async def test_a_key_asked_for_twice_is_loaded_once() -> None:
 
 async def test_every_statement_gets_the_visible_owner_first() -> None:
     db = FakeDatabase({"app_user.by_ids": [], "contact.totals_of_companies": [], "deal.totals_of_companies": []})
-    loaders = Loaders(db, Viewer("rep", C), NOW)
+    loaders = Loaders(db, rep(C), NOW)
     await asyncio.gather(
         loaders.user_by_id.load(A), loaders.contact_count_by_company.load(A), loaders.deal_totals_by_company.load(A)
     )
@@ -83,14 +85,37 @@ async def test_windows_of_one_list_are_read_together_and_told_apart_by_place() -
 
 async def test_both_short_lists_of_a_dashboard_are_one_statement_and_cut_to_what_each_asked() -> None:
     def activity(place: int) -> Any:
-        return type("Activity", (), {"place": place})()
+        return type("Activity", (), {"place": place, "company_id": B, "company_name": "Acme", "deal_id": C, "deal_name": None})()
 
     first, second, task = activity(1), activity(1), activity(2)
     db = FakeDatabase({"reports.recent.of_owner": [first, second, task]})
-    recent = Loaders(db, EVERYONE, NOW).recent(A)
+    loaders = Loaders(db, EVERYONE, NOW)
+    recent = loaders.recent(A)
     wanted = [RecentList("activities", 1), RecentList("activities", 5), RecentList("tasks", 5)]
     assert await recent.load_many(wanted) == [[first], [first, second], [task]]
     assert db.asked == [("reports.recent.of_owner", (None, A, 5, 5))]
+    assert (loaders.company_names, loaders.deal_names) == ({B: CompanyName(B, "Acme")}, {C: None})
+    assert {f"company:{B}", f"deal:{C}"} <= loaders.reads.tags, "a name that is written makes the answer old"
+
+
+async def test_a_level_of_keys_is_one_batch_with_whatever_else_is_asked_for_in_that_moment() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A), user(B)]})
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    levels = [users.load_all([A, C]), users.load_all([B, A])]
+    assert [await each for each in levels if isawaitable(each)] == [[user(A), None], [user(B), user(A)]]
+    assert db.asked == [("app_user.by_ids", (None, [A, C, B]))]
+    assert users.load_all([B, C]) == [user(B), None], "what has been loaded is there at once"
+    assert await users.load(A) == user(A)
+    assert db.ran == {"app_user.by_ids": 1}
+
+
+async def test_a_level_that_failed_can_be_asked_for_again() -> None:
+    db = FakeDatabase({"app_user.by_ids": Unavailable("gone")})
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await users.one(A)
+    assert db.ran == {"app_user.by_ids": 2}
 
 
 async def test_a_cancelled_reader_does_not_poison_the_key() -> None:

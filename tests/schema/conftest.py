@@ -64,7 +64,7 @@ class Asker:
         """The whole answer, as a client reads it."""
         document = EXECUTABLE.document(text)
         if document.node is None or document.errors:
-            return {"errors": request_errors(document.errors, "GRAPHQL_VALIDATION_FAILED")}
+            return {"errors": request_errors(document.errors, "GRAPHQL_VALIDATION_FAILED", 20)}
         operation = document.operation(None)
         assert operation is not None
         counting = CountingDatabase(self.db)
@@ -77,7 +77,7 @@ class Asker:
         self.ran = counting.ran
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
-            answer["errors"] = field_errors(result.errors, "test")
+            answer["errors"] = field_errors(result.errors, "test", 100)
         read: dict[str, Any] = orjson.loads(orjson.dumps(answer))
         return read
 

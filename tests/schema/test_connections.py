@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from core.viewer import EVERYONE, Viewer
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 PAGE = """query ($first: Int, $after: String, $last: Int, $before: String, $ownerId: ID, $sort: DealSort, $search: String,
                  $filter: DealFilter) {
@@ -200,7 +201,7 @@ async def test_a_borrowed_cursor_is_refused(shelf: Shelf) -> None:
         {"filter": {"status": ["OPEN"]}},
         {"ownerId": str(me)},
         {"search": "alpha"},
-        {"viewer": Viewer("rep", me)},
+        {"viewer": rep(me)},
     ]
     for other in elsewhere:
         code, message = await shelf.ask.error(PAGE, **(home | {"after": cursor} | other))

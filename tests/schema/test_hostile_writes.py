@@ -16,6 +16,7 @@ from resolvers.writable import WRITABLES
 from schema.build import build_schema
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sales: TypeAlias = dict[str, str]
@@ -191,7 +192,7 @@ async def test_an_id_is_of_something_that_is_there(
         assert await ways(ask, sales, noun, {field: row_id}) == [wrong(field)] * 2, row_id
     if f"{kind} of bob" in sales:
         ada = UUID(sales["ada"])
-        theirs = await ways(ask, sales, noun, {field: sales[f"{kind} of bob"]}, Viewer("ada", ada, ada))
+        theirs = await ways(ask, sales, noun, {field: sales[f"{kind} of bob"]}, rep(ada))
         assert theirs == [wrong(field)] * 2
     assert await changes(sql) == before
 

@@ -6,16 +6,16 @@ import string
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
-from uuid import UUID
 
 import asyncpg
 import pytest
 
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE
 from db.database import PooledDatabase
 from tests.conftest import open_pool
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import manager, reader, rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sales: TypeAlias = dict[str, str]
@@ -177,9 +177,9 @@ async def test_a_name_of_the_client_is_never_the_key_of_a_request(ask: Asker, sq
 async def test_what_was_refused_leaves_its_key_free(ask: Asker, sql: Sql, sales: Sales, by_header: bool) -> None:
     key = named(ask, "mine", by_header)
     text, variables = change("update", sales)
-    reader = Viewer(EVERYONE.subject, may_write=False)
+    guest = reader(EVERYONE.subject)
     for viewer, wrong, expected in (
-        (EVERYONE, {"name": ""}, "ValidationError"), (EVERYONE, {"version": 9}, "Conflict"), (reader, {}, "Forbidden"),
+        (EVERYONE, {"name": ""}, "ValidationError"), (EVERYONE, {"version": 9}, "Conflict"), (guest, {}, "Forbidden"),
         (EVERYONE, {"id": sales["gone"]}, "NotFound"),
     ):  # fmt: skip
         ((kind, _),) = refusals(await ask(text, viewer, **(variables | wrong), **key))
@@ -194,16 +194,16 @@ async def test_what_was_refused_leaves_its_key_free(ask: Asker, sql: Sql, sales:
 
 async def test_keys_of_two_subjects_do_not_meet(ask: Asker, sql: Sql, sales: Sales) -> None:
     text, variables = change("create", sales)
-    made = [(await ask(text, Viewer(subject), **variables, key="mine"))["made"]["company"]["id"] for subject in ("ada", "bob", "ada")]
+    made = [(await ask(text, manager(subject), **variables, key="mine"))["made"]["company"]["id"] for subject in ("ada", "bob", "ada")]
     assert made[0] == made[2] != made[1]
     assert await sql.fetchval("select count(*) from company") == 2
 
 
 async def test_what_may_not_be_seen_any_more_is_not_answered_again(ask: Asker, sql: Sql, sales: Sales) -> None:
     text, variables = change("create", sales)
-    assert refusals(await ask(text, Viewer("bob"), **variables, key="mine")) == []
+    assert refusals(await ask(text, manager("bob"), **variables, key="mine")) == []
     before = await changes(sql)
-    assert refusals(await ask(text, Viewer("bob", UUID(sales["bob"])), **variables, key="mine")) == [("Forbidden", None)]
+    assert refusals(await ask(text, rep(sales["bob"], "bob"), **variables, key="mine")) == [("Forbidden", None)]
     assert await changes(sql) == before
 
 

@@ -16,6 +16,7 @@ from resolvers.writable import WRITABLES
 from schema.build import build_schema
 from tests.crm import NOON, Crm
 from tests.schema.conftest import Asker
+from tests.viewers import manager, reader, rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sales: TypeAlias = dict[str, str]
@@ -255,7 +256,7 @@ async def test_a_new_deal_stands_in_the_first_stage_that_is_open(ask: Asker, crm
 
 
 async def test_a_move_is_told_with_who_and_when_and_closes_the_deal_or_opens_it(ask: Asker, sales: Sales) -> None:
-    viewer = Viewer("bob@example.com", user_id=UUID(sales["bob"]))
+    viewer = manager("bob@example.com", sales["bob"])
     row = """deal { status closedAt updatedAt version
       stageHistory { fromStage { name } toStage { name } changedBy { name } changedAt } }"""
     moves: list[tuple[str | None, ...]] = [(None, "Lead", None)]
@@ -328,7 +329,7 @@ async def test_what_is_not_there_or_anothers_is_not_found_in_the_same_words(
     ask: Asker, sql: Sql, sales: Sales, name: str
 ) -> None:
     arguments, changes = filled(CALLS[name], sales), await audits(sql)
-    bob = Viewer("bob@example.com", UUID(sales["bob"]), UUID(sales["bob"]))
+    bob = rep(sales["bob"], "bob@example.com")
     words = {}
     for why, viewer, row_id in (
         ("unknown", bob, UNKNOWN), ("another's", bob, arguments["id"]), ("a user", bob, sales["ada"]),
@@ -381,7 +382,7 @@ async def test_what_a_rep_changes_of_theirs_is_told_by_the_audit_in_the_same_tra
 ) -> None:
     before, ada = await rows(sql), UUID(sales["ada"])
     # Nothing that a rep may give away is somebody else's then.
-    viewer = Viewer("ada@example.com", None if name == "reassign" else ada, ada)
+    viewer = manager("ada@example.com", ada) if name == "reassign" else rep(ada, "ada@example.com")
     version = {"expectedVersion": 1} if name in WITH_VERSION else {}
     payload = await mutate(ask, name, "", viewer, **filled(CALLS[name], sales), **version, clientMutationId="mine")
     assert payload == {"errors": [], "clientMutationId": "mine"}
@@ -405,7 +406,7 @@ async def test_what_a_rep_changes_of_theirs_is_told_by_the_audit_in_the_same_tra
 async def test_one_who_may_only_read_is_forbidden_every_mutation(ask: Asker, sql: Sql, sales: Sales, is_there: bool) -> None:
     changes, known, told = await audits(sql), sales if is_there else dict.fromkeys(sales, UNKNOWN), {}
     for name in MUTATIONS:
-        payload = await mutate(ask, name, "", Viewer("guest", may_write=False), **filled(CALLS[name], known))
+        payload = await mutate(ask, name, "", reader(), **filled(CALLS[name], known))
         told[name] = [error["__typename"] for error in payload["errors"]]
     assert await audits(sql) == changes
     assert told == {name: ["Forbidden"] for name in MUTATIONS}
@@ -420,7 +421,7 @@ async def test_a_rep_makes_nothing_anothers(ask: Asker, sql: Sql, sales: Sales) 
         ("bulkUpdateDeals", {"operation": "ASSIGN_OWNER", "dealIds": ["deal"], "updates": {"ownerId": "bob"}}),
     ]
     for name, arguments in calls:
-        payload = await mutate(ask, name, "", Viewer("ada@example.com", ada, ada), **filled(arguments, sales))
+        payload = await mutate(ask, name, "", rep(ada, "ada@example.com"), **filled(arguments, sales))
         assert [error["__typename"] for error in payload["errors"]] == ["Forbidden"], (name, arguments)
     assert await audits(sql) == changes
 
@@ -432,7 +433,7 @@ async def test_a_rep_changes_no_deals_of_others_in_bulk_and_learns_nothing_of_th
         ("UPDATE_VALUE", {"value": 1}), ("DELETE", {}), ("RESTORE", {}),
     ):  # fmt: skip
         payload = await mutate(
-            ask, "bulkUpdateDeals", "results { status version message deal { id } }", Viewer("bob", bob, bob),
+            ask, "bulkUpdateDeals", "results { status version message deal { id } }", rep(bob, "bob"),
             operation=operation, dealIds=[sales["deal"], sales["gone"], UNKNOWN], updates=updates, errorPolicy="SKIP_FAILED",
         )  # fmt: skip
         theirs, deleted, unknown = payload["results"]

@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from core.viewer import Viewer
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 EVERYTHING = """{
   companies { totalCount edges { node { name contactCount dealCount dealsValue
@@ -41,7 +41,7 @@ async def two_reps(crm: Crm) -> dict[str, Any]:
 
 
 async def test_nothing_of_another_reps_is_in_any_answer(ask: Asker, two_reps: dict[str, Any]) -> None:
-    data = await ask(EVERYTHING, Viewer("ada", two_reps["ada"]))
+    data = await ask(EVERYTHING, rep(two_reps["ada"], "ada"))
     assert "ecret" not in str(data)
     (company,) = (edge["node"] for edge in data["companies"]["edges"])
     assert (company["name"], company["contactCount"], company["dealCount"], company["dealsValue"]) == ("Mine", 0, 0, 0)
@@ -55,7 +55,7 @@ async def test_nothing_of_another_reps_is_in_any_answer(ask: Asker, two_reps: di
 
 
 async def test_another_reps_id_answers_nothing(ask: Asker, two_reps: dict[str, Any]) -> None:
-    viewer = Viewer("ada", two_reps["ada"])
+    viewer = rep(two_reps["ada"], "ada")
     for secret in two_reps["secrets"]:
         data = await ask(
             "query ($id: ID!) { node(id: $id) { id } company(id: $id) { id } contact(id: $id) { id } deal(id: $id) { id }"
@@ -73,7 +73,7 @@ async def test_asking_for_another_owner_answers_nothing_of_theirs(ask: Asker, tw
         "  found: companies(ownerId: $o, search: \"theirs\") { totalCount }"
         "  pipelineStats(ownerId: $o) { total } contactStats(ownerId: $o) { total }"
         "  dashboard(ownerId: $o) { overview { companies { total } activities { today } deals { total } } recent { tasks { id } } } }",
-        Viewer("ada", two_reps["ada"]), o=str(bob),
+        rep(two_reps["ada"], "ada"), o=str(bob),
     )  # fmt: skip
     counts = [value for answer in data.values() for key, value in answer.items() if key in ("totalCount", "total")]
     assert counts == [0] * 7

@@ -29,6 +29,7 @@ from resolvers import writing
 from tests.conftest import open_pool
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 
 class Stage(NamedTuple):
@@ -585,7 +586,7 @@ def there(values: dict[str, Any]) -> dict[str, Any]:
 
 def viewer(owner: UUID | str | None) -> Viewer:
     """An owner who sees what is theirs alone, or one who sees everything."""
-    return EVERYONE if owner is None else Viewer("rep", UUID(str(owner)), UUID(str(owner)))
+    return EVERYONE if owner is None else rep(owner)
 
 
 # What may happen ------------------------------------------------------------------------------------------------------

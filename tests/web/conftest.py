@@ -14,6 +14,7 @@ from db.embedded import EmbeddedPostgres
 from server import create_app
 from tests.crm import Crm
 from tests.web.serving import serving as serving_app
+from web.protocol import bounded_protocol
 
 KEY = "5e" * 32
 GRAPHQL = "application/graphql-response+json"
@@ -24,7 +25,7 @@ JSON = "application/json"
 async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
     """A client of a server that runs as long as the block. ``base_url`` tells its address."""
     async with (
-        serving_app(create_app(settings)) as port,
+        serving_app(create_app(settings), bounded_protocol(settings)) as port,
         httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client,
     ):
         yield client
@@ -32,7 +33,7 @@ async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
 
 def settings_for(database_url: str, valkey: EmbeddedValkey, **others: object) -> Settings:
     """The settings of a small server; ``others`` are settings by name."""
-    given = {"database_url": database_url, "redis_url": valkey.url, "cursor_keys": KEY, "pool_size": 2, **others}
+    given = {"database_url": database_url, "redis_url": valkey.url, "cursor_keys": KEY, "pool_size": 2, "limits": "off", **others}
     return Settings.model_validate(given)
 
 

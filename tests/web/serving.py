@@ -5,6 +5,7 @@ import http.client
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -29,9 +30,13 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp) -> AsyncIterator[int]:
+async def serving(app: ASGIApp, protocol: Any = "auto") -> AsyncIterator[int]:
     """The port of 127.0.0.1 where the application answers."""
-    server = Server(uvicorn.Config(app, port=0, ws="none", lifespan="on", log_config=None, server_header=False))
+    server = Server(
+        uvicorn.Config(
+            app, port=0, http=protocol, ws="none", lifespan="on", log_config=None, server_header=False, proxy_headers=False
+        )
+    )
     running = asyncio.create_task(server.serve())
     try:
         async with asyncio.timeout(30):

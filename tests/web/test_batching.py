@@ -106,7 +106,7 @@ async def test_the_queries_of_an_array_share_their_loaders(database_url: str, va
         with capture_logs() as logs:
             answers = (await post(client, asked)).json()
     assert [each["data"]["deal"]["name"] for each in answers] == [f"Deal {number}" for number in range(MOST)]
-    assert [entry["statement"] for entry in logs if "statement" in entry] == ["deal.by_ids"]
+    assert [entry["statement"] for entry in logs if "statement" in entry] == ["deal.whole"]
 
 
 async def test_mutations_run_in_order_and_a_query_sees_what_stands_before_it(batching: httpx2.AsyncClient, crm: Crm) -> None:

@@ -11,15 +11,16 @@ from cache.embedded import EmbeddedValkey
 from cache.persisted import AUTOMATIC, AutomaticDocuments, RegisteredDocuments
 from cache.redis import RedisCache
 from core.settings import Settings
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE
 from schema.build import build_schema
 from schema.documents import TrustedDocuments
 from schema.operation import Document, Executable, document_id
+from tests.viewers import reader
 from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
 from tests.web.test_persisted_documents import NO_STAGES, NOT_KEPT, STAGES, STAGES_ID, code, get, hashed, post
 from web import document as module
 from web.document import Documents
-from web.document_errors import NotInList, NotInSafelist
+from web.document_errors import IntrospectionForbidden, NotInList, NotInSafelist
 from web.graphql_request import GraphQLRequest
 
 INTROSPECTION = "query IntrospectionQuery { __schema { types { ...T } } __typename } fragment T on __Type { name }"
@@ -102,16 +103,30 @@ async def test_the_exact_text_of_a_document_that_was_registered_later_runs(close
     assert (await post(closed, {"query": text})).json() == NO_STAGES
 
 
-async def test_who_may_explore_sees_the_schema_and_no_more_where_only_trusted_documents_run(redis: RedisCache) -> None:
+async def test_who_may_explore_runs_anything_where_only_trusted_documents_run(redis: RedisCache) -> None:
     closed = documents(redis, documents="trusted-only")
-    explorer, other = EVERYONE, Viewer("other", may_explore=False)
-    for text in (INTROSPECTION, "{ __typename }"):
-        assert (await closed.find(GraphQLRequest(text), explorer)).errors == ()
+    for text in (INTROSPECTION, "{ __typename stages { id } }"):
+        assert (await closed.find(GraphQLRequest(text), EVERYONE)).errors == ()
         with pytest.raises(NotInSafelist):
-            await closed.find(GraphQLRequest(text), other)
-    for text in ("{ __typename stages { id } }", "{ ...F } fragment F on Query { stages { id } }", "{ x", "{ __typename } query X { stages { id } }"):
-        with pytest.raises(NotInSafelist):
-            await closed.find(GraphQLRequest(text), explorer)
+            await closed.find(GraphQLRequest(text), reader())
+    hashes = GraphQLRequest(INTROSPECTION, sha256=document_id(INTROSPECTION).removeprefix("sha256:"))
+    await closed.accept(hashes, await closed.find(hashes, EVERYONE))
+    assert await redis.client.keys(f"{AUTOMATIC}*") == []  # what an explorer tries is registered for nobody
+
+
+async def test_the_schema_is_hidden_from_who_may_not_explore_where_anything_runs(redis: RedisCache) -> None:
+    for mode in ("open", "log-unknown"):
+        found = documents(redis, documents=mode)
+        for text in (
+            INTROSPECTION, "{ stages { id } a: __type(name: \"Deal\") { name } }", "{ ...F } fragment F on Query { ... { __schema { description } } }",
+        ):
+            digest = document_id(text).removeprefix("sha256:")
+            await found.accept(GraphQLRequest(text, sha256=digest), await found.find(GraphQLRequest(text, sha256=digest), EVERYONE))
+            for asked in (GraphQLRequest(text), GraphQLRequest(text, sha256=digest), GraphQLRequest(sha256=digest)):
+                assert (await found.find(asked, EVERYONE)).errors == ()
+                with pytest.raises(IntrospectionForbidden):
+                    await found.find(asked, reader())
+        assert (await found.find(GraphQLRequest("{ stages { __typename } }"), reader())).errors == ()
 
 
 async def test_a_document_that_is_not_trusted_is_logged_once(url_without_a_row: str, valkey: EmbeddedValkey, redis: RedisCache) -> None:
@@ -171,4 +186,4 @@ async def test_what_was_removed_from_redis_is_forgotten_at_the_next_reading_and_
     with pytest.raises(NotInList):
         await found()
     with pytest.raises(NotInSafelist):
-        await closed.find(GraphQLRequest(text), EVERYONE)
+        await closed.find(GraphQLRequest(text), reader())

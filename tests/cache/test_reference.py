@@ -1,0 +1,36 @@
+"""Rows kept in process: good until something of their tag is written, or until nobody can tell."""
+
+from cache.reference import Reference
+from tests.cache.test_freshness import Clock, hearing
+
+
+def test_what_is_kept_is_found_until_its_tag_is_written() -> None:
+    freshness = hearing()
+    reference = Reference(freshness)
+    reference.keep("users", reference.of("users"), [("ada", 1)])
+    freshness.hear(7, ["stages", "deal:1"])
+    assert reference.of("users") == {"ada": 1}
+    freshness.hear(8, ["users"])
+    assert reference.of("users") == {}
+
+
+def test_what_was_read_before_a_write_is_not_kept_after_it() -> None:
+    freshness = hearing()
+    reference = Reference(freshness)
+    began = reference.of("stages")
+    freshness.hear(7, ["stages"])
+    reference.keep("stages", began, [("all", "old")])
+    assert reference.of("stages") == {}
+
+
+def test_who_does_not_hear_keeps_and_finds_nothing() -> None:
+    clock = Clock()
+    freshness = hearing(clock)
+    reference = Reference(freshness)
+    reference.keep("stages", reference.of("stages"), [("all", "old")])
+    clock.now += 2
+    assert reference.of("stages") is None, "the line has said nothing for longer than its lease"
+    freshness.lost()
+    freshness.begin(9)
+    freshness.beat(clock())
+    assert reference.of("stages") == {}, "something may have been written while nobody heard"

@@ -1,0 +1,83 @@
+"""What an operation may take: its time, its turn, and how much of what went wrong is told."""
+
+import asyncio
+import time
+from typing import Any
+
+import asyncpg
+import httpx2
+
+from cache.embedded import EmbeddedValkey
+from tests.web.conftest import GRAPHQL, serving, settings_for
+
+STAGES = "{ stages { id } }"
+
+
+async def ask(client: httpx2.AsyncClient, query: str, **headers: str) -> httpx2.Response:
+    return await client.post("/graphql", json={"query": query}, headers={name.replace("_", "-"): value for name, value in headers.items()})
+
+
+async def test_ten_errors_are_told_and_how_many_more_there_are(empty: httpx2.AsyncClient) -> None:
+    told: list[dict[str, Any]] = [
+        (await ask(empty, "{ stages { " + " ".join(f"nothing{number}" for number in range(15)) + " } }", accept=GRAPHQL)).json(),
+        (await ask(empty, "{ " + " ".join(f"a{number}: company(id: 7) {{ id }}" for number in range(15)) + " }")).json(),
+        (await ask(empty, "{ " + " ".join(f"a{number}: company(id: 7) {{ id }}" for number in range(10)) + " }")).json(),
+    ]
+    assert [len(each["errors"]) for each in told] == [10, 10, 10]
+    assert [each.get("extensions", {}).get("errorsLeftOut") for each in told] == [5, 5, None]
+
+
+async def test_a_client_may_wait_for_less_time_and_never_for_more(
+    client: httpx2.AsyncClient, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    for wrong in ("soon", "0", "-1", "nan", "inf", "1e999", ""):
+        answer = await ask(client, STAGES, x_request_timeout=wrong)
+        assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST")
+    assert (await ask(client, STAGES, x_request_timeout="2.5", cache_control="no-cache")).status_code == 200
+    async with sql.transaction():
+        await sql.execute("lock table company")
+        began = time.monotonic()
+        # Who waits for the same answer with more patience is not cut off along with the impatient.
+        patient = asyncio.create_task(ask(client, "{ companies { totalCount } }", x_request_timeout="1000000"))
+        await asyncio.sleep(0.05)
+        for query in ("{ companies { totalCount } }", "mutation { deleteCompany(id: 7) { company { id } } }"):
+            answer = await ask(client, query, x_request_timeout="0.2")
+            if "mutation" not in query:
+                assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
+        assert time.monotonic() - began < 1.5
+    assert (await patient).json()["data"] == {"companies": {"totalCount": 0}}
+
+
+async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    bounds = {"concurrency": 2, "concurrency_queue": 1, "concurrency_wait_s": 0.3}
+    async with serving(settings_for(database_url, valkey, **bounds)) as client:
+        kept = "{ pipelineStats { total } }"
+        async with asyncio.timeout(5):
+            while (await ask(client, kept)).headers["x-cache"] != "HIT":
+                await asyncio.sleep(0.01)
+        async with sql.transaction():
+            await sql.execute("lock table company")
+            running = [asyncio.create_task(ask(client, f"{{ a{number}: companies {{ totalCount }} }}")) for number in range(2)]
+            await asyncio.sleep(0.1)
+            waiting = asyncio.create_task(ask(client, "{ a2: companies { totalCount } }"))
+            await asyncio.sleep(0.05)
+            began = time.monotonic()
+            full = await ask(client, "{ a3: companies { totalCount } }", cache_control="no-cache")
+            assert time.monotonic() - began < 0.2
+            late = await waiting
+            for answer in (full, late):
+                assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+                assert answer.json()["errors"][0]["extensions"]["code"] == "OVERLOADED"
+            # What is kept needs no turn, whether the endpoint finds it or it is found before.
+            assert (await ask(client, kept)).headers["x-cache"] == "HIT"
+            found = await client.post("/graphql", json={"query": kept, "more": 1})
+            assert (found.status_code, found.headers["x-cache"]) == (200, "HIT")
+            assert (await client.get("/api/health")).status_code == 200
+        assert [answer.status_code for answer in await asyncio.gather(*running)] == [200, 200]
+
+
+async def test_the_gate_is_free_again_after_everybody_has_gone(empty: httpx2.AsyncClient) -> None:
+    answers = await asyncio.gather(*(ask(empty, f"{{ b{number}: stages {{ id }} }}") for number in range(200)))
+    assert {answer.status_code for answer in answers} == {200}

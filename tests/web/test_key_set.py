@@ -1,0 +1,78 @@
+"""Keys of who signs tokens: read once for all who wait, seldom for names that nobody has, and kept while they cannot be read."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import orjson
+import pytest
+from joserfc import jwk
+
+from core.errors import Unavailable
+from core.settings import Settings, SettingsError
+from tests.web.signing import AUDIENCE, ISSUER, Signer
+from web.key_set import REFETCH_AFTER_S, PublicKeys, check_keys, keys_of
+
+
+async def test_a_set_is_read_once_for_all_who_wait_and_seldom_for_names_that_nobody_has() -> None:
+    signer, now, read, gate = Signer("one"), [0.0], [0], threading.Event()
+
+    def slowly() -> bytes:
+        read[0] += 1
+        gate.wait(5)
+        return signer.key_set()
+
+    keys = PublicKeys(slowly, lambda: now[0])
+    waiting = [asyncio.create_task(keys.find("one", "RS256")) for _ in range(20)]
+    await asyncio.sleep(0.05)
+    gate.set()
+    assert all(await asyncio.gather(*waiting))
+    assert read == [1]
+    assert [await keys.find(f"made up {number}", "RS256") for number in range(20)] == [None] * 20
+    now[0] += REFETCH_AFTER_S
+    assert [await keys.find(f"made up {number}", "RS256") for number in range(20)] == [None] * 20
+    assert read == [2]
+
+
+async def test_a_set_that_cannot_be_read_leaves_the_keys_as_they_were() -> None:
+    signer, answer = Signer("one"), [b""]
+    keys = PublicKeys(lambda: answer[0])
+    with pytest.raises(Unavailable):
+        await keys.find("one", "RS256")
+    answer[0] = signer.key_set()
+    await keys.refresh()
+    for broken in (b"", b"{}", b"[]", b'{"keys": 7}', b"<html>"):
+        answer[0] = broken
+        await keys.refresh()
+        assert await keys.find("one", "RS256") is not None
+    answer[0] = b'{"keys": []}'  # nobody signs any more
+    await keys.refresh()
+    assert await keys.find("one", "RS256") is None
+
+
+async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
+    small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
+    secret = jwk.OctKey.import_key(b"s" * 32, {"kid": "secret"}).as_dict(private=True)
+    fine = jwk.RSAKey.generate_key(2048, {"kid": "fine", "alg": "RS256"}).as_dict(private=False)
+    sealing = jwk.RSAKey.generate_key(2048, {"kid": "sealing", "use": "enc"}).as_dict(private=False)
+    curve = jwk.OKPKey.generate_key("Ed25519", {"kid": "curve"}).as_dict(private=False)
+    broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
+    text = orjson.dumps({"keys": [small, secret, fine, sealing, curve, broken, 7, {"kty": "AKP"}, {}]})
+    assert [each.get("kid") for each in keys_of(text)] == ["fine", "curve"]
+    keys = PublicKeys(lambda: text)
+    assert await keys.find(None, "RS256") is not None
+    for kid, algorithm in (("fine", "PS256"), ("fine", "ES256"), ("fine", "Ed25519"), ("curve", "RS256"), (None, "HS256"), ("secret", "HS256")):
+        assert await keys.find(kid, algorithm) is None
+    assert await keys.find("curve", "EdDSA") is not None
+
+
+def test_a_file_of_keys_that_cannot_be_read_stops_the_start(tmp_path: Path) -> None:
+    path = tmp_path / "keys.json"
+    given = {"auth": "jwt", "jwt_jwks": str(path), "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+    with pytest.raises(SettingsError, match=r"JWT_JWKS=.*keys\.json: No such file"):
+        check_keys(Settings.model_validate(given))
+    path.write_bytes(b"{}")
+    with pytest.raises(SettingsError, match="has no `keys`"):
+        check_keys(Settings.model_validate(given))
+    path.write_bytes(Signer("one").key_set())
+    check_keys(Settings.model_validate(given))

@@ -1,0 +1,163 @@
+"""Over HTTP: each client has its requests and its points, hears how it stands, and is told when to come back."""
+
+from collections.abc import AsyncIterator
+from itertools import count
+from typing import Any
+
+import httpx2
+import pytest
+
+from cache.embedded import EmbeddedValkey
+from cache.redis import RedisCache
+from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
+from web.throttle import RateLimited, Throttle, open_throttle
+
+LIMITS = {
+    "limits": "on", "limit_overall": "60/h", "limit_api": "6/min", "limit_heavy": "2/min", "limit_heavy_cost": 300,
+    "limit_bulk": "1/min", "limit_health": "3/min", "limit_points": 500, "limit_points_per_s": 0.01,
+    "trusted_proxies": "127.0.0.0/8", "batch_most": 6, "cors_origins": "https://app.example.com",
+}  # fmt: skip
+STAGES = "{ stages { id } }"
+HUNDRED = "{ deals(first: 100) { edges { node { id } } } }"
+HEAVY = "{ deals(first: 100) { edges { node { company { id } owner { id } } } } }"
+_addresses = count(1)
+
+
+@pytest.fixture(scope="module")
+async def limited(url_without_a_row: str, valkey: EmbeddedValkey) -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of a server with small limits, which believes what we say about where we come from."""
+    async with serving(settings_for(url_without_a_row, valkey, **LIMITS)) as client:
+        yield client
+
+
+@pytest.fixture
+def me() -> dict[str, str]:
+    """The headers of a client that nobody has seen yet; it wants answers that are made now."""
+    return {"x-forwarded-for": f"192.0.2.{next(_addresses)}", "cache-control": "no-cache"}
+
+
+async def ask(client: httpx2.AsyncClient, query: Any, me: dict[str, str], **more: str) -> httpx2.Response:
+    body = {"query": query} if isinstance(query, str) else query
+    return await client.post("/graphql", json=body, headers=me | more)
+
+
+async def test_one_too_many_is_429_and_says_when_to_come_back(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    for left in range(5, -1, -1):
+        answer = await ask(limited, STAGES, me)
+        assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (200, str(left))
+        assert f'"api";r={left};t=' in answer.headers["ratelimit"]
+        assert answer.headers["ratelimit-policy"].startswith('"overall";q=60;w=3600, "api";q=6;w=60, "points";q=500')
+    for media_type in (GRAPHQL, JSON):
+        answer = await ask(limited, STAGES, me, accept=media_type, origin="https://app.example.com")
+        assert (answer.status_code, answer.headers["content-type"]) == (429, f"{media_type}; charset=utf-8")
+        wait_s = int(answer.headers["retry-after"])
+        assert 50 <= wait_s <= 60
+        (error,) = answer.json()["errors"]
+        assert error["extensions"] == {"code": "RATE_LIMITED", "limit": "api", "retryAfter": wait_s}
+        assert answer.headers["x-ratelimit-remaining"] == "0"
+        assert f'"api";r=0;t={wait_s}' in answer.headers["ratelimit"]
+        assert answer.json()["extensions"]["cost"]["actualQueryCost"] is None
+        assert answer.headers["access-control-allow-origin"] == "https://app.example.com"
+        assert answer.headers["x-content-type-options"] == "nosniff"
+    other = {**me, "x-forwarded-for": f"192.0.2.{next(_addresses)}"}
+    assert (await ask(limited, STAGES, other)).status_code == 200
+    # What the client writes before the address that our proxy adds does not make it somebody else.
+    assert (await ask(limited, STAGES, {**me, "x-forwarded-for": f"8.8.8.8, {me['x-forwarded-for']}"})).status_code == 429
+
+
+async def test_an_answer_from_the_cache_counts_towards_nothing_but_the_overall_limit(
+    limited: httpx2.AsyncClient, me: dict[str, str]
+) -> None:
+    del me["cache-control"]
+    assert (await ask(limited, "{ stages { name } }", me)).headers["x-cache"] == "MISS"
+    for number in range(20):
+        # Never the same request, so that it is the endpoint that finds the answer.
+        answer = await ask(limited, {"query": "{ stages { name } }", "number": number}, me)
+        assert (answer.status_code, answer.headers["x-cache"]) == (200, "HIT")
+        assert "api" not in answer.headers["ratelimit"]
+
+
+async def test_what_an_operation_turns_out_to_cost_less_is_given_back(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    for _ in range(3):
+        cost = (await ask(limited, HUNDRED, me)).json()["extensions"]["cost"]
+        assert cost["requestedQueryCost"] > 100 > cost["actualQueryCost"]
+        status = cost["throttleStatus"]
+        assert (status["maximumAvailable"], status["restoreRate"]) == (500, 0.01)
+        assert 500 - 3 * cost["actualQueryCost"] - 1 <= status["currentlyAvailable"] <= 500
+    mutation = "mutation { createCompany(input: {name: \"\", ownerId: \"01890a5d-ac96-774b-bcce-b302099a8057\"}) { company { id } } }"
+    answer = await ask(limited, mutation, me)
+    assert "throttleStatus" in answer.json()["extensions"]["cost"]
+
+
+async def test_operations_of_an_array_are_charged_one_by_one(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    answer = await ask(limited, [{"query": HUNDRED}] * 6, me)
+    told = [each["errors"][0]["extensions"]["limit"] if "errors" in each else "fine" for each in answer.json()]
+    assert told == ["fine", "fine", "points", "points", "points", "points"]
+    assert (answer.status_code, answer.headers["x-ratelimit-remaining"]) == (200, "0")
+    (again,) = (await ask(limited, [{"query": HUNDRED}], me)).json()
+    assert again["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+
+
+async def test_heavy_and_bulk_operations_have_limits_of_their_own(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    statuses = [(await ask(limited, HEAVY, me)).status_code for _ in range(3)]
+    assert statuses == [200, 200, 429]
+    assert (await ask(limited, STAGES, me)).status_code == 200
+    bulk = {"operationName": "BulkUpdateDeals", "variables": {"dealIds": [], "updates": {}}}
+    limits = [(await ask(limited, bulk, me)).headers["ratelimit"] for _ in range(2)]
+    assert all('"bulk";r=0' in each for each in limits)
+    assert (await ask(limited, bulk, me)).status_code == 429
+
+
+async def test_what_is_refused_counts_and_so_does_what_is_not_there(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    asked = [
+        limited.post("/graphql", content=b"{", headers=me | {"content-type": "application/json"}),
+        limited.post("/graphql", content=b"a=b", headers=me | {"content-type": "application/x-www-form-urlencoded"}),
+        limited.get("/nowhere", headers=me),
+        ask(limited, "{ nothing }", me),
+        limited.get("/graphql", headers=me | {"accept": "text/html"}),
+    ]
+    left = [int((await each).headers["x-ratelimit-remaining"]) for each in asked]
+    assert left == [59, 58, 57, 56, 55]
+    for _ in range(55):
+        await limited.get("/nowhere", headers=me)
+    answer = await limited.get("/nowhere", headers=me)
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["limit"]) == (429, "overall")
+
+
+async def test_health_checks_have_a_limit_of_their_own(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    answers = [await limited.get("/api/health", headers=me) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert (await limited.get("/nowhere", headers=me)).headers["x-ratelimit-remaining"] == "59"
+
+
+async def test_who_has_no_limits_hears_of_none(url_without_a_row: str, valkey: EmbeddedValkey, empty: httpx2.AsyncClient) -> None:
+    exempt = settings_for(url_without_a_row, valkey, **LIMITS | {"trusted_proxies": "10.0.0.0/8", "limit_exempt": "127.0.0.1"})
+    async with serving(exempt) as client:
+        for each in (client, empty):
+            answers = [await ask(each, STAGES, {"cache-control": "no-cache", "x-forwarded-for": "192.0.2.1"}) for _ in range(10)]
+            assert {answer.status_code for answer in answers} == {200}
+            assert not any("ratelimit" in name for answer in answers for name in answer.headers)
+            assert "throttleStatus" not in answers[0].text
+
+
+async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit(valkey: EmbeddedValkey) -> None:
+    settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="150/h"), f"leaser {next(_addresses)}"
+    caches = [RedisCache(valkey.url), RedisCache(valkey.url)]
+    one, two = (open_throttle(settings, cache.client) for cache in caches)
+
+    async def served(throttle: Throttle) -> bool:
+        if throttle.admit_cached(who) is not None:
+            return True
+        try:
+            return await throttle.admit(who, ("overall",), leases=True) is not None
+        except RateLimited:
+            return False
+
+    assert one.admit_cached(who) is None
+    answers = [await served(throttle) for _ in range(40) for throttle in (one, one, one, two)]
+    assert answers.count(True) + 3 >= answers[:150].count(True) >= 147  # what is left of a lease is lost at the end
+    assert answers.count(True) <= 150
+    assert one.admit_cached(who) is None or two.admit_cached(who) is None
+    assert open_throttle(settings.model_copy(update={"limits": "off"}), caches[0].client).admit_cached(who) == []
+    for cache in caches:
+        await cache.close()

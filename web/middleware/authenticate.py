@@ -1,0 +1,73 @@
+"""Finds out who asks, and lets nobody further who does not say, but to the few addresses that are open to all."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from core.errors import AppError, Unauthenticated
+from core.viewer import NOBODY
+from web.authenticator import Authenticator
+from web.credential import credential_of
+from web.errors import app_error
+from web.graphql_request import asks_for_page
+from web.negotiation import GRAPHQL, JSON, best
+
+HEALTH = "/api/health"
+OPEN = ("/", HEALTH, "/graphiql")
+OPEN_BELOW = "/graphiql/"
+
+
+class Authenticate:
+    """ASGI middleware: puts ``viewer`` into the request's state, or answers 401 as RFC 6750, section 3, says."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        state = scope["state"]
+        authenticator: Authenticator = state["authenticator"]
+        viewer = authenticator.known_of(scope["headers"])
+        if viewer is None:
+            is_open = _is_open(scope)
+            try:
+                if is_open and b"detailed" not in scope["query_string"]:
+                    viewer = NOBODY  # who it is makes no difference, and must not cost anything
+                else:
+                    viewer = await authenticator.viewer(credential_of(scope["headers"]))
+            except AppError as error:
+                if not is_open:
+                    await _refusal(error, scope)(scope, receive, send)
+                    return
+                viewer = NOBODY
+        state["viewer"] = viewer
+        await self.app(scope, receive, send)
+
+
+def _is_open(scope: Scope) -> bool:
+    path = scope["path"]
+    if scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return path in OPEN or path.startswith(OPEN_BELOW) or (path == "/graphql" and asks_for_page(Request(scope)))
+
+
+def _refusal(error: AppError, scope: Scope) -> Response:
+    accept = Request(scope).headers.get("accept")
+    is_graphql = scope["path"] == "/graphql" or scope["path"].startswith("/graphql/")
+    media_type = (best(accept, (JSON, GRAPHQL)) or JSON) if is_graphql else JSON
+    headers = {
+        "content-type": f"{media_type}; charset=utf-8", "cache-control": "no-store", "vary": "Accept, Authorization, X-API-Key",
+    }  # fmt: skip
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = _challenge(error)
+    return Response(orjson.dumps({"errors": [app_error(error)]}), error.status, headers)
+
+
+def _challenge(error: Unauthenticated) -> str:
+    if type(error) is Unauthenticated:
+        return 'Bearer realm="dealgraph"'
+    return f'Bearer realm="dealgraph", error="invalid_token", error_description="{str(error).replace("`", "")}"'

@@ -1,0 +1,46 @@
+"""What nobody expected, on its way to a client: one masked error in JSON, and everything else in the log."""
+
+import orjson
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from core.errors import AppError
+from web.errors import MASKED
+
+log = structlog.get_logger("web")
+
+
+class LastResort:
+    """ASGI middleware; ``state`` has ``request_id``. It stands inside of what adds headers, so that this answer has them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        has_begun = False
+
+        async def send_noticing(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noticing)
+        except Exception as error:
+            if has_begun:
+                raise  # the server cuts the connection, which says that the answer is not whole
+            request_id = scope["state"]["request_id"]
+            log.error("unexpected error", request_id=request_id, path=scope["path"], exc_info=error)
+            told = {"message": MASKED, "extensions": {"code": AppError.code, "requestId": request_id}}
+            body = orjson.dumps({"errors": [told]})
+            headers = [
+                (b"content-type", b"application/json; charset=utf-8"),
+                (b"content-length", str(len(body)).encode()),
+                (b"cache-control", b"no-store"),
+            ]
+            await send({"type": "http.response.start", "status": 500, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
