@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from cache.encoding import Encoding, encoded, encoded_aside
-from cache.entry import DocumentStats, Entry, Found, Made, SharedTier, etag_of
+from cache.entry import Entry, Found, Made, SharedTier, Stats, etag_of
 from cache.freshness import Freshness
 from core.tags import everything_of
 
@@ -48,7 +48,7 @@ class ResponseCache:
         stale_s: float = 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.stats: defaultdict[str, DocumentStats] = defaultdict(DocumentStats)
+        self.stats = Stats()
         self.bytes = 0
         self.evictions = 0
         self.freshness = freshness
