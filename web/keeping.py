@@ -11,12 +11,12 @@ import orjson
 
 from cache.entry import Entry, Made, Outcome
 from core.errors import AppError, DeadlineExceeded
-from core.tags import bounded
+from core.tags import bounded, document
 from core.viewer import Viewer
 from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
-from schema.operation import Executable
+from schema.operation import Executable, label_of
 from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run, run_now
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
@@ -157,8 +157,8 @@ async def _make(state: State, ready: Ready, context: Context) -> tuple[Made, int
             (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
             xmin = snapshot.xmin
         answer = await run_now(state, ready, context, until, strict=True)
-    reads, name = context.loaders.reads, ready.name or ready.document.id[:19]
-    tags = bounded(reads.tags) if answer.is_whole and not reads.is_personal else None
+    reads, name = context.loaders.reads, label_of(ready.document, ready.operation)
+    tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not reads.is_personal else None
     good_until, is_away = reads.until.timestamp(), answer.is_unavailable
     return Made(answer.body, answer.status, name, tags, good_until, xmin, is_unavailable=is_away), answer.spent
 
