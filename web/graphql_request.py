@@ -191,3 +191,13 @@ async def _body(request: Request[Any], most: int) -> bytes:
             raise TooLarge(f"The body may have {most} bytes at most.")
         parts.append(part)
     return b"".join(parts)
+
+
+async def read_json(request: Request[Any], max_body_bytes: int) -> Any:
+    """The JSON of a POST, whatever it is. Raises BadRequest, TooLarge, UnsupportedMediaType."""
+    _require_json(request, for_body=True)
+    body = await _body(request, max_body_bytes)
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from None

@@ -16,6 +16,7 @@ from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
 from web.throttle import RawHeaders, Throttle
+from web.traffic import Traffic
 
 
 class State(TypedDict):
@@ -35,6 +36,7 @@ class State(TypedDict):
     warming: Warming[Any]
     throttle: Throttle
     gate: Gate
+    traffic: Traffic
     deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
     peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits

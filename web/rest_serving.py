@@ -1,0 +1,91 @@
+"""One line of the REST table answered, whether it was asked for alone or in a batch."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from core.errors import AppError, BadRequest
+from resolvers.context import Context
+from web.graphql_request import GraphQLRequest
+from web.keeping import answer_one
+from web.rest_answer import NoSuchThing, RestAnswer, error_of, refused, rest_answer
+from web.rest_parameters import Given, UnknownParameter, WrongParameters, given
+from web.rest_table import Served
+from web.state import State
+
+# A list of a hundred values, and everything else that a path takes.
+MOST_PARAMETERS = 200
+
+
+class MethodNotAllowed(AppError):
+    """A method that the path does not have; ``allowed`` are those that it has, as the header ``Allow`` lists them."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, method: str, by_method: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted({*by_method, *({"HEAD"} if "GET" in by_method else ())}))
+        super().__init__(f"{method[:20]} is not for this path: {self.allowed}.")
+
+
+def meant(method: str, path: str, by_method: Iterable[str]) -> str:
+    """The method that answers: a HEAD is a GET whose body nobody sees. Raises NoSuchThing, MethodNotAllowed."""
+    if not by_method:
+        raise NoSuchThing(f"There is nothing at {path[:200]}: see /api/openapi.json.")
+    found = "GET" if method == "HEAD" else method
+    if found not in by_method:
+        raise MethodNotAllowed(method, by_method)
+    return found
+
+
+def pairs_of(query: str) -> list[tuple[str, str]]:
+    """The parameters of a query string, in their order. Raises BadRequest for too many."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadRequest(f"There are more than {MOST_PARAMETERS} parameters.") from None
+
+
+async def answer_served(
+    state: State,
+    served: Served,
+    context: Context,
+    in_path: Mapping[str, str],
+    pairs: Iterable[tuple[str, str]],
+    body: Any,
+    *,
+    refresh: bool,
+) -> RestAnswer:
+    """The answer to parameters as they came, or to the body of a POST."""
+    try:
+        asked = given(served.parameters, in_path, pairs)
+        if served.line.method == "POST":
+            asked = Given(_body(served, body), False)
+    except WrongParameters as wrong:
+        errors = [error_of(error, parameter=name[:50]) for name, error in wrong.errors]
+        return RestAnswer(400, {"errors": errors})
+    except BadRequest as error:
+        return refused(error)
+    answered = await answer_one(
+        state,
+        GraphQLRequest(operation_name=served.line.document, variables=asked.variables),
+        context,
+        strict=True,
+        only_reads=served.line.method == "GET",
+        refresh=refresh or asked.refresh,
+    )
+    return rest_answer(served, answered)
+
+
+def _body(served: Served, body: Any) -> dict[str, Any]:
+    """The variables of a POST. Raises BadRequest, WrongParameters."""
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    known = [each.variable.name.value for each in served.operation.variable_definitions or ()]
+    unknown = [name for name in body if name not in known]
+    if unknown:
+        there = ", ".join(known)
+        raise WrongParameters(
+            [(name, UnknownParameter(f"{name[:50]}: there is no such field here. There are {there}.")) for name in unknown[:10]]
+        )
+    return body
