@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from core.errors import AppError, BadRequest
 from resolvers.context import Context
+from web.answering import context_of
 from web.auth import viewer_of
 from web.graphql import make_context, while_wanted
 from web.graphql_request import BatchLimitExceeded, read_json
@@ -25,6 +26,7 @@ from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import MethodNotAllowed, answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
 from web.state import State
+from web.together import Together
 
 MOST_ITEMS = 20
 AT_ONCE = 5
@@ -127,7 +129,13 @@ async def _answers(state: State, items: Sequence[Item], context: Context, *, ref
             return await _answer(state, item, context, refresh=refresh)
 
     for _, group in groupby(enumerate(items), key=lambda each: each[0] if each[1].changes else None):
-        answers += await asyncio.gather(*(answer(item) for _, item in group))
+        # What reads loaded before a change is no longer so.
+        together = Together(context_of(state, context.viewer), state["responses"].freshness.number)
+        state["together"] = together
+        try:
+            answers += await asyncio.gather(*(answer(item) for _, item in group))
+        finally:
+            together.close()
     return answers
 
 

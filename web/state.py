@@ -16,6 +16,7 @@ from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
 from web.throttle import RawHeaders, Throttle
+from web.together import Together
 from web.traffic import Traffic
 
 
@@ -43,4 +44,5 @@ class State(TypedDict):
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
     until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
     viewer: NotRequired[Viewer]  # of each request, put there by its middleware
+    together: NotRequired[Together]  # of reads that share what they load
     request_id: NotRequired[str]  # of each request, put there by its middleware
