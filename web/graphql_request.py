@@ -193,11 +193,8 @@ async def _body(request: Request[Any], most: int) -> bytes:
     return b"".join(parts)
 
 
-async def read_json(request: Request[Any], max_body_bytes: int) -> Any:
+async def read_json(request: Request[Any]) -> Any:
     """The JSON of a POST, whatever it is. Raises BadRequest, TooLarge, UnsupportedMediaType."""
+    settings = request.state["settings"]
     _require_json(request, for_body=True)
-    body = await _body(request, max_body_bytes)
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(f"The body is not JSON: {error}.") from None
+    return json_of(await _body(request, settings.max_body_bytes), "The body", settings.max_json_depth)

@@ -19,6 +19,7 @@ from db.database import Database
 from db.rows import ToldRow
 from db.statements import statement
 from web.auth import viewer_of
+from web.charging import charge_request
 from web.graphql_request import read_json
 from web.health import pool_told, responses_told
 from web.operating import require_operator
@@ -42,7 +43,7 @@ async def clear_cache(request: Request[State]) -> Response:
     """
     started = time.perf_counter()
     require_operator(request)
-    tags = _tags(await read_json(request, request.state["settings"].max_body_bytes))
+    tags = _tags(await read_json(request))
     responses = request.state["responses"]
     before = len(responses)
 
@@ -55,8 +56,11 @@ async def clear_cache(request: Request[State]) -> Response:
 
 
 async def performance_stats(request: Request[State]) -> Response:
-    """Requests, documents, statements, connections, kept answers and memory of this process. Raises NotForClients."""
+    """Requests, documents, statements, connections, kept answers and memory of this process.
+
+    Raises NotForClients, RateLimited."""
     started = time.perf_counter()
+    await charge_request(request.state, viewer_of(request), ("overall", "statistics"))
     require_operator(request)
     return rest_response(request, RestAnswer(200, {"data": _told(request.state)}), started)
 

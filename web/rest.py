@@ -12,6 +12,7 @@ from core.errors import AppError
 from schema.documents import TrustedDocuments
 from schema.operation import Executable
 from web.auth import viewer_of
+from web.deadline import keep_time
 from web.graphql import make_context, while_wanted
 from web.graphql_request import read_json
 from web.health import health
@@ -20,7 +21,7 @@ from web.performance import clear_cache, performance_stats
 from web.rest_answer import refused
 from web.rest_batch import RestBatch
 from web.rest_response import rest_response
-from web.rest_serving import MethodNotAllowed, answer_served, meant, pairs_of
+from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import Found, RestTable
 from web.state import State
 
@@ -55,8 +56,7 @@ class RestEndpoint:
         try:
             response = await self._answer(request, started)
         except AppError as error:
-            headers = {"allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-            response = rest_response(request, refused(error, headers), started)
+            response = rest_response(request, refused(error), started)
         except ClientDisconnect:
             response = Response(status_code=499)  # to nobody
         await response(scope, receive, send)
@@ -73,7 +73,8 @@ class RestEndpoint:
 
 
 async def _served(request: Request[State], found: Found, method: str, started: float) -> Response:
-    body = await read_json(request, request.state["settings"].max_body_bytes) if method == "POST" else None
+    body = await read_json(request) if method == "POST" else None
+    keep_time(request)
     pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
     refresh = "no-cache" in request.headers.get("cache-control", "")
     context = make_context(request, viewer_of(request))

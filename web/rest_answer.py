@@ -8,7 +8,7 @@ nothing; beside the last stands ``data`` with what it says of each row.
 
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -16,10 +16,11 @@ from typing import Any
 import orjson
 
 from cache.entry import Entry, Outcome
-from core.errors import AppError
-from web.answering import Answer
+from core.errors import AppError, Overloaded
+from web.answering import RETRY, Answer
 from web.keeping import Kept
 from web.rest_table import Served
+from web.throttle import RateLimited
 
 # What a field or a mutation says, and what HTTP calls that (RFC 9110, section 15).
 STATUSES = {
@@ -35,6 +36,17 @@ class NoSuchThing(AppError):
 
     code = "NOT_FOUND"
     status = 404
+
+
+class MethodNotAllowed(AppError):
+    """A method that the path does not have; ``allowed`` are those that it has, as the header ``Allow`` lists them."""
+
+    code = "METHOD_NOT_ALLOWED"
+    status = 405
+
+    def __init__(self, method: str, by_method: Iterable[str]) -> None:
+        self.allowed = ", ".join(sorted({*by_method, *({"HEAD"} if "GET" in by_method else ())}))
+        super().__init__(f"{method[:20]} is not for this path: {self.allowed}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +84,14 @@ def error_of(error: AppError, **more: object) -> dict[str, Any]:
     return {"message": str(error), "extensions": {"code": error.code, **more}}
 
 
-def refused(error: AppError, headers: Mapping[str, str] | None = None) -> RestAnswer:
+def refused(error: AppError) -> RestAnswer:
     """The answer to a request that is not even begun."""
-    return RestAnswer(error.status, {"errors": [error_of(error)]}, headers or {})
+    if isinstance(error, RateLimited):
+        told = error_of(error, limit=error.limit, retryAfter=error.retry_after_s)
+        return RestAnswer(error.status, {"errors": [told]}, {"retry-after": str(error.retry_after_s)})
+    headers = {"allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
+    headers |= RETRY if isinstance(error, Overloaded) else {}
+    return RestAnswer(error.status, {"errors": [error_of(error)]}, headers)
 
 
 def rest_answer(served: Served, answered: Answer | Kept) -> RestAnswer:

@@ -7,7 +7,7 @@ before it are done, as in an array of GraphQL requests (``web/batch.py``).
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from typing import Any
 from urllib.parse import unquote
@@ -20,10 +20,12 @@ from core.errors import AppError, BadRequest
 from resolvers.context import Context
 from web.answering import context_of
 from web.auth import viewer_of
+from web.charging import charge_little
+from web.deadline import keep_time
 from web.graphql import make_context, while_wanted
 from web.graphql_request import BatchLimitExceeded, read_json
 from web.rest_answer import NoSuchThing, RestAnswer, refused
-from web.rest_serving import MethodNotAllowed, answer_served, meant, pairs_of
+from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
 from web.state import State
 from web.together import Together
@@ -40,17 +42,20 @@ class NotInBatch(BadRequest):
     code = "NOT_IN_BATCH"
 
 
+REFUSED = refused(BadRequest("This is no request."))
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One request of a batch; ``refusal`` is the answer to one that cannot be made."""
+    """One request of a batch; ``refusal`` is the answer to one that is not ``served``."""
 
     id: str | int
     method: str
     served: Served | None = None
-    in_path: Mapping[str, str] | None = None
+    in_path: Mapping[str, str] = field(default_factory=dict)
     pairs: Sequence[tuple[str, str]] = ()
     body: Any = None
-    refusal: RestAnswer | None = None
+    refusal: RestAnswer = REFUSED
 
     @property
     def changes(self) -> bool:
@@ -66,7 +71,8 @@ class RestBatch:
 
     async def __call__(self, request: Request[State]) -> Response:
         """The answers. Raises BadRequest for what is no batch, TooLarge, UnsupportedMediaType."""
-        items = self._read(await read_json(request, request.state["settings"].max_body_bytes))
+        items = self._read(await read_json(request))
+        keep_time(request)
         context = make_context(request, viewer_of(request))
         refresh = "no-cache" in request.headers.get("cache-control", "")
 
@@ -97,8 +103,7 @@ class RestBatch:
         try:
             return self._found(name, asked, method)
         except AppError as error:
-            headers = {"allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-            return Item(name, method if isinstance(method, str) else "GET", refusal=refused(error, headers))
+            return Item(name, method if isinstance(method, str) else "GET", refusal=refused(error))
 
     def _found(self, name: str | int, asked: dict[str, Any], method: Any) -> Item:
         path = asked.get("path")
@@ -141,16 +146,15 @@ async def _answers(state: State, items: Sequence[Item], context: Context, *, ref
 
 async def _answer(state: State, item: Item, context: Context, *, refresh: bool) -> dict[str, Any]:
     started = time.perf_counter()
-    if item.served is None or item.in_path is None:
-        answer = item.refusal or refused(BadRequest("This is no request."))
-    else:
-        try:
+    try:
+        if item.served is None:
+            await charge_little(state, context.viewer)
+            answer = item.refusal
+        else:
             own = _for_item(context, item)
-            answer = await answer_served(
-                state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh
-            )
-        except AppError as error:
-            answer = refused(error)
+            answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
+    except AppError as error:
+        answer = refused(error)
     body, headers = answer.written(started)
     return {"id": item.id, "status": answer.status, "headers": headers, "body": None if item.method == "HEAD" else body}
 

@@ -4,28 +4,18 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
-from core.errors import AppError, BadRequest
+from core.errors import BadRequest
 from resolvers.context import Context
+from web.charging import charge_little
 from web.graphql_request import GraphQLRequest
 from web.keeping import answer_one
-from web.rest_answer import NoSuchThing, RestAnswer, error_of, refused, rest_answer
+from web.rest_answer import MethodNotAllowed, NoSuchThing, RestAnswer, error_of, refused, rest_answer
 from web.rest_parameters import Given, UnknownParameter, WrongParameters, given
 from web.rest_table import Served
 from web.state import State
 
 # A list of a hundred values, and everything else that a path takes.
 MOST_PARAMETERS = 200
-
-
-class MethodNotAllowed(AppError):
-    """A method that the path does not have; ``allowed`` are those that it has, as the header ``Allow`` lists them."""
-
-    code = "METHOD_NOT_ALLOWED"
-    status = 405
-
-    def __init__(self, method: str, by_method: Iterable[str]) -> None:
-        self.allowed = ", ".join(sorted({*by_method, *({"HEAD"} if "GET" in by_method else ())}))
-        super().__init__(f"{method[:20]} is not for this path: {self.allowed}.")
 
 
 def meant(method: str, path: str, by_method: Iterable[str]) -> str:
@@ -56,15 +46,16 @@ async def answer_served(
     *,
     refresh: bool,
 ) -> RestAnswer:
-    """The answer to parameters as they came, or to the body of a POST."""
+    """The answer to parameters as they came, or to the body of a POST. It is charged. Raises AppError."""
     try:
         asked = given(served.parameters, in_path, pairs)
         if served.line.method == "POST":
             asked = Given(_body(served, body), False)
     except WrongParameters as wrong:
-        errors = [error_of(error, parameter=name[:50]) for name, error in wrong.errors]
-        return RestAnswer(400, {"errors": errors})
+        await charge_little(state, context.viewer)
+        return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in wrong.errors]})
     except BadRequest as error:
+        await charge_little(state, context.viewer)
         return refused(error)
     answered = await answer_one(
         state,
@@ -73,6 +64,7 @@ async def answer_served(
         strict=True,
         only_reads=served.line.method == "GET",
         refresh=refresh or asked.refresh,
+        kinds=served.line.kinds,
     )
     return rest_answer(served, answered)
 

@@ -13,8 +13,8 @@ from graphql import FieldNode, GraphQLSchema, OperationDefinitionNode
 from schema.documents import DocumentsError, TrustedDocuments
 from schema.operation import Document
 from web.rest_parameters import Parameter, parameters_of
+from web.throttle import Kind
 
-Kind: TypeAlias = Literal["bulk", "statistics"]
 Shape: TypeAlias = Literal["object", "items", "page"]
 
 
