@@ -21,17 +21,24 @@ class Together:
         self.context = context
         self.began = began
         self._xmin: int | None = None
-        self._looking = asyncio.Lock()
+        self._looked: asyncio.Event | None = None
         self._readers = 0
         self._is_closed = False
 
     async def xmin(self, db: Database) -> int:
         """The oldest transaction that was open before any of them read: to be asked for before reading."""
-        async with self._looking:
-            if self._xmin is None:
+        while self._xmin is None:
+            if self._looked is not None:
+                await self._looked.wait()  # all go on in the same turn of the loop, and load together
+                continue
+            self._looked = looked = asyncio.Event()
+            try:
                 (snapshot,) = await db.fetch(SNAPSHOT)
                 self._xmin = snapshot.xmin
-            return self._xmin
+            finally:
+                self._looked = None
+                looked.set()
+        return self._xmin
 
     @contextmanager
     def reading(self) -> Iterator[Context]:

@@ -1,5 +1,6 @@
 """A server for tests of the REST shim, and a small CRM behind it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -55,6 +56,8 @@ async def open_shop(
         await crm.activity(owner, subject=f"Call {number}", company_id=company, deal_id=deals[-1], occurred_at=created)
         await crm.contact(owner, f"Bea {number}", company_id=company)
     async with serving(settings_for(url, valkey, **settings)) as client:
+        while not (await client.get("/api/health?detailed=true")).json()["responses"]["hearing"]:
+            await asyncio.sleep(0.01)
         yield Shop(client, sql, url, ada, bob, stages, companies, deals)
     await sql.close()
     await admin.execute(f"drop database {name} with (force)")
