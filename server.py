@@ -149,7 +149,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             Route("/graphql/{id}", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             *graphiql_routes(ASSETS),
-            Route("/api/{path:path}", open_rest(executable, trusted)),
+            Route("/api/{path:any_path}", open_rest(executable, trusted)),
         ],
     )
     return ServeCached(served)

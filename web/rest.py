@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -40,6 +41,23 @@ def open_rest(executable: Executable, trusted: TrustedDocuments) -> "RestEndpoin
         "/api/performance/stats": {"GET": performance_stats},
     }
     return RestEndpoint(table, handlers)
+
+
+class AnyPath(Convertor[str]):
+    """The rest of a path, with line breaks in it too: Starlette's own ``path`` stops at them."""
+
+    regex = r"(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("any_path", AnyPath())
 
 
 class RestEndpoint:

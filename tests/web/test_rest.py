@@ -157,7 +157,7 @@ async def test_ids_and_paths_of_nothing_are_not_found_and_methods_are_those_of_t
         assert (response.status_code, codes(response.json())) == (404, [("NOT_FOUND", None)])
     malformed = await client.get("/api/deals/7")
     assert (malformed.status_code, codes(malformed.json())) == (400, [("BAD_USER_INPUT", "id")])
-    for path in ("/api/", "/api/nothing", "/api/deals/1/2", "/api/companies//analytics", "/api/batch/more"):
+    for path in ("/api/", "/api/nothing", "/api/deals/1/2", "/api/companies//analytics", "/api/batch/more", "/api/a%0Ab"):
         response = await client.get(path)
         assert (response.status_code, codes(response.json())) == (404, [("NOT_FOUND", None)]), path
     for method, path, allow in (
