@@ -195,7 +195,8 @@ def main() -> None:
     try:
         settings = load_settings()
         check_keys(settings)
-        TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
+        executable = Executable(build_schema())
+        open_rest(executable, TrustedDocuments(executable))  # a wrong document is told before anything is started
         listening = _listen(settings)
         os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:

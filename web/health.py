@@ -13,7 +13,7 @@ from core.errors import AppError
 from db.database import Database, PooledDatabase
 from db.rows import PingRow, SizeRow
 from db.statements import statement
-from web.operating import is_operator
+from web.operating import is_local, is_operator
 from web.state import State
 
 log = structlog.get_logger("web")
@@ -25,9 +25,10 @@ async def health(request: Request[State]) -> Response:
     """200 while the process lives; with ``?ready`` 503 unless the database answers, and what each dependency does.
 
     The cache may be away: a server that computes every answer is slower, and still right. ``?detailed=true``, which
-    operators alone may ask, tells besides how connections and kept answers of this process do, and what there is.
+    operators may ask and whoever is on this machine, tells besides how connections and kept answers of this process do,
+    and what there is.
     """
-    if request.query_params.get("detailed") == "true" and is_operator(request):
+    if request.query_params.get("detailed") == "true" and (is_local(request) or is_operator(request)):
         return as_json(await _detailed(request.state), 200)
     if "ready" not in request.query_params:
         return as_json({"status": "ok"}, 200)

@@ -87,7 +87,11 @@ COMPONENTS: dict[str, Any] = {
             "properties": {
                 "id": {"type": ["string", "integer"]},
                 "status": {"type": "integer"},
-                "headers": {"type": "object", "additionalProperties": {"type": "string"}},
+                "headers": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                    "description": "Names are in lower case.",
+                },
                 "body": {"type": ["object", "null"], "description": "What the path answers by itself; null to a HEAD."},
             },
             "required": ["id", "status", "headers", "body"],

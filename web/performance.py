@@ -58,7 +58,9 @@ async def clear_cache(request: Request[State]) -> Response:
 async def performance_stats(request: Request[State]) -> Response:
     """Requests, documents, statements, connections, kept answers and memory of this process.
 
-    Raises NotForClients, RateLimited."""
+    Answers that were sent from memory on the shortest way are among the ``kept`` of their documents, not the requests.
+    Raises NotForClients, RateLimited.
+    """
     started = time.perf_counter()
     await charge_request(request.state, viewer_of(request), ("overall", "statistics"))
     require_operator(request)

@@ -60,22 +60,23 @@ class RestAnswer:
     outcome: Outcome | None = None
 
     def written(self, started: float) -> tuple[dict[str, Any], dict[str, str]]:
-        """The body with its ``metadata``, and the headers that every answer has; ``started`` is of ``perf_counter``."""
+        """The body with its ``metadata``, and the headers, in lower case; ``started`` is of ``perf_counter``."""
         took_ms = round((time.perf_counter() - started) * 1000, 2)
         metadata = {
             "responseTime": took_ms,
             "cached": self.outcome in {"HIT", "STALE"},
             "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         }
-        headers = {"X-Response-Time": f"{took_ms:.2f}ms", **self.headers}
+        headers = {"content-type": "application/json", "cache-control": "no-store", "x-response-time": f"{took_ms:.2f}ms"}
+        headers |= {name.lower(): value for name, value in self.headers.items()}
         if self.outcome is not None:
-            headers["X-Cache"] = self.outcome
+            headers["x-cache"] = self.outcome
         if self.entry is not None:
-            headers["X-Cache-Key"] = self.entry.key[:16].decode()
-            headers["Age"] = str(max(0, int(time.time() - self.entry.made_at)))
+            headers["x-cache-key"] = self.entry.key[:16].decode()
+            headers["age"] = str(max(0, int(time.time() - self.entry.made_at)))
             if self.status == 200 and self.outcome != "STALE":
                 # Weak: metadata is another each time, what it is about is not (RFC 9110, section 8.8.1).
-                headers |= {"ETag": f'W/"{self.entry.etag}"', "Cache-Control": "private, no-cache"}
+                headers |= {"etag": f'W/"{self.entry.etag}"', "cache-control": "private, no-cache"}
         return {**self.body, "metadata": metadata}, headers
 
 

@@ -7,7 +7,9 @@ import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from core.api_key import digest_of, new_key
 from db.embedded import EmbeddedPostgres
+from tests.crm import Crm
 from tests.web.conftest import serving, settings_for
 from tests.web.rest import Shop, open_shop
 
@@ -87,3 +89,24 @@ async def test_who_comes_through_a_proxy_is_no_operator(shop: Shop) -> None:
         response = await shop.client.request(method, path, headers=through, json={"all": True})
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (403, "FORBIDDEN")
     assert (await shop.client.get("/api/health?detailed=true", headers=through)).json() == {"status": "ok"}
+
+
+async def test_where_people_are_asked_who_they_are_operators_are_those_with_the_scope(shop: Shop, valkey: EmbeddedValkey) -> None:
+    keys = {}
+    for scope in ("crm:admin", "crm:write:all"):
+        keys[scope] = new_key()
+        await Crm(shop.sql).add("api_key", name="test", digest=digest_of(keys[scope].encode()), scopes=[scope])
+    secret = "c2VjcmV0IG9mIHRoZSBvcGVyYXRpbmcgdGVzdHM="
+    settings = settings_for(shop.url, valkey, auth="jwt", jwt_secret=secret, jwt_issuer="i", jwt_audience="a")
+    async with serving(settings) as client:
+        for key, expected in ((keys["crm:admin"], 200), (keys["crm:write:all"], 403), ("", 401)):
+            own = {"x-api-key": key} if key else {}
+            stats = await client.get("/api/performance/stats", headers=own)
+            cleared = await client.post("/api/performance/clear-cache", json={"all": True}, headers=own)
+            assert (stats.status_code, cleared.status_code) == (expected, expected)
+        far = {"x-forwarded-for": "192.0.2.7"}
+        assert "pool" in (await client.get("/api/health?detailed=true", headers={**far, "x-api-key": keys["crm:admin"]})).json()
+        assert (await client.get("/api/health?detailed=true", headers=far)).json() == {"status": "ok"}
+        assert (await client.get("/api/deals", headers={"x-api-key": keys["crm:write:all"]})).json()["data"]["items"]
+        nobody = await client.get("/api/deals", headers={"x-api-key": keys["crm:admin"]})
+        assert (nobody.status_code, nobody.json()["data"]["items"]) == (200, [])

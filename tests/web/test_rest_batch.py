@@ -1,6 +1,7 @@
 """``POST /api/batch``: in order, each for itself, five at a time, and with what they load in common."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
@@ -10,6 +11,7 @@ import pytest
 
 from cache.embedded import EmbeddedValkey
 from db.embedded import EmbeddedPostgres
+from tests.web.conftest import serving, settings_for
 from tests.web.rest import Shop, open_shop
 
 
@@ -75,8 +77,8 @@ async def test_requests_are_answered_in_their_order_as_they_are_alone_and_each_f
     assert answers[5]["body"] is None
     alone = await shop.client.get("/api/deals?sort=-value&limit=2&status=OPEN&status=WON")
     assert answers[1]["body"]["data"] == alone.json()["data"]
-    assert answers[1]["headers"]["X-Cache-Key"] == alone.headers["x-cache-key"]
-    assert answers[1]["headers"]["ETag"] == alone.headers["etag"]
+    assert answers[1]["headers"]["x-cache-key"] == alone.headers["x-cache-key"]
+    assert answers[1]["headers"]["etag"] == alone.headers["etag"]
     assert (alone.headers["x-cache"], answers[14]["body"]["data"]["name"]) == ("HIT", "Deal 0")
 
 
@@ -121,8 +123,8 @@ async def test_reads_share_what_they_load_and_their_answers_are_kept(shop: Shop)
     answers = await batch(shop, items)
     assert [each["body"]["data"]["name"] for each in answers] == ["Acme", "Bolt", "Crane"]
     assert await calls(shop, "company.by_ids") < before + 3  # one, unless Redis answered at different times
-    assert [each["headers"]["X-Cache"] for each in answers] == ["MISS"] * 3
-    assert [each["headers"]["X-Cache"] for each in await batch(shop, items)] == ["HIT"] * 3
+    assert [each["headers"]["x-cache"] for each in answers] == ["MISS"] * 3
+    assert [each["headers"]["x-cache"] for each in await batch(shop, items)] == ["HIT"] * 3
     await shop.sql.execute("update company set name = 'Bolts' where id = $1", shop.companies[1])
     while (await batch(shop, items))[1]["body"]["data"]["name"] != "Bolts":  # until psql's write was heard of
         await asyncio.sleep(0.01)
@@ -142,3 +144,25 @@ async def test_five_are_at_work_at_once(shop: Shop) -> None:
         assert await watch.fetchval(waiting) == 5
     assert [(each["id"], each["status"]) for each in await asked] == [(sort, 200) for sort in sorts]
     await watch.close()
+
+
+async def test_each_request_is_charged_by_itself_and_by_the_class_of_its_path(shop: Shop, valkey: EmbeddedValkey) -> None:
+    limits = {"limits": "on", "limit_overall": "30/h", "limit_api": "20/min", "limit_statistics": "2/min", "limit_bulk": "1/min"}
+    settings = settings_for(shop.url, valkey, **limits, trusted_proxies="127.0.0.0/8", cache_bytes=0, cache_shared=False)
+    async with serving(settings) as client:
+        me = {"x-forwarded-for": f"198.51.100.{os.getpid() % 250}"}
+        change = {"operation": "DELETE", "dealIds": [str(shop.deals[0])], "dryRun": True}
+        items: list[dict[str, Any]] = [{"id": place, "path": "/api/contacts/stats"} for place in range(3)]
+        items += [{"id": 3, "path": "/api/deals?limit=x"}, {"id": 4, "path": "/api/nothing"}, {"id": 5, "path": "/api/stages"}]
+        items += [{"id": place, "method": "POST", "path": "/api/deals/bulk", "body": change} for place in (6, 7)]
+        answers = (await client.post("/api/batch", json=items, headers=me)).json()
+        assert [each["status"] for each in answers] == [200, 200, 429, 400, 404, 200, 200, 429]
+        limited = answers[2]["body"]["errors"][0]["extensions"]
+        assert (limited["code"], limited["limit"]) == ("RATE_LIMITED", "statistics")
+        assert answers[2]["headers"]["retry-after"] == str(limited["retryAfter"])
+        alone = await client.get("/api/deals/pipeline-stats", headers=me)
+        assert (alone.status_code, alone.json()["errors"][0]["extensions"]["limit"]) == (429, "statistics")
+        assert int(alone.headers["retry-after"]) > 0
+        left = await client.get("/api/stages", headers=me)
+        assert (left.status_code, left.headers["x-ratelimit-remaining"]) == (200, "15")
+        assert 'overall";r=23;' in left.headers["ratelimit"]
