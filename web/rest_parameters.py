@@ -5,7 +5,6 @@ its fields, ``$sort`` is a name such as ``value``, or ``-value`` for descending.
 values and descriptions are those of the schema. An empty value is as good as none.
 """
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,7 +13,6 @@ from graphql import (
     ArgumentNode,
     GraphQLArgument,
     GraphQLEnumType,
-    GraphQLError,
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLSchema,
@@ -30,29 +28,17 @@ from graphql import (
 )
 
 from core.errors import AppError, BadInput, BadRequest
-from resolvers.arguments import CANONICAL_UUID, PAGE_DEFAULT, PAGE_MOST, TEXT_MOST, text_argument
+from resolvers.arguments import PAGE_DEFAULT, PAGE_MOST
 from schema.operation import Document
+from web.rest_values import TEXTS, boolean, one_of, reading_of
 
 NAMES = {"first": "limit", "after": "cursor", "withCount": "count"}
-SIZES = ("first", "last", "limit")
-WHOLE = re.compile(r"-?[0-9]{1,10}")
 SAID = {
     "limit": f"How many: 0 to {PAGE_MOST}. {PAGE_DEFAULT} if nothing is said.",
     "count": "Whether to count the whole list: `pageInfo.totalCount`.",
     "cursor": "Go on after this: the `pageInfo.endCursor` of the page before.",
     "before": "Go back: what comes before this, the `pageInfo.startCursor` of the page after.",
     "refresh": "Whether to make the answer now, whatever is kept.",
-}
-TEXTS: dict[str, dict[str, Any]] = {
-    "ID": {"type": "string", "format": "uuid"},
-    "Boolean": {"type": "boolean"},
-    "String": {"type": "string", "maxLength": TEXT_MOST},
-}
-# What such a value looks like.
-SCALARS: dict[str, tuple[str, dict[str, Any]]] = {
-    "Money": ("a number such as 1250.5", {"type": "number"}),
-    "Date": ("a day such as 2026-03-31", {"type": "string", "format": "date"}),
-    "DateTime": ("a time such as 2026-03-31T12:00:00Z", {"type": "string", "format": "date-time"}),
 }
 
 
@@ -197,7 +183,7 @@ def _parameter(
     is_in_path: bool = False,
 ) -> Parameter:
     is_many = is_list_type(get_nullable_type(kind))
-    read, schema = _reading(name, argument, get_named_type(kind))
+    read, schema = reading_of(name, argument, get_named_type(kind))
     return Parameter(
         name, "path" if is_in_path else "query", variable, read,
         {"type": "array", "items": schema, "maxItems": PAGE_MOST} if is_many else schema,
@@ -205,24 +191,8 @@ def _parameter(
     )  # fmt: skip
 
 
-def _reading(name: str, argument: str, kind: Any) -> tuple[Callable[[str], Any], dict[str, Any]]:
-    """How text becomes a value of a type of the schema, and the JSON schema of that text."""
-    if isinstance(kind, GraphQLEnumType):
-        return _one_of(name, list(kind.values)), {"type": "string", "enum": list(kind.values)}
-    if kind.name == "Int":
-        least, most = (0, PAGE_MOST) if argument in SIZES else (-(2**31), 2**31 - 1)
-        return _number(name, least, most), {"type": "integer", "minimum": least, "maximum": most}
-    if kind.name in SCALARS:
-        looks, schema = SCALARS[kind.name]
-        return _scalar(name, kind, looks), schema
-    reading: Callable[[str], Callable[[str], Any]] | None = {"ID": _id, "Boolean": _boolean, "String": _text}.get(kind.name)
-    if reading is None:
-        raise ValueError(f"has a variable of the type {kind.name}, which no parameter can be")
-    return reading(name), TEXTS[kind.name]
-
-
 def _refresh() -> Parameter:
-    return Parameter("refresh", "query", ("refresh",), _boolean("refresh"), TEXTS["Boolean"], SAID["refresh"])
+    return Parameter("refresh", "query", ("refresh",), boolean("refresh"), TEXTS["Boolean"], SAID["refresh"])
 
 
 def _sort(kind: GraphQLInputObjectType) -> Parameter:
@@ -232,7 +202,7 @@ def _sort(kind: GraphQLInputObjectType) -> Parameter:
     known = [sign + name for name in names for sign in ("", "-")]
 
     def read(text: str) -> dict[str, str]:
-        found = _one_of("sort", known)(text)
+        found = one_of("sort", known)(text)
         return {"by": names[found.removeprefix("-")], "direction": "DESC" if found.startswith("-") else "ASC"}
 
     by, direction = kind.fields["by"].default_value, kind.fields["direction"].default_value
@@ -245,57 +215,3 @@ def _sort(kind: GraphQLInputObjectType) -> Parameter:
 def _camel(name: str) -> str:
     first, *rest = name.lower().split("_")
     return first + "".join(each.capitalize() for each in rest)
-
-
-def _one_of(name: str, known: list[str]) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if text not in known:
-            raise BadInput(f"{name}: is one of {', '.join(known)}.")
-        return text
-
-    return read
-
-
-def _id(name: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not CANONICAL_UUID.fullmatch(text):
-            raise BadInput(f"{name}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not.")
-        return text.lower()
-
-    return read
-
-
-def _boolean(name: str) -> Callable[[str], bool]:
-    def read(text: str) -> bool:
-        if text not in ("true", "false", "1", "0"):
-            raise BadInput(f"{name}: is true or false.")
-        return text in ("true", "1")
-
-    return read
-
-
-def _number(name: str, least: int, most: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not WHOLE.fullmatch(text) or not least <= int(text) <= most:
-            raise BadInput(f"{name}: is a whole number from {least} to {most}.")
-        return int(text)
-
-    return read
-
-
-def _text(name: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        return text_argument(text, name) or ""
-
-    return read
-
-
-def _scalar(name: str, kind: Any, looks: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        try:
-            kind.parse_value(text)
-        except (GraphQLError, ValueError):
-            raise BadInput(f"{name}: is {looks}.") from None
-        return text
-
-    return read

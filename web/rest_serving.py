@@ -53,7 +53,8 @@ async def answer_served(
             asked = Given(_body(served, body), False)
     except WrongParameters as wrong:
         await charge_little(state, context.viewer)
-        return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in wrong.errors]})
+        told = wrong.errors[: state["settings"].max_errors]
+        return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in told]})
     except BadRequest as error:
         await charge_little(state, context.viewer)
         return refused(error)
