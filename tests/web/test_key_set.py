@@ -7,6 +7,7 @@ from pathlib import Path
 import orjson
 import pytest
 from joserfc import jwk
+from joserfc.errors import SecurityWarning
 
 from core.errors import Unavailable
 from core.settings import Settings, SettingsError
@@ -51,7 +52,8 @@ async def test_a_set_that_cannot_be_read_leaves_the_keys_as_they_were() -> None:
 
 
 async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
-    small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
+    with pytest.warns(SecurityWarning):
+        small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
     secret = jwk.OctKey.import_key(b"s" * 32, {"kid": "secret"}).as_dict(private=True)
     fine = jwk.RSAKey.generate_key(2048, {"kid": "fine", "alg": "RS256"}).as_dict(private=False)
     sealing = jwk.RSAKey.generate_key(2048, {"kid": "sealing", "use": "enc"}).as_dict(private=False)
