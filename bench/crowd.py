@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from time import perf_counter
+from typing import Any, cast
 
 import uvloop
 
@@ -83,8 +84,7 @@ class Line(asyncio.Protocol):
             self._transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is not a subclass
         self._next()
 
     def data_received(self, data: bytes) -> None:
@@ -125,10 +125,12 @@ class Run:
         self._times: list[float] = []
         self._late: list[float] = [0.0]
         self._shed = self._failed = 0
+        self._wrong: list[dict[str, Any]] = []
         self._lines = [Line(self._done) for _ in range(crowd.connections)]
 
     async def seen(self) -> Seen:
-        """Runs it. Raises OSError if nobody listens."""
+        """Runs it. Raises OSError if nobody listens, and what went wrong with an answer."""
+        asyncio.get_running_loop().set_exception_handler(lambda loop, told: self._wrong.append(told))
         for place in range(0, len(self._lines), OPENED_AT_ONCE):
             await asyncio.gather(*map(self._open, self._lines[place : place + OPENED_AT_ONCE]))
         begun = perf_counter()
@@ -142,6 +144,8 @@ class Run:
         else:
             await self._at_rate(begun, self._crowd.rate)
             await self._drained()
+        if self._wrong:
+            raise RuntimeError(self._wrong[0]["message"]) from self._wrong[0].get("exception")
         return self._summary()
 
     async def _at_rate(self, begun: float, rate: float) -> None:

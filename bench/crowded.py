@@ -4,8 +4,10 @@ import json
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import isnan, nan
 from statistics import median
 
 from rich.table import Table
@@ -18,6 +20,7 @@ from bench.target import ROOT, Call, Target, TargetError
 CONNECTIONS = 1000
 RATE = 500.0
 WARM_UP_S = 2.0
+SETTLE_S = 120.0
 FILES = 4 * CONNECTIONS
 COLUMNS = (
     *("answers/s", "p50 ms", "p95 ms", "p99 ms", "p99/p50"),
@@ -69,7 +72,21 @@ def _once(target: Target, scenario: Scenario, keys: Sequence[str], rate: float |
     seen = Seen(**json.loads(ran.stdout))
     # The warm-up is in the processor's time, so its part of the answers is as well.
     answers = seen.answered * (WARM_UP_S + seconds) / seconds
-    return Round(seen, target.peak_bytes(), (target.cpu_seconds() - before) / max(1.0, answers) * 1000)
+    cpu = (target.cpu_seconds() - before) / answers * 1000 if answers else nan
+    peak = target.peak_bytes()
+    _settle(target)
+    return Round(seen, peak, cpu)
+
+
+def _settle(target: Target) -> None:
+    """Waits until it does nothing any more: some go on with what nobody waits for, on the core of the next one."""
+    until = time.monotonic() + SETTLE_S
+    while time.monotonic() < until:
+        before = target.cpu_seconds()
+        time.sleep(0.5)
+        if target.cpu_seconds() - before < 0.05:
+            return
+    raise TargetError(f"the {target.name} still works on a load that ended {SETTLE_S:.0f} s ago")
 
 
 def _written(call: Call) -> str:
@@ -96,17 +113,18 @@ def _cells(rounds: Sequence[Round]) -> tuple[str, ...]:
     def middle(of: Callable[[Round], float]) -> float:
         return median(map(of, rounds))
 
-    return (
-        f"{middle(lambda each: each.seen.answered / each.seen.seconds):,.0f}",
-        f"{middle(lambda each: each.seen.p50):,.1f}",
-        f"{middle(lambda each: each.seen.p95):,.1f}",
-        f"{middle(lambda each: each.seen.p99):,.1f}",
-        f"{middle(lambda each: each.seen.p99 / each.seen.p50):.1f}",
-        f"{middle(lambda each: each.seen.shed):,.0f}",
-        f"{middle(lambda each: each.seen.failed):,.0f}",
-        f"{middle(lambda each: each.seen.unanswered):,.0f}",
-        f"{middle(lambda each: each.seen.starved):,.0f}",
-        f"{middle(lambda each: each.seen.late):.2f}",
-        f"{middle(lambda each: each.cpu):.2f}",
-        f"{max(each.peak for each in rounds) / 1e6:.0f}",
+    numbers = (
+        (",.0f", middle(lambda each: each.seen.answered / each.seen.seconds)),
+        (",.1f", middle(lambda each: each.seen.p50)),
+        (",.1f", middle(lambda each: each.seen.p95)),
+        (",.1f", middle(lambda each: each.seen.p99)),
+        (".1f", middle(lambda each: each.seen.p99 / each.seen.p50)),
+        (",.0f", middle(lambda each: each.seen.shed)),
+        (",.0f", middle(lambda each: each.seen.failed)),
+        (",.0f", middle(lambda each: each.seen.unanswered)),
+        (",.0f", middle(lambda each: each.seen.starved)),
+        (".2f", middle(lambda each: each.seen.late)),
+        (".2f", middle(lambda each: each.cpu)),
+        (".0f", max(each.peak for each in rounds) / 1e6),
     )
+    return tuple("-" if isnan(number) else format(number, how) for how, number in numbers)

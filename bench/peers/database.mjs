@@ -1,7 +1,7 @@
-// PostgreSQL for the Node servers: a pool of eight connections, as the server has, on which each statement is prepared
-// once and then run by its name.
+// PostgreSQL for the Node servers: eight connections, as the server has, on each of which a statement is prepared once.
+// postgres.js, because it was faster here than pg (444 against 405 requests a second with Mercurius on the full Dashboard).
 import { readFileSync } from 'node:fs'
-import pg from 'pg'
+import postgres from 'postgres'
 
 const CONNECTIONS = 8
 const MOST = 101
@@ -10,40 +10,47 @@ const texts = new Map(source.split(/^-- name: /m).slice(1).map(part => {
   const end = part.indexOf('\n')
   return [part.slice(0, part.indexOf(' ')), part.slice(end).trim()]
 }))
-const prepared = new Map()
+const sized = new Map()
 
 // Times and days stay text: a Date would lose the microseconds and has to be written out again.
-pg.types.setTypeParser(pg.types.builtins.DATE, text => text)
-pg.types.setTypeParser(pg.types.builtins.TIMESTAMPTZ, text => text.replace(' ', 'T').replace('+00', 'Z'))
+const text = (oid, parse) => ({ to: oid, from: [oid], serialize: value => value, parse })
+const types = {
+  date: text(1082, value => value),
+  timestamptz: text(1184, value => value.replace(' ', 'T').replace('+00', 'Z'))
+}
 
-const pool = new pg.Pool({
-  connectionString: process.env.DATABASE_URL,
+// A URL without a host, as sockets have it, is none to `new URL`.
+const url = new URL(process.env.DATABASE_URL.replace('@/', '@localhost/'))
+const sql = postgres({
+  host: url.searchParams.get('host') ?? url.hostname,
+  port: Number(url.port || 5432),
+  database: url.pathname.slice(1),
+  username: decodeURIComponent(url.username),
+  password: decodeURIComponent(url.password),
   max: CONNECTIONS,
-  idleTimeoutMillis: 0,
-  options: '-c jit=off -c timezone=UTC'
+  connection: { jit: 'off', TimeZone: 'UTC' },
+  types
 })
 let sent = 0
 
 /** The rows of the named statement; `limit` is for those that have one. */
-export async function ask (name, values, limit = null) {
+export function ask (name, values, limit = null) {
   sent += 1
-  return (await pool.query({ ...statement(name, limit), values })).rows
+  return sql.unsafe(statement(name, limit), values, { prepare: true })
 }
 
 /** How many statements have been sent. */
 export const statementsSent = () => sent
 
 /** Opens every connection. */
-export async function connect () {
-  const clients = await Promise.all(Array.from({ length: CONNECTIONS }, () => pool.connect()))
-  for (const client of clients) client.release()
-}
+export const connect = () => Promise.all(Array.from({ length: CONNECTIONS }, () => sql`select pg_sleep(0.1)`))
 
 function statement (name, limit) {
-  const key = limit === null ? name : `${name}_${limit}`
-  if (!prepared.has(key)) {
-    if (limit !== null && !(Number.isInteger(limit) && limit >= 0 && limit <= MOST)) throw new RangeError('limit is too large')
-    prepared.set(key, { name: key, text: texts.get(name).replaceAll('{limit}', limit) })
+  if (limit === null) return texts.get(name)
+  const key = `${name}_${limit}`
+  if (!sized.has(key)) {
+    if (!(Number.isInteger(limit) && limit >= 0 && limit <= MOST)) throw new RangeError('limit is too large')
+    sized.set(key, texts.get(name).replaceAll('{limit}', limit))
   }
-  return prepared.get(key)
+  return sized.get(key)
 }
