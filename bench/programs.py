@@ -28,14 +28,18 @@ class Program:
     env: Mapping[str, str] = field(default_factory=dict)
 
 
-def _node(name: str) -> Program:
-    return Program(name, ("node", str(PEERS / f"{name}.mjs")), env={"NODE_ENV": "production"})
+def _node(name: str, title: str, driver: str) -> Program:
+    return Program(title, ("node", str(PEERS / f"{name}.mjs")), env={"NODE_ENV": "production", "DRIVER": driver})
 
 
 SERVER = Program("server", (sys.executable, "server.py"), "/api/health?ready", counts=False)
 FLOOR = Program("floor", (sys.executable, "-m", "bench.floor"), call=floor_call, counts=False)
 STRAWBERRY = Program("strawberry", (sys.executable, "-m", "bench.peers.plain"))
-NODE = (_node("mercurius"), _node("apollo"))
+NODE = (
+    _node("mercurius", "mercurius", "postgres"),
+    _node("mercurius", "mercurius, pg", "pg"),
+    _node("apollo", "apollo", "postgres"),
+)
 
 
 def chosen(peers: bool, say: Callable[[str], None]) -> list[Program]:
@@ -44,7 +48,7 @@ def chosen(peers: bool, say: Callable[[str], None]) -> list[Program]:
         return [SERVER, FLOOR]
     missing = _lacking()
     if missing:
-        say(f"NOT MEASURED: {' and '.join(each.name for each in NODE)}: {missing}")
+        say(f"NOT MEASURED: Mercurius and Apollo Server: {missing}")
     return [SERVER, FLOOR, STRAWBERRY, *([] if missing else NODE)]
 
 
@@ -54,7 +58,7 @@ def started(programs: Sequence[Program], env: Mapping[str, str], core: int, fold
     with ExitStack() as stack:
         yield [
             stack.enter_context(
-                running(each.name, each.command, each.ready, each.call, {**env, **each.env}, core, folder / f"{each.name}.log")
+                running(each.name, each.command, each.ready, each.call, {**env, **each.env}, core, folder / f"{each.name.replace(', ', '-')}.log")
             )
             for each in programs
         ]
