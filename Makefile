@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test setup check fuzz bench lock schema clean
+.PHONY: help run test setup check fuzz bench bench-peers lock schema clean
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp .assets/stamp ## Start everything: databases, demo data, server, GraphiQL
 	@exec $(BIN)/python server.py
@@ -21,6 +21,8 @@ setup: $(VENV)/run.stamp .assets/stamp ## Install what the server needs, and sto
 
 bench: $(VENV)/dev.stamp ## Measure the server against a floor (needs wrk)
 	$(BIN)/python -m bench $(ARGS)
+
+bench-peers: bench/peers/node_modules/.installed ## Install the servers that ARGS="--peers" measures beside (needs npm)
 
 schema: $(VENV)/run.stamp ## Write schema.graphql from the code
 	$(BIN)/python -m ops sdl > schema.graphql.new && mv schema.graphql.new schema.graphql
@@ -65,6 +67,13 @@ $(VENV)/dev.stamp: requirements-dev.lock $(VENV)/run.stamp
 	else \
 		echo "npm could not install GraphiQL: the API works, the page will say how to try again"; \
 	fi
+
+# The lock lies beside what was installed from it, so that the benchmark measures nothing else.
+bench/peers/node_modules/.installed: bench/peers/package.json bench/peers/package-lock.json
+	@command -v npm >/dev/null || { echo "the peers of the benchmark need Node 20 or newer and npm" >&2; exit 1; }
+	@echo "Installing the peers of the benchmark from npm"
+	@npm ci --prefix bench/peers $(NPM_FLAGS)
+	@cp bench/peers/package-lock.json $@
 
 # One quick retry: a machine without a network should not wait for the minute that npm would take by itself.
 NPM_FLAGS := --ignore-scripts --no-audit --no-fund --loglevel=error --prefer-offline \

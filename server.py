@@ -64,9 +64,10 @@ from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
 from web.protocol import bounded_protocol
 from web.recipes import Warming
-from web.rest import health
+from web.rest import open_rest
 from web.state import State
 from web.throttle import open_throttle
+from web.traffic import CountTraffic, Traffic
 from web.warming import keep_warm
 
 ROOT = Path(__file__).parent
@@ -117,6 +118,7 @@ def create_app(settings: Settings) -> ASGIApp:
                 warming=Warming(settings.warm),
                 throttle=open_throttle(settings, cache.client),
                 gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),
+                traffic=Traffic(),
                 executable=executable,
                 documents=documents,
                 request_id="warming",
@@ -133,6 +135,7 @@ def create_app(settings: Settings) -> ASGIApp:
     served = Starlette(
         lifespan=lifespan,
         middleware=[
+            Middleware(CountTraffic),
             *cors(settings.cors_origins),
             Middleware(RequestId),
             Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
@@ -146,7 +149,7 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             Route("/graphql/{id}", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
             *graphiql_routes(ASSETS),
-            Route("/api/health", health, methods=["GET"]),
+            Route("/api/{path:any_path}", open_rest(executable, trusted)),
         ],
     )
     return ServeCached(served)
@@ -192,7 +195,8 @@ def main() -> None:
     try:
         settings = load_settings()
         check_keys(settings)
-        TrustedDocuments(Executable(build_schema()))  # a wrong document is told before anything is started
+        executable = Executable(build_schema())
+        open_rest(executable, TrustedDocuments(executable))  # a wrong document is told before anything is started
         listening = _listen(settings)
         os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:

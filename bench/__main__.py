@@ -1,4 +1,4 @@
-"""``make bench``: the server on one core; PostgreSQL and the load on another; the floor beside it."""
+"""``make bench``: the server on one core; PostgreSQL and the load on another; the floor and the peers beside it."""
 
 import os
 import sys
@@ -7,15 +7,19 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from bench import cached
 from bench.agree import check_agreement
+from bench.crowded import LOADS, allow_many_files
+from bench.crowded import measured as crowded
 from bench.data import databases, keys_of, server_env, url_of
 from bench.measure import Result, measure
+from bench.programs import SERVER, chosen, counted, started
 from bench.report import as_table
 from bench.scenarios import SCENARIOS, Scenario
 from bench.statements import statements_of
-from bench.target import Target, TargetError, floor_call, running, server_call
+from bench.target import Target, TargetError
 from bench.writes import measured
 from bench.wrk import WrkError, check_wrk
 from core.settings import SettingsError
@@ -26,6 +30,9 @@ from ops.services import DataDirInUseError
 EXPECTED = (WrkError, TargetError, SettingsError, DataDirInUseError, EmbeddedError, MigrationError)
 CONNECTIONS = (1, 32)
 KEYS_CHECKED = 5
+WITH_PEERS = ["full", "companies", "deal"]
+CROWD = "full"
+WIDE = Console(width=150)
 screen = Console(stderr=True, highlight=False)
 
 
@@ -35,6 +42,8 @@ def bench(
     only: Annotated[list[str] | None, typer.Option(help="A scenario to measure instead of all; may be repeated.")] = None,
     writes: Annotated[bool, typer.Option("--writes", help="Measure what writes cost instead.")] = False,
     kept: Annotated[bool, typer.Option("--kept", help="Measure answers from the cache instead.")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="Against Strawberry, Mercurius and Apollo Server too.")] = False,
+    crowd: Annotated[bool | None, typer.Option(help="Also with 1,000 connections; with --peers unless told not to.")] = None,
 ) -> None:
     """Measure the server against a floor, which answers the same JSON from one hand-written statement."""
     if writes:
@@ -47,24 +56,48 @@ def bench(
     if kept:
         _kept(rounds, seconds)
         return
-    scenarios = _chosen(only)
+    _compared(only, rounds, seconds, peers=peers, many=peers if crowd is None else crowd)
+
+
+def _compared(only: list[str] | None, rounds: int, seconds: float, *, peers: bool, many: bool) -> None:
+    scenarios = _chosen(only or (WITH_PEERS if peers else None))
+    programs = chosen(peers, _warn)
+    if many:
+        allow_many_files()
     with databases(lambda line: None):
         pass  # filled here the first time, with all cores
     server_core, other_core = _cores()
-    os.sched_setaffinity(0, {other_core})  # for what starts from here on: PostgreSQL, Valkey, wrk
+    os.sched_setaffinity(0, {other_core})  # for what starts from here on: PostgreSQL, Valkey, the load
     with databases(screen.print) as settings:
         url, env = url_of(settings), server_env(settings)
-        keys = keys_of(url, scenarios)
-        statements = statements_of(url, scenarios, keys)
-        log = settings.data_dir
-        with (
-            running("server", ["server.py"], "/api/health?ready", server_call, env, server_core, log / "server.log") as server,
-            running("floor", ["-m", "bench.floor"], "/ready", floor_call, env, server_core, log / "floor.log") as floor,
-        ):
+        keys = keys_of(url, SCENARIOS)
+        with started(programs, env, server_core, settings.data_dir) as targets:
             for scenario in scenarios:
-                check_agreement(server, floor, scenario, keys[scenario.name][:KEYS_CHECKED])
-            results = _measured(server, floor, scenarios, keys, rounds, seconds)
-    Console(width=128).print(as_table(results, statements))
+                check_agreement(targets, scenario, keys[scenario.name][:KEYS_CHECKED])
+            screen.print(f"{len(targets)} programs answer alike")
+            statements = counted(programs, targets, scenarios, keys) | {
+                (SERVER.name, name): number for name, number in statements_of(url, scenarios, keys).items()
+            }
+            loads = [(each, number) for each in scenarios for number in (_with_peers(each) if peers else CONNECTIONS)]
+            tables = [as_table(_measured(targets, loads, keys, rounds, seconds), statements)]
+            if many:
+                tables.append(_crowded(targets, keys, rounds, seconds))
+    for table in tables:
+        WIDE.print(table)
+    chosen(peers, _warn)  # said again, where the tables are read
+
+
+def _with_peers(scenario: Scenario) -> tuple[int, ...]:
+    """Eight connections; the full Dashboard also for one user alone."""
+    return (1, 8) if scenario.name == CROWD else (8,)
+
+
+def _crowded(targets: list[Target], keys: dict[str, list[str]], rounds: int, seconds: float) -> Table:
+    [scenario] = [each for each in SCENARIOS if each.name == CROWD]
+    with Progress(console=screen, transient=True) as bar:
+        task = bar.add_task("A thousand connections", total=len(LOADS) * rounds)
+        load = {"rounds": rounds, "seconds": 2 * seconds}
+        return crowded(targets, scenario, keys[CROWD], **load, step=lambda: bar.advance(task))  # type: ignore[arg-type]
 
 
 def _kept(rounds: int, seconds: float) -> None:
@@ -81,18 +114,17 @@ def _kept(rounds: int, seconds: float) -> None:
 
 
 def _measured(
-    server: Target, floor: Target, scenarios: list[Scenario], keys: dict[str, list[str]], rounds: int, seconds: float
+    targets: list[Target], loads: list[tuple[Scenario, int]], keys: dict[str, list[str]], rounds: int, seconds: float
 ) -> list[Result]:
     results = []
     columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
     with Progress(*columns, console=screen, transient=True) as bar:
-        task = bar.add_task("", total=len(scenarios) * len(CONNECTIONS) * rounds)
-        for scenario in scenarios:
-            for connections in CONNECTIONS:
-                bar.update(task, description=f"{scenario.title}, {connections} at a time")
-                load = {"connections": connections, "rounds": rounds}
-                asked = keys[scenario.name]
-                results.append(measure(server, floor, scenario, asked, **load, seconds=seconds, step=lambda: bar.advance(task)))
+        task = bar.add_task("", total=len(loads) * rounds)
+        for scenario, connections in loads:
+            bar.update(task, description=f"{scenario.title}, {connections} at a time")
+            load = {"connections": connections, "rounds": rounds}
+            asked = keys[scenario.name]
+            results.append(measure(targets, scenario, asked, **load, seconds=seconds, step=lambda: bar.advance(task)))
     return results
 
 
@@ -110,6 +142,10 @@ def _cores() -> tuple[int, int]:
     if len(cores) == 1:
         screen.print("only one core: PostgreSQL and wrk share it with what is measured, so the figures say little")
     return cores[0], cores[-1]
+
+
+def _warn(line: str) -> None:
+    screen.print(line, style="yellow", markup=False, soft_wrap=True)
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Whether two answers say the same: before anything is timed, server and floor must."""
+"""Whether two answers say the same: before anything is timed, those of all programs must."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,12 +11,15 @@ from bench.target import Target, TargetError
 NOT_COMPARED = frozenset({"endCursor", "generatedAt"})
 
 
-def check_agreement(server: Target, floor: Target, scenario: Scenario, keys: Sequence[str]) -> None:
-    """Asks both with each key. Raises TargetError naming the first place where their answers differ."""
+def check_agreement(targets: Sequence[Target], scenario: Scenario, keys: Sequence[str]) -> None:
+    """Asks all with each key. Raises TargetError naming the first place where one does not answer as the first does."""
+    first, *others = targets
     for key in keys:
-        found = difference(server.answer(scenario, key)["data"], floor.answer(scenario, key)["data"])
-        if found is not None:
-            raise TargetError(f"server and floor differ on {scenario.name} of {key}: {found}")
+        expected = first.answer(scenario, key)["data"]
+        for other in others:
+            found = difference(expected, other.answer(scenario, key)["data"])
+            if found is not None:
+                raise TargetError(f"{first.name} and {other.name} differ on {scenario.name} of {key}: {found}")
 
 
 def difference(one: Any, other: Any, path: str = "data") -> str | None:

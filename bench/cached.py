@@ -1,6 +1,7 @@
 """A kept dashboard against the raw application: by id over GET and POST, not modified, from memory and from Redis."""
 
 import json
+import sys
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -43,12 +44,12 @@ def measured(
             return stack.enter_context(how)
 
         servers = {
-            "memory": start("memory", ["server.py"], "/api/health?ready", memory),
-            "redis": start("redis", ["server.py"], "/api/health?ready", redis),
+            "memory": start("memory", [sys.executable, "server.py"], "/api/health?ready", memory),
+            "redis": start("redis", [sys.executable, "server.py"], "/api/health?ready", redis),
         }
         _, body = ask(servers["memory"].port, asked["GET by id"])
         (folder / "answer.json").write_bytes(body)
-        raw = start("raw", ["-m", "bench.raw"], "/", {"BODY": str(folder / "answer.json")})
+        raw = start("raw", [sys.executable, "-m", "bench.raw"], "/", {"BODY": str(folder / "answer.json")})
         plans = [(tier, name, call) for tier in servers for name, call in asked.items()]
         known = ("If-None-Match", _etag(servers["memory"], asked))
         plans.append(("memory", "304", Call("GET", asked["GET by id"].path, headers=(known,))))

@@ -28,21 +28,26 @@ def create_floor(url: str) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        # Statements stay prepared (no lifetime, any size), and nothing is sent when a connection comes back.
-        app.state.pool = await asyncpg.create_pool(
-            url,
-            min_size=POOL_SIZE,
-            max_size=POOL_SIZE,
-            reset=_leave_as_it_is,
-            max_cached_statement_lifetime=0,
-            max_cacheable_statement_size=0,
-            server_settings={"jit": "off"},
-        )
+        app.state.pool = await create_pool(url)
         yield
         await app.state.pool.close()
 
     routes = [Route(f"/{name.removeprefix('floor.')}/{{key}}", _answer(text)) for name, (_, text) in STATEMENTS.items()]
     return Starlette(routes=[*routes, Route("/ready", _ready)], lifespan=lifespan)
+
+
+async def create_pool(url: str, **options: Any) -> "asyncpg.Pool[asyncpg.Record]":
+    """Open connections whose statements stay prepared (no lifetime, any size); nothing is sent when one comes back."""
+    return await asyncpg.create_pool(
+        url,
+        min_size=POOL_SIZE,
+        max_size=POOL_SIZE,
+        reset=_leave_as_it_is,
+        max_cached_statement_lifetime=0,
+        max_cacheable_statement_size=0,
+        server_settings={"jit": "off"},
+        **options,
+    )
 
 
 def _answer(text: str) -> Callable[[Request], Awaitable[Response]]:

@@ -3,7 +3,7 @@
 -- What a person would write who needs exactly this JSON and nothing else: no visible owner, no cursor (as many
 -- letters stand for it), no other order or page. It reads the rollups, as the server does.
 
--- name: seed -> bytes
+-- define: ten_companies
 with page as materialized (
     select id, name, row_number() over (order by lower(name) collate "C", id) as place
     from company
@@ -11,7 +11,7 @@ with page as materialized (
     order by lower(name) collate "C", id
     limit 11
 )
-select convert_to(json_build_object('data', json_build_object('companies', json_build_object(
+select json_build_object(
     'edges', coalesce(json_agg(json_build_object('node', json_build_object(
         'id', page.id,
         'name', page.name,
@@ -23,7 +23,7 @@ select convert_to(json_build_object('data', json_build_object('companies', json_
         'hasNextPage', count(*) > 10,
         'endCursor', case when count(*) > 0 then repeat('x', 110) end
     )
-)))::text, 'UTF8')
+)
 from page
 cross join lateral (
     select coalesce(json_agg(json_build_object(
@@ -38,9 +38,9 @@ cross join lateral (
         limit 5
     ) as deal
     join stage on stage.id = deal.stage_id
-) as latest;
+) as latest
 
--- name: dashboard -> bytes
+-- define: whole_dashboard
 with counted as materialized (
     select stage_id, sum(deals) as deals, sum(value) as value, sum(usual) as usual, sum(own) as own
     from owner_deals
@@ -53,7 +53,7 @@ with counted as materialized (
     from stage
     left join counted on counted.stage_id = stage.id
 )
-select convert_to(json_build_object('data', json_build_object('dashboard', json_build_object(
+select json_build_object(
     'overview', json_build_object(
         'deals', (
             select json_build_object(
@@ -115,7 +115,18 @@ select convert_to(json_build_object('data', json_build_object('dashboard', json_
             left join company on company.id = task.company_id)
     ),
     'generatedAt', now()
-)))::text, 'UTF8');
+)
+
+-- name: seed -> bytes
+select convert_to(json_build_object('data', json_build_object('companies', ({ten_companies})))::text, 'UTF8');
+
+-- name: dashboard -> bytes
+select convert_to(json_build_object('data', json_build_object('dashboard', ({whole_dashboard})))::text, 'UTF8');
+
+-- name: full -> bytes
+select convert_to(json_build_object('data', json_build_object(
+    'dashboard', ({whole_dashboard}), 'companies', ({ten_companies})
+))::text, 'UTF8');
 
 -- name: deal -> bytes
 select convert_to(json_build_object('data', json_build_object('deal', json_build_object(

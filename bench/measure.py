@@ -1,6 +1,6 @@
-"""Rounds of measuring, server and floor in turn, so that whatever else the machine does hits both alike."""
+"""Rounds of measuring, all programs in turn, so that whatever else the machine does hits them alike."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -25,22 +25,24 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """Server and floor on one scenario with one number of connections."""
+    """One scenario with one number of connections: the rounds of each program by its name, the server's first."""
 
     scenario: Scenario
     connections: int
-    server: Figures
-    floor: Figures
+    rounds: Mapping[str, list[Figures]]
 
-    @property
-    def ratio(self) -> float:
-        """The server's rate as part of the floor's."""
-        return self.server.rate / self.floor.rate
+    def of(self, name: str) -> Figures:
+        """The medians of that program."""
+        return _median(self.rounds[name])
+
+    def ratio(self, name: str) -> float:
+        """The server's rate as so many times that program's: the median of what each round says."""
+        server = next(iter(self.rounds.values()))
+        return median(ours.rate / theirs.rate for ours, theirs in zip(server, self.rounds[name], strict=True))
 
 
 def measure(
-    server: Target,
-    floor: Target,
+    targets: Sequence[Target],
     scenario: Scenario,
     keys: Sequence[str],
     *,
@@ -49,15 +51,21 @@ def measure(
     seconds: float,
     step: Callable[[], None],
 ) -> Result:
-    """Medians of that many rounds for both; ``step`` is called after each. Raises TargetError if a request failed."""
-    for target in (server, floor):
+    """That many rounds for each; ``step`` is called after each round. Raises TargetError if a request failed."""
+    for target in targets:
         run_wrk(target.port, _calls(target, scenario, keys), connections=connections, seconds=WARM_UP_S)
-    found: dict[str, list[Figures]] = {server.name: [], floor.name: []}
-    for _ in range(rounds):
-        for target in (server, floor):
+    found: dict[str, list[Figures]] = {target.name: [] for target in targets}
+    for number in range(rounds):
+        for target in rotated(targets, number):
             found[target.name].append(_once(target, scenario, keys, connections, seconds))
         step()
-    return Result(scenario, connections, _median(found[server.name]), _median(found[floor.name]))
+    return Result(scenario, connections, found)
+
+
+def rotated(targets: Sequence[Target], number: int) -> list[Target]:
+    """The order of that round: each begins in turn, so that none is always measured after the same other."""
+    start = number % len(targets)
+    return [*targets[start:], *targets[:start]]
 
 
 def _once(target: Target, scenario: Scenario, keys: Sequence[str], connections: int, seconds: float) -> Figures:

@@ -6,11 +6,11 @@ from rich.table import Table
 
 from bench.measure import Figures, Result
 
-NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "peak MB", "statements", "of the floor")
+NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "peak MB", "statements", "server is")
 
 
-def as_table(results: Sequence[Result], statements: Mapping[str, int]) -> Table:
-    """Two lines for each result, the server above the floor; ``statements`` by scenario name."""
+def as_table(results: Sequence[Result], statements: Mapping[tuple[str, str], int]) -> Table:
+    """A line for each program of each result, the server first; ``statements`` by program and scenario."""
     table = Table(title="One process on one core; CPU is the program's own for one request")
     table.add_column("scenario")
     table.add_column("connections", justify="right")
@@ -18,10 +18,12 @@ def as_table(results: Sequence[Result], statements: Mapping[str, int]) -> Table:
     for title in NUMBERS:
         table.add_column(title, justify="right")
     for result in results:
-        name, connections = result.scenario.name, str(result.connections)
-        ratio = f"{result.ratio:.2f}"
-        table.add_row(name, connections, "server", *_cells(result.server), str(statements[name]), ratio)
-        table.add_row("", "", "floor", *_cells(result.floor), "1", "", style="dim", end_section=True)
+        scenario, connections = result.scenario.name, str(result.connections)
+        for place, name in enumerate(result.rounds):
+            head = ("", "", name) if place else (scenario, connections, name)
+            ratio = f"x {result.ratio(name):.2f}" if place else ""
+            table.add_row(*head, *_cells(result.of(name)), str(statements[name, scenario]), ratio, style="dim" if place else "")
+        table.add_section()
     return table
 
 

@@ -1,15 +1,14 @@
-"""The two programs that are measured: started on a core of their own, asked, watched, stopped."""
+"""A program that is measured: started on a core of its own, asked, watched, stopped."""
 
 import json
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -94,7 +93,7 @@ def floor_call(scenario: Scenario, key: str) -> Call:
 @contextmanager
 def running(
     name: str,
-    command: list[str],
+    command: Sequence[str],
     ready: str,
     call: HowToAsk,
     env: Mapping[str, str],
@@ -105,7 +104,7 @@ def running(
     port = _free_port()
     with log.open("wb") as output:
         process = subprocess.Popen(
-            ["taskset", "-c", str(core), sys.executable, *command],
+            ["taskset", "-c", str(core), *command],
             cwd=ROOT,
             env={**os.environ, **env, "PORT": str(port)},
             stdout=output,

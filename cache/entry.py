@@ -5,10 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
 from cache.encoding import Encoding
+from core.histogram import OTHERS
 
 Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
 # What an entry takes besides its bytes: its tags in two indexes, keys, headers.
 OVERHEAD_BYTES = 2_000
+# Clients name their documents as they like.
+MOST_DOCUMENTS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,14 @@ class DocumentStats:
     made: int = 0
     stale: int = 0
     bypassed: int = 0
+
+
+class Stats(dict[str, DocumentStats]):
+    """Those of each document that was asked for; of too many, the last are counted together as ``(others)``."""
+
+    def __missing__(self, name: str) -> DocumentStats:
+        counted = OTHERS if len(self) >= MOST_DOCUMENTS else name
+        return self.setdefault(counted, DocumentStats())
 
 
 class SharedTier(Protocol):

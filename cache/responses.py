@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
 from cache.encoding import Encoding, encoded, encoded_aside
-from cache.entry import DocumentStats, Entry, Found, Made, SharedTier, etag_of
+from cache.entry import Entry, Found, Made, SharedTier, Stats, etag_of
 from cache.freshness import Freshness
 from core.tags import everything_of
 
@@ -48,7 +48,7 @@ class ResponseCache:
         stale_s: float = 0.0,
         now: Callable[[], float] = time.time,
     ) -> None:
-        self.stats: defaultdict[str, DocumentStats] = defaultdict(DocumentStats)
+        self.stats = Stats()
         self.bytes = 0
         self.evictions = 0
         self.freshness = freshness
@@ -105,16 +105,17 @@ class ResponseCache:
                 del self._looks[key]
 
     async def find_or_make(
-        self, key: bytes, make: Callable[[], Awaitable[Made]], *, refresh: bool = False
+        self, key: bytes, make: Callable[[], Awaitable[Made]], *, refresh: bool = False, began: int | None = None
     ) -> Found:
         """A fresh answer, found anywhere or made now; however many ask at once, it is made once.
 
-        ``refresh`` makes it in any case. The entry is None for an answer that is not kept. Raises what ``make`` does.
+        ``refresh`` makes it in any case. ``began`` is the number of the last notification before anything was read for it,
+        if that was before now. The entry is None for an answer that is not kept. Raises what ``make`` does.
         """
         entry = None if refresh else self.find(key)
         if entry is not None:
             return entry, entry.made, "HIT"
-        found, made, outcome = await self._join(key, make, refresh)
+        found, made, outcome = await self._join(key, make, refresh, began)
         counted = self.stats[made.document]
         if outcome == "HIT":
             counted.hits += 1
@@ -152,11 +153,14 @@ class ResponseCache:
         """Whether what is made here may be found by other processes."""
         return self._shared is not None and self.freshness.is_hearing
 
-    async def _join(self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool) -> Found:
+    async def _join(
+        self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool, began: int | None
+    ) -> Found:
         """Joins whoever is at it, unless something was written since they began: they may not have seen it."""
         flight = self._flights.get(key)
         if flight is None or refresh or flight.began != self.freshness.number:
-            flight = _Flight(asyncio.create_task(self._fly(key, make, refresh)), self.freshness.number)
+            task = asyncio.create_task(self._fly(key, make, refresh, began))
+            flight = _Flight(task, self.freshness.number if began is None else began)
             self._flights[key] = flight
         flight.waiting += 1
         try:
@@ -168,13 +172,13 @@ class ResponseCache:
                 if self._flights.get(key) is flight:
                     del self._flights[key]
 
-    async def _fly(self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool) -> Found:
+    async def _fly(self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool, began: int | None) -> Found:
         shared = self._shared if self.freshness.is_hearing else None
         if shared is not None and not refresh:
             found = await self._from_others(key, shared)
             if found is not None:
                 return found, found.made, "HIT"
-        began, was_hearing = self.freshness.number, self.freshness.is_hearing
+        began, was_hearing = self.freshness.number if began is None else began, self.freshness.is_hearing
         try:
             made = await make()
         except BaseException:

@@ -2,7 +2,8 @@
 
 ``deal:ID`` is a row; ``deals-of-owner:ID`` and the like are lists that rows come into and go from; ``deals`` is all of them.
 The triggers of ``sql/migrations`` announce the tags of what was written, the loaders report those of what was read. A
-writer of too much at once announces ``deals`` alone, which then stands for every tag of deals.
+writer of too much at once announces ``deals`` alone, which then stands for every tag of deals. Besides, each answer has
+the tag of its document, so that it can be cleared as if it had been written.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ PLURALS: dict[str, str] = {
     "activity": "activities",
     "app_user": "users",
     "stage": "stages",
+    "document": "documents",
 }
 STAGES, USERS = "stages", "users"
 # A set of more says the plurals instead: as many as a long page with everything below it has.
@@ -27,6 +29,11 @@ MOST = 400
 def row(noun: Noun, row_id: UUID) -> str:
     """The tag of one row."""
     return f"{noun}:{row_id}"
+
+
+def document(name: str) -> str:
+    """The tag of all answers of one document, which nothing writes: they are cleared by it."""
+    return f"document:{name}"
 
 
 def listed(noun: str, scope: str, parent: UUID | None) -> str:

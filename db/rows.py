@@ -240,6 +240,14 @@ class PingRow(NamedTuple):
     answers: bool
 
 
+class SizeRow(NamedTuple):
+    """One table, how many rows PostgreSQL thinks it has, and the bytes it takes."""
+
+    table_name: str
+    row_estimate: int
+    bytes: int
+
+
 class ActingRow(NamedTuple):
     """Whom a transaction is made for."""
 

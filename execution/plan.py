@@ -47,6 +47,7 @@ from graphql import (
     SelectionNode,
     SelectionSetNode,
     TypeNameMetaFieldDef,
+    ValueNode,
     VariableNode,
     default_field_resolver,
     is_abstract_type,
@@ -94,14 +95,15 @@ class Plan:
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
-        self._conditions = sorted(set(self._condition_variables()))
+        conditions = list(self._condition_values())
+        self._conditions = sorted({each.name.value for each in conditions if isinstance(each, VariableNode)})
         self._variants: OrderedDict[tuple[bool, ...], Selection] = OrderedDict()
         # Whether all of it can be planned shows when it is compiled with nothing left out.
         try:
             everything = Compiler(schema, operation, self._fragments, None).root()
         except RecursionError:
             raise Unplannable("fields nested too deeply") from None
-        if not self._conditions:
+        if not conditions:
             self._variants[()] = everything
 
     async def execute(self, context: Any, variables: dict[str, Any] | None) -> ExecutionResult:
@@ -136,14 +138,13 @@ class Plan:
                 self._variants.popitem(last=False)
         return found
 
-    def _condition_variables(self) -> Iterator[str]:
+    def _condition_values(self) -> Iterator[ValueNode]:
         sets = [self._operation.selection_set, *(each.selection_set for each in self._fragments.values())]
         while sets:
             for node in sets.pop().selections:
                 for directive in node.directives or ():
                     if directive.name.value in CONDITIONS:
-                        values = (argument.value for argument in directive.arguments or ())
-                        yield from (value.name.value for value in values if isinstance(value, VariableNode))
+                        yield from (argument.value for argument in directive.arguments or ())
                     else:
                         raise Unplannable(f"@{directive.name.value}")
                 below = None if isinstance(node, FragmentSpreadNode) else node.selection_set  # type: ignore[attr-defined]

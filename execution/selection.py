@@ -1,21 +1,31 @@
 """One level: the objects of one type at one place of the document, and the fields that are asked of them."""
 
 import asyncio
+import inspect
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import DEAD, Origin, Shared, Under
 from execution.run import Run
-from execution.values import BREATH, Column, Position, is_awaitable_kind, settled
+from execution.values import BREATH, Column, Position, is_awaitable_kind
 
-# What a field has begun with: its values or what they are awaited by, and for values that stand in several places, which
-# of them stands in each.
-Begun: TypeAlias = tuple[Column | Awaitable[Column], Sequence[int] | None]
+
+class Begun(NamedTuple):
+    """What a field has begun with: its values, some of them awaitable, or what all of them are awaited by.
+
+    Of values that stand in several places ``which`` has the index of each place's. ``asked`` are the keys that were asked
+    for, and ``others`` what stands for the keys that were not.
+    """
+
+    values: Column | Awaitable[Column]
+    which: Sequence[int] | None = None
+    asked: int = 0
+    others: Sequence[Any] = ()
 
 
 class Field(Asked):
@@ -33,20 +43,26 @@ class Field(Asked):
 
     async def end(self, run: Run, begun: Begun, origin: Origin) -> Column:
         """Completes what was begun: what the answer has for each object."""
-        begun_with, which = begun
-        values = begun_with if isinstance(begun_with, (list, tuple)) else await begun_with  # type: ignore[misc]
+        values = begun.values
+        if not isinstance(values, (list, tuple)):
+            try:
+                values = await values  # type: ignore[misc]
+            except Exception as error:  # of the whole batch: the error of each of its keys
+                values = [error] * begun.asked
+        if begun.others:
+            values = [*values, *begun.others]
         under = Under(origin, self.key, self.order, self.position.is_nullable)
-        if which is None:
+        if begun.which is None:
             return await self.position.complete(run, values, under)
-        done = await self.position.complete(run, values, Shared(under, which))
-        return [done[at] for at in which]
+        done = await self.position.complete(run, values, Shared(under, begun.which))
+        return [done[at] for at in begun.which]
 
 
 class Typename(Field):
     """``__typename``."""
 
     def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
-        return [self.parent.name] * len(objects), None
+        return Begun([self.parent.name] * len(objects))
 
 
 class Attribute(Field):
@@ -58,7 +74,7 @@ class Attribute(Field):
 
     def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
         assert self.reads is not None
-        return read[self.reads], None
+        return Begun(read[self.reads])
 
 
 class Followed(Field):
@@ -83,31 +99,14 @@ class Followed(Field):
                 arguments = {"wanted": self.position.inside.wanted, **arguments}
             found = self._batched.load(run.context, asked, **arguments) if asked else []
         except Exception as error:  # of an argument or of the loader: the error of every object
-            return [error] * len(keys), None
-        given = found if isinstance(found, (list, tuple)) else _failing_together(found, len(asked))  # type: ignore[arg-type]
+            return Begun([error] * len(keys))
         if len(asked) == len(keys):
-            return given, None
+            return Begun(found, asked=len(asked))
         where = {key: at for at, key in enumerate(asked)}
-        if len(asked) == len(distinct):
-            return given, [where[key] for key in keys]
         # Objects without a key have null, and those whose key could not be read its error: each a value of its own.
-        others = [key for key in distinct if key not in where]
+        others = [key for key in distinct if key not in where] if len(asked) < len(distinct) else []
         where |= {key: len(asked) + at for at, key in enumerate(others)}
-        return _followed_by(given, others), [where[key] for key in keys]
-
-
-async def _failing_together(found: Awaitable[Column], count: int) -> Column:
-    try:
-        return await found
-    except Exception as error:  # of the whole batch: the error of each of its keys
-        return [error] * count
-
-
-def _followed_by(given: Column | Awaitable[Column], others: list[Any]) -> Column | Awaitable[Column]:
-    async def later(awaited: Awaitable[Column]) -> Column:
-        return [*await awaited, *others]
-
-    return [*given, *others] if isinstance(given, (list, tuple)) else later(given)  # type: ignore[arg-type]
+        return Begun(found, [where[key] for key in keys], len(asked), others)
 
 
 class Resolved(Field):
@@ -123,11 +122,10 @@ class Resolved(Field):
         try:
             arguments, info = self._arguments.of(run), run.info(self)
         except Exception as error:  # an argument that does not fit is the error of every object
-            return [error] * len(objects), None
+            return Begun([error] * len(objects))
         if len(objects) > BREATH:
-            return self._slowly(objects, info, arguments), None
-        found = self._called(objects, info, arguments)
-        return settled(found) if any(map(is_awaitable_kind, set(map(type, found)))) else found, None
+            return Begun(self._slowly(objects, info, arguments))
+        return Begun(self._called(objects, info, arguments))
 
     def _called(self, objects: Column, info: Any, arguments: dict[str, Any]) -> list[Any]:
         found: list[Any] = []
@@ -166,28 +164,29 @@ class Selection:
         waiting: list[tuple[Field, Begun]] = []
         for field in self.fields:
             begun = field.begin(run, objects, read)
-            leaf, values = field.position.leaf, begun[0]
-            if leaf is not None and isinstance(values, (list, tuple)) and len(objects) <= BREATH and begun[1] is None:
+            values, position = begun.values, field.position
+            waits = position.inside.suspends
+            if isinstance(values, (list, tuple)) and len(values) <= BREATH:
                 kinds = set(map(type, values))
-                if kinds <= (leaf.as_they_are_or_null if field.position.is_nullable else leaf.as_they_are):
-                    columns[field.order] = values
+                is_awaited = any(map(is_awaitable_kind, kinds))
+                waits = waits or is_awaited
+                if position.leaf is not None and begun.which is None and not is_awaited:
+                    columns[field.order] = position.of_leaves(run, position.leaf, values, kinds, origin, field)
                     continue
-                if not any(map(is_awaitable_kind, kinds)):
-                    under = Under(origin, field.key, field.order, field.position.is_nullable)
-                    columns[field.order] = field.position.of_leaves(run, leaf, values, kinds, under)
-                    continue
-            waits = field.position.inside.suspends or (isinstance(field, Resolved) and not isinstance(values, (list, tuple)))
             (waiting if waits else ready).append((field, begun))
-        # The first of those that wait does so here; only the others need a task.
+        # The first of those that wait does so here; only the others need a task. Loads have begun already.
         tasks = [(field, asyncio.create_task(field.end(run, begun, origin))) for field, begun in waiting[1:]]
         try:
             for field, begun in (*ready, *waiting[:1]):
                 columns[field.order] = await field.end(run, begun, origin)
             for field, task in tasks:
                 columns[field.order] = await task
-        finally:
+        except BaseException:
             for _, task in tasks:
                 task.cancel()
+            for _, begun in (*ready, *waiting):
+                _abandon(begun)
+            raise
         return await self._assembled(run, columns, len(objects))
 
     async def run_serially(self, run: Run, objects: Column, origin: Origin) -> Column:
@@ -250,6 +249,16 @@ def _attribute(read: Callable[[Any], Any], each: Any) -> Any:
         return read(each)
     except Exception as error:  # also whatever a property raises
         return error
+
+
+def _abandon(begun: Begun) -> None:
+    """Ends what was begun and will not be awaited."""
+    values = begun.values
+    for each in values if isinstance(values, (list, tuple)) else (values,):
+        if isinstance(each, asyncio.Future):
+            each.cancel()
+        elif inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
+            each.close()
 
 
 @lru_cache(1024)

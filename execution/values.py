@@ -31,7 +31,7 @@ from graphql.pyutils import inspect, is_iterable
 
 from execution.asked import Asked
 from execution.batched import BY_TYPE
-from execution.faults import DEAD, Items, Origin, Picked
+from execution.faults import DEAD, Items, Origin, Picked, Under
 from execution.run import Run
 
 Column: TypeAlias = Sequence[Any]
@@ -92,10 +92,17 @@ class Position:
             done = await self.inside.complete(run, self.field, column, origin)
         return self._up_to_here(run, done)
 
-    def of_leaves(self, run: Run, leaf: "Leaf", column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
-        """As ``complete``, for values of these types of which none is awaited: a leaf waits for nothing."""
+    def of_leaves(
+        self, run: Run, leaf: "Leaf", column: Column, kinds: set[type[Any]], origin: Origin, under: Asked | None = None
+    ) -> Column:
+        """As ``complete``, for values of these types of which none is awaited: a leaf waits for nothing.
+
+        ``origin`` is that of the values, or of the objects whose field ``under`` they are.
+        """
         if kinds <= (leaf.as_they_are_or_null if self.is_nullable else leaf.as_they_are):
             return column
+        if under is not None:
+            origin = Under(origin, under.key, under.order, self.is_nullable)
         if any(map(_is_special, kinds)):
             done, places = self._without(run, column, origin)
             if places:
@@ -261,7 +268,7 @@ class ListOf:
         items = await self.item.complete(run, flat, Items(origin, lengths, self.item.is_nullable)) if flat else flat
         each = iter(items)
         done: list[Any] = [list(islice(each, length)) for length in lengths]
-        if run.faults:
+        if run.faults or causes:
             done = [DEAD if any(value is DEAD for value in items) else items for items in done]
             for at, cause in causes.items():
                 done[at] = run.fail(field, origin, at, cause)

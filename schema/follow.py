@@ -4,7 +4,7 @@ The declaration is kept in the field's metadata (``Batched``), where the executo
 finds it; Strawberry gets an ordinary resolver from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -46,18 +46,27 @@ def follow(
             return [known[each] for each in keys]
         return load(context, keys)
 
-    async def load_and_pick(context: Context, keys: Sequence[Any]) -> Sequence[Any]:
+    def pick_of(found: Any) -> Any:
         assert read_answer is not None
-        found = read_loader(context.loaders).load_all(keys)
-        return [read_answer(each) for each in (found if isinstance(found, list) else await found)]
+        try:
+            return found if isinstance(found, Exception) else read_answer(found)
+        except Exception as error:  # of one key, and not of the others
+            return error
+
+    async def picked(found: Awaitable[Sequence[Any]]) -> Sequence[Any]:
+        return [pick_of(each) for each in await found]
+
+    def load_and_pick(context: Context, keys: Sequence[Any]) -> Any:
+        found = load(context, keys)
+        return [pick_of(each) for each in found] if isinstance(found, list) else picked(found)
 
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)
         return None if found is None else read_loader(info.context.loaders).load(found)
 
     async def resolve_and_pick(root: Any, info: Info) -> Any:
-        assert read_answer is not None
-        return read_answer(await read_loader(info.context.loaders).load(read_key(root)))
+        found = read_key(root)
+        return None if found is None else pick_of(await read_loader(info.context.loaders).load(found))
 
     declared = resolve if read_answer is None else resolve_and_pick
     if names is not None:

@@ -1,6 +1,7 @@
 """Documents: parsed and validated once, then executed as often as asked."""
 
 import hashlib
+import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from graphql import (
     ExecutionResult,
     FieldNode,
     GraphQLError,
+    GraphQLSchema,
     GraphQLSyntaxError,
     OperationDefinitionNode,
     execute,
@@ -23,6 +25,7 @@ from graphql import (
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 from strawberry.utils.await_maybe import await_maybe
 
+from core.histogram import Histograms
 from execution import Plan, Unplannable, compile_plan
 from resolvers.context import Context
 from schema.cost import CostPlan, cost_plan
@@ -34,6 +37,12 @@ CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 20_000
 # A document with more errors is wrong enough; a hundred of them with suggestions take 0.3 s to write.
 MOST_ERRORS = 20
+LONGEST_LABEL = 100
+
+
+def label_of(document: "Document", operation: OperationDefinitionNode) -> str:
+    """What figures call an operation: by its name, or where it has none by the beginning of its document's id."""
+    return operation.name.value[:LONGEST_LABEL] if operation.name else document.id[:19]
 
 
 def document_id(text: str) -> str:
@@ -89,11 +98,17 @@ class Executable:
     def __init__(self, schema: strawberry.Schema, limits: Limits | None = None, *, breadth_first: bool = True) -> None:
         self.limits = limits or Limits()
         self.fallbacks: Counter[str] = Counter()
+        self.durations = Histograms()
         self._schema = schema
         self._breadth_first = breadth_first
         self._cached = lru_cache(CACHED_DOCUMENTS)(self.read)
         self._costs: LRU[CostPlan] = LRU(CACHED_DOCUMENTS)
         self._plans: LRU[Plan | None] = LRU(CACHED_DOCUMENTS)
+
+    @property
+    def types(self) -> GraphQLSchema:
+        """The schema as graphql-core knows it."""
+        return self._schema._schema
 
     @property
     def sdl(self) -> str:
@@ -126,7 +141,18 @@ class Executable:
     async def execute(
         self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
     ) -> ExecutionResult:
-        """What an operation of a valid document answers: data, errors, or both (specification, section 6)."""
+        """What an operation of a valid document answers: data, errors, or both (specification, section 6). It is timed."""
+        started, is_whole = time.perf_counter(), False
+        try:
+            result = await self._execute(document, operation, variables, context)
+            is_whole = not result.errors
+            return result
+        finally:
+            self.durations.of(label_of(document, operation)).add(time.perf_counter() - started, failed=not is_whole)
+
+    async def _execute(
+        self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
+    ) -> ExecutionResult:
         assert document.node is not None
         plan = self._plan(document, operation)
         if plan is not None:

@@ -7,3 +7,13 @@ select true as answers;
 -- name: synchronise -> nothing
 -- The smallest statement there is.
 select;
+
+-- name: sizes -> SizeRow
+-- Every table of ours: rows as the last ANALYZE or VACUUM counted them, and bytes with indexes and what is out of line.
+select class.relname::text as table_name,
+       greatest(class.reltuples, 0)::bigint as row_estimate,
+       pg_total_relation_size(class.oid)::bigint as bytes
+from pg_class as class
+where class.relkind = 'r'
+  and class.relnamespace = 'public'::regnamespace
+order by class.relname;

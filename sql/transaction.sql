@@ -16,3 +16,9 @@ select pg_notify('dealgraph', pg_current_xact_id()::text)::text as told, pg_curr
 -- Which transactions a statement can see from here on: all that ended below xmin, none from xmax on.
 select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xmin,
        pg_snapshot_xmax(pg_current_snapshot())::text::bigint as xmax;
+
+-- name: announce -> ToldRow
+-- $1 tags (core/tags.py), separated by spaces. Told as if this transaction had written what has them: whatever was read
+-- of it before goes out of date, in every process and in what they share.
+select pg_notify('dealgraph', pg_current_xact_id()::text || ' ' || $1::text)::text as told,
+       pg_current_xact_id()::text::bigint as xid;

@@ -27,6 +27,11 @@ async def charge_little(state: State, viewer: Viewer, *, is_kept: bool = False) 
     return await _charge(state, viewer, ("overall",), None, leases=is_kept)
 
 
+async def charge_request(state: State, viewer: Viewer, kinds: tuple[Kind, ...]) -> None:
+    """Charges what is no operation. Raises RateLimited."""
+    await _charge(state, viewer, kinds, None)
+
+
 def settled(charged: Charge | None, answer: Answer, *, is_told: bool = True) -> Answer:
     """The answer with what is left of the client's points, when they are settled; ``is_told`` that its body may say so.
 

@@ -1,8 +1,12 @@
 """How long a client gives us: ``X-Request-Timeout`` in seconds, which may shorten the deadline and never prolongs it."""
 
+import asyncio
 import math
 
+from starlette.requests import Request
+
 from core.errors import BadRequest
+from web.state import State
 
 
 def timeout_of(header: str | None, most_s: float) -> float | None:
@@ -16,3 +20,10 @@ def timeout_of(header: str | None, most_s: float) -> float | None:
     if not 0 < seconds < math.inf:
         raise BadRequest("X-Request-Timeout must be a positive number of seconds.")
     return min(seconds, most_s)
+
+
+def keep_time(request: Request[State]) -> None:
+    """Lets the request end when its client wishes, if it says so. Raises BadRequest."""
+    timeout_s = timeout_of(request.headers.get("x-request-timeout"), request.state["settings"].request_deadline_s)
+    if timeout_s is not None:
+        request.state["until"] = asyncio.get_running_loop().time() + timeout_s

@@ -18,7 +18,7 @@ from resolvers.context import Context
 from web.answering import Answer, context_of, refusal
 from web.auth import viewer_of
 from web.batch import answer_batch
-from web.deadline import timeout_of
+from web.deadline import keep_time
 from web.graphql_request import GraphQLRequest, asks_for_page, read_request
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
@@ -46,9 +46,7 @@ class GraphQLEndpoint:
             return _response(Answer(orjson.dumps({"errors": [error]}), 406), JSON)
         settings = request.state["settings"]
         try:
-            timeout_s = timeout_of(request.headers.get("x-request-timeout"), settings.request_deadline_s)
-            if timeout_s is not None:
-                request.state["until"] = asyncio.get_running_loop().time() + timeout_s
+            keep_time(request)
             asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
             return await while_wanted(request, lambda: answer(request, asked, media_type))
         except AppError as error:

@@ -191,3 +191,10 @@ async def _body(request: Request[Any], most: int) -> bytes:
             raise TooLarge(f"The body may have {most} bytes at most.")
         parts.append(part)
     return b"".join(parts)
+
+
+async def read_json(request: Request[Any]) -> Any:
+    """The JSON of a POST, whatever it is. Raises BadRequest, TooLarge, UnsupportedMediaType."""
+    settings = request.state["settings"]
+    _require_json(request, for_body=True)
+    return json_of(await _body(request, settings.max_body_bytes), "The body", settings.max_json_depth)

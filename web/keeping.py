@@ -3,7 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,17 +12,17 @@ import orjson
 
 from cache.entry import Entry, Made, Outcome
 from core.errors import AppError, DeadlineExceeded
-from core.tags import bounded
+from core.tags import bounded, document
 from core.viewer import Viewer
-from db.listener import SNAPSHOT
 from db.statements import TEXTS
 from resolvers.context import Context
-from schema.operation import Executable
+from schema.operation import Executable, label_of
 from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run, run_now
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
 from web.throttle import Kind, RateLimited
+from web.together import Together
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,27 +116,23 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
     cost to make, and 0 for who has it from others.
     """
     responses, key = state["responses"], key_of(state["version"], ready, viewer)
+    together = state["together"] if "together" in state else None  # noqa: SIM401 - a request's has no get
     if key is None or not responses.is_on:
-        context = context_of(state, viewer)
-        try:
+        with _reading(state, viewer, together) as context:
             return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
-        finally:
-            context.loaders.stop()
     state["warming"].note(key, ready.name, ready, viewer)
     spent: int | None = 0
 
     async def make() -> Made:
         nonlocal spent
-        context = context_of(state, viewer)
-        try:
-            made, spent = await _make(state, ready, context)
+        with _reading(state, viewer, together) as context:
+            made, spent = await _make(state, ready, context, together)
             return made
-        finally:
-            context.loaders.stop()
 
+    began = together.began if together else None
     try:
         async with asyncio.timeout_at(state["until"] if "until" in state else None):  # noqa: SIM401 - a request's has no get
-            entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh)
+            entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh, began=began)
     except TimeoutError:
         return Kept(refusal(DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")
     if made.is_unavailable:
@@ -150,15 +147,29 @@ def _status(state: State, status: int, *, strict: bool) -> int:
     return 200 if not strict and status in (422, state["settings"].partial_status) else status
 
 
-async def _make(state: State, ready: Ready, context: Context) -> tuple[Made, int | None]:
+@contextmanager
+def _reading(state: State, viewer: Viewer, together: Together | None) -> Iterator[Context]:
+    """The context to read in: of its own, or that of reads which share what they load."""
+    if together is not None:
+        with together.reading() as context:
+            yield context
+        return
+    context = context_of(state, viewer)
+    try:
+        yield context
+    finally:
+        context.loaders.stop()
+
+
+async def _make(state: State, ready: Ready, context: Context, together: Together | None) -> tuple[Made, int | None]:
     xmin, until = 0, latest(state)
     async with state["gate"]:
         if state["responses"].is_shared:
-            (snapshot,) = await state["database"].fetch(SNAPSHOT)  # before the first read: nothing after it is missed
-            xmin = snapshot.xmin
+            together = together or Together(context, 0)
+            xmin = await together.xmin(state["database"])  # before the first read: nothing after it is missed
         answer = await run_now(state, ready, context, until, strict=True)
-    reads, name = context.loaders.reads, ready.name or ready.document.id[:19]
-    tags = bounded(reads.tags) if answer.is_whole and not reads.is_personal else None
+    reads, name = context.loaders.reads, label_of(ready.document, ready.operation)
+    tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not reads.is_personal else None
     good_until, is_away = reads.until.timestamp(), answer.is_unavailable
     return Made(answer.body, answer.status, name, tags, good_until, xmin, is_unavailable=is_away), answer.spent
 

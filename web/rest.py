@@ -1,60 +1,108 @@
-"""The REST shim: health. It owns no SQL beyond the ping and no resolvers."""
+"""The REST shim: the paths of ``web/rest_table.py``, and what else is below ``/api``. It owns no resolvers."""
 
-from dataclasses import asdict
-from typing import Any
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import TypeAlias
 
-import orjson
-import structlog
-from starlette.requests import Request
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
-from cache.responses import ResponseCache
-from db.database import Database
-from db.rows import PingRow
-from db.statements import statement
+from core.errors import AppError
+from schema.documents import TrustedDocuments
+from schema.operation import Executable
+from web.auth import viewer_of
+from web.deadline import keep_time
+from web.graphql import make_context, while_wanted
+from web.graphql_request import read_json
+from web.health import health
+from web.openapi import OpenApiPage
+from web.performance import clear_cache, performance_stats
+from web.rest_answer import refused
+from web.rest_batch import RestBatch
+from web.rest_response import rest_response
+from web.rest_serving import answer_served, meant, pairs_of
+from web.rest_table import Found, RestTable
 from web.state import State
 
-log = structlog.get_logger("web")
-LOOPBACK = ("127.0.0.1", "::1")
-PING = statement("health.ping", PingRow)
+Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response]]
+Handlers: TypeAlias = Mapping[str, Mapping[str, Handler]]
 
 
-async def health(request: Request[State]) -> Response:
-    """200 while the process lives; with ``?ready`` 503 unless the database answers, and what each dependency does.
-
-    The cache may be away: a server that computes every answer is slower, and still right. ``?detailed=true``, which this
-    machine alone may ask, tells what the kept answers have been good for in this process.
-    """
-    if request.query_params.get("detailed") == "true" and request.client and request.client.host in LOOPBACK:
-        return _json({"status": "ok", "responses": _told(request.state["responses"])}, 200)
-    if "ready" not in request.query_params:
-        return _json({"status": "ok"}, 200)
-    database = await _answers(request.state["database"])
-    checks = {"database": database, "cache": await request.state["cache"].answers()}
-    status = "ok" if all(checks.values()) else "degraded" if database else "unavailable"
-    named = {name: "ok" if fine else "unavailable" for name, fine in checks.items()}
-    return _json({"status": status, "checks": named}, 200 if database else 503)
-
-
-def _told(responses: ResponseCache) -> dict[str, Any]:
-    counted = {name: asdict(each) for name, each in sorted(responses.stats.items())}
-    return {
-        "hearing": responses.freshness.is_hearing,
-        "entries": len(responses),
-        "bytes": responses.bytes,
-        "evictions": responses.evictions,
-        "documents": counted,
+def open_rest(executable: Executable, trusted: TrustedDocuments) -> "RestEndpoint":
+    """Everything below ``/api``. Raises DocumentsError if a document of the table is not there or cannot be served."""
+    table = RestTable(executable.types, trusted)
+    handlers: Handlers = {
+        "/api/health": {"GET": health},
+        "/api/openapi.json": {"GET": OpenApiPage(table).__call__},
+        "/api/batch": {"POST": RestBatch(table).__call__},
+        "/api/performance/clear-cache": {"POST": clear_cache},
+        "/api/performance/stats": {"GET": performance_stats},
     }
+    return RestEndpoint(table, handlers)
 
 
-async def _answers(database: Database) -> bool:
+class AnyPath(Convertor[str]):
+    """The rest of a path, with line breaks in it too: Starlette's own ``path`` stops at them."""
+
+    regex = r"(?s:.*)"
+
+    def convert(self, value: str) -> str:
+        """As it is."""
+        return value
+
+    def to_string(self, value: str) -> str:
+        """As it is."""
+        return value
+
+
+register_url_convertor("any_path", AnyPath())
+
+
+class RestEndpoint:
+    """ASGI application for everything below ``/api``; ``handlers`` are what the table does not have, by path and method."""
+
+    def __init__(self, table: RestTable, handlers: Handlers) -> None:
+        self._table = table
+        self._handlers = handlers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        request: Request[State] = Request(scope, receive)
+        started = time.perf_counter()
+        try:
+            response = await self._answer(request, started)
+        except AppError as error:
+            response = rest_response(request, refused(error), started)
+        except ClientDisconnect:
+            response = Response(status_code=499)  # to nobody
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request[State], started: float) -> Response:
+        path = request.scope["path"]
+        handlers = self._handlers.get(path.removesuffix("/"), {})
+        found = None if handlers else self._table.find(path)
+        by_method: Iterable[str] = found.by_method if found else handlers
+        method = meant(request.method, path, by_method)
+        if found is None:
+            return await handlers[method](request)
+        return await _served(request, found, method, started)
+
+
+async def _served(request: Request[State], found: Found, method: str, started: float) -> Response:
+    body = await read_json(request) if method == "POST" else None
+    keep_time(request)
+    pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
+    refresh = "no-cache" in request.headers.get("cache-control", "")
+    context = make_context(request, viewer_of(request))
+
+    async def work() -> Response:
+        served = found.by_method[method]
+        answer = await answer_served(request.state, served, context, found.in_path, pairs, body, refresh=refresh)
+        return rest_response(request, answer, started)
+
     try:
-        await database.fetch(PING)
-    except Exception as error:  # whatever it is: a server that cannot even do this is not ready
-        log.warning("the database is not ready", error=str(error))
-        return False
-    return True
-
-
-def _json(body: dict[str, Any], status: int) -> Response:
-    return Response(orjson.dumps(body), status, {"content-type": "application/json", "cache-control": "no-store"})
+        return await while_wanted(request, work)
+    finally:
+        context.loaders.stop()

@@ -16,6 +16,8 @@ from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
 from web.throttle import RawHeaders, Throttle
+from web.together import Together
+from web.traffic import Traffic
 
 
 class State(TypedDict):
@@ -35,10 +37,12 @@ class State(TypedDict):
     warming: Warming[Any]
     throttle: Throttle
     gate: Gate
+    traffic: Traffic
     deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
     peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
     until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
     viewer: NotRequired[Viewer]  # of each request, put there by its middleware
+    together: NotRequired[Together]  # of reads that share what they load
     request_id: NotRequired[str]  # of each request, put there by its middleware

@@ -1,13 +1,17 @@
-"""The floor must answer what the server answers, or the ratio to it says nothing."""
+"""The floor and plain Strawberry must answer what the server answers, or the ratio to them says nothing."""
 
 import json
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import asyncpg
+import orjson
 import pytest
 
 from bench.agree import difference
 from bench.floor import STATEMENTS
+from bench.peers.plain.database import Database
+from bench.peers.plain.loaders import Loaders
+from bench.peers.plain.schema import schema
 from bench.scenarios import SCENARIOS, Scenario
 from bench.statements import execute
 from bench.target import floor_call, server_call
@@ -23,18 +27,24 @@ if TYPE_CHECKING:
 KEY = "018cc251-f400-7000-8000-000000000001"
 
 
-async def test_floor_and_schema_answer_alike(database_url: str, db: PooledDatabase, sql: "Connection") -> None:
+async def test_floor_schema_and_plain_strawberry_answer_alike(database_url: str, db: PooledDatabase, sql: "Connection") -> None:
     await load_demo(database_url, companies=300)
     await sql.execute("update deal set stage_id = (select id from stage where is_lost) where owner_id = $1", KEY)
     executable = Executable(build_schema())
+    plain = await Database.connect(database_url)
     owners = [str(row[0]) for row in await sql.fetch("select id from app_user order by id")]
     deals = [str(row[0]) for row in await sql.fetch("select id from deal order by value nulls first limit 5")]
     for scenario in SCENARIOS:
         for key in owners if scenario.keyed_by == "owner" else deals:
             result = await execute(executable, db, scenario, key)
             assert result.errors is None
+            ours = json.loads(json.dumps(result.data))
             floor = json.loads(await sql.fetchval(STATEMENTS[f"floor.{scenario.name}"][1], key))
-            assert difference(json.loads(json.dumps(result.data)), floor["data"]) is None
+            assert difference(ours, floor["data"]) is None
+            told = await schema.execute(scenario.document, {scenario.variable: key}, context_value=Loaders(plain))
+            assert told.errors is None
+            assert difference(ours, json.loads(orjson.dumps(told.data))) is None
+    await plain.close()
 
 
 @pytest.mark.parametrize(

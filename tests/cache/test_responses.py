@@ -8,10 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from cache.embedded import EmbeddedValkey
-from cache.entry import Made
+from cache.entry import MOST_DOCUMENTS, Made
 from cache.freshness import Freshness
 from cache.responses import ResponseCache
 from cache.shared import SharedResponses
+from core.histogram import OTHERS
 from tests.cache.test_freshness import hearing
 
 BODY = b'{"data":{"deal":{"name":"Renewal"}}}'
@@ -253,3 +254,26 @@ async def test_without_redis_each_process_keeps_its_own() -> None:
     cache, make = a_cache(shared=SharedResponses(gone)), Maker()
     assert [(await cache.find_or_make(b"k", make))[2] for _ in range(2)] == ["MISS", "HIT"]
     await gone.aclose()
+
+
+async def test_what_was_read_before_a_write_is_not_kept_after_it_and_nobody_joins_who_asks_later() -> None:
+    cache, make = a_cache(), Maker()
+    began = cache.freshness.number
+    cache.freshness.hear(1, ["deal:1"])
+    make.may_finish.clear()
+    together = asyncio.create_task(cache.find_or_make(b"k", make, began=began))
+    await asyncio.sleep(0)
+    alone = asyncio.create_task(cache.find_or_make(b"k", make))
+    await asyncio.sleep(0)
+    make.may_finish.set()
+    assert (await together)[0] is None
+    assert (await alone)[0] is cache.find(b"k")
+    assert make.asked == 2
+
+
+async def test_of_too_many_documents_the_last_are_counted_together() -> None:
+    cache = a_cache()
+    for number in range(MOST_DOCUMENTS + 5):
+        cache.stats[f"Document{number}"].made += 1
+    assert len(cache.stats) == MOST_DOCUMENTS + 1
+    assert cache.stats[OTHERS].made == 5

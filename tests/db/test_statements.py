@@ -71,8 +71,8 @@ async def test_every_held_statement_returns_the_columns_of_its_row_class(sql: "a
     for name in all_statements():
         row = REGISTRY[name].row
         columns = [attribute.name for attribute in (await sql.prepare(REGISTRY[name].text)).get_attributes()]
-        required = [field for field in row._fields if field not in row._field_defaults]
-        assert columns in (list(row._fields), required), name
+        required = len(row._fields) - len(row._field_defaults)
+        assert columns == list(row._fields[: max(len(columns), required)]), name
 
 
 def test_every_statement_that_reads_owned_rows_takes_the_visible_owner_first() -> None:

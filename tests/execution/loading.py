@@ -1,7 +1,8 @@
 """Loaders over a world: some fail for some keys, some as a whole, some are slow."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from loaders.base import Loader
@@ -83,6 +84,17 @@ class RowsLoader(ToyLoader):
         return rows_of(self.world, key.parent, key.size)
 
 
+class FirstRowsLoader(ToyLoader):
+    """The first rows below each parent."""
+
+    def __init__(self, size: int, world: World, name: str) -> None:
+        super().__init__(world, name)
+        self._size = size
+
+    def one(self, key: Any) -> Any:
+        return rows_of(self.world, key, self._size)
+
+
 class Loaders:
     """The loaders of one request, each made at its first use, by the field that it is for."""
 
@@ -99,7 +111,11 @@ class Loaders:
         """As the real ones have it."""
         return self._get("rows", RowsLoader)
 
-    def _get(self, name: str, make: type[ToyLoader]) -> ToyLoader:
+    def first_of_company(self, listing: Listing, size: int) -> ToyLoader:
+        """As the real ones have it: the same rows."""
+        return self._get(f"first {size}", partial(FirstRowsLoader, size))
+
+    def _get(self, name: str, make: Callable[[World, str], ToyLoader]) -> ToyLoader:
         if name not in self._made:
             self._made[name] = make(self._world, name)
         return self._made[name]

@@ -2,7 +2,6 @@
 
 import asyncio
 import functools
-import inspect
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -15,7 +14,7 @@ from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
 
 from schema.scalars import Money
-from tests.execution.world import Broken, Color, raising
+from tests.execution.world import Broken, Color
 
 ColorEnum = strawberry.enum(Color)
 
@@ -117,6 +116,10 @@ class Bracketed(FieldExtension):
         return f"[{next_(source, info, **kwargs)}]"
 
 
+def counted(number: int = 1) -> int:
+    return number
+
+
 EVERYWHERE = {
     each.__name__: each for each in (plain, lists, required, shaped, chosen, scalars, refusing, renamed, informed, of_root, of_parent)
 }
@@ -143,7 +146,7 @@ def signature_fields(*, waits: bool) -> dict[str, Any]:
     fields["of_root"] = strawberry.field(resolver=of_root, name="calledOtherwise")
     fields["guarded"] = strawberry.field(resolver=lambda: "in", graphql_type=str | None, permission_classes=[Allowed])
     fields["guarded_must"] = strawberry.field(resolver=lambda: "in", graphql_type=str, permission_classes=[Allowed])
-    fields["bracketed"] = strawberry.field(resolver=refusing, graphql_type=str, extensions=[Bracketed()])
+    fields["bracketed"] = strawberry.field(resolver=counted, graphql_type=str, extensions=[Bracketed()])
     return fields
 
 

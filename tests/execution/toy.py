@@ -81,7 +81,8 @@ def toy(*, waits: bool) -> Toy:
 
     bases = {"Alpha": (Thing,), "Beta": (Thing, Sized), "Gamma": (Sized,), "Delta": ()}
     kinds = {name: strawberry.type(_kind(name, above)) for name, above in bases.items()}
-    either: Any = Annotated[Union[kinds["Alpha"], kinds["Gamma"], kinds["Delta"]], strawberry.union("Either")]  # noqa: UP007
+    members: Any = tuple(kinds[name] for name in ("Alpha", "Gamma", "Delta"))
+    either: Any = Annotated[Union[members], strawberry.union("Either")]  # noqa: UP007
     composites = {"thing": Thing, "sized": Sized, "either": either} | {name.lower(): kind for name, kind in kinds.items()}
     types = wrapped(LEAVES | composites)
     attributes: dict[str, dict[str, str]] = {}
@@ -172,7 +173,7 @@ def _field(kind: str, name: str, made: Any, way: int, *, waits: bool) -> Any:
         return strawberry.field(graphql_type=made)
     if waits and is_keyed:
         loader, pick = f"{kind}__{_served(name)}", way == PICK
-        return follow(f"pick__{loader}" if pick else loader, key, type=made, description="Loaded.", pick="value" if pick else None)
+        return follow(f"pick__{loader}" if pick else loader, key, type=made, description="", pick="value" if pick else None)
     return strawberry.field(resolver={ASYNC: wait, AWAITABLE: promise}.get(way, resolve) if waits else resolve, graphql_type=made)
 
 
@@ -180,7 +181,8 @@ def _batched_fields(row: Any, *, waits: bool) -> dict[str, Any]:
     """Fields that are batched and take arguments; the loads of one that does not wait answer at once."""
 
     def answer(key: int, **arguments: Any) -> str | None:
-        return None if key == 2 else shown(key=key, **arguments)
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return None if key == 2 else shown(key=key, **given)
 
     def load(context: Context, keys: Sequence[int], **arguments: Any) -> Any:
         async def slowly() -> list[Any]:
@@ -189,8 +191,7 @@ def _batched_fields(row: Any, *, waits: bool) -> dict[str, Any]:
         return slowly() if waits else [answer(key, **arguments) for key in keys]
 
     def resolve(root: Any, info: strawberry.Info, factor: int = 2, color: ColorEnum | None = None, point: Point | None = None) -> Any:  # type: ignore[valid-type]
-        given = {name: value for name, value in (("factor", factor), ("color", color), ("point", point)) if value is not None}
-        return None if root.key_1 is None else answer(root.key_1, **given)
+        return None if root.key_1 is None else answer(root.key_1, factor=factor, color=color, point=point)
 
     def at_once(root: Any, info: strawberry.Info, limit: int | None = None) -> Any:
         return returned(rows_of(info.context.world, root.id, limit_argument(limit)))
@@ -198,5 +199,5 @@ def _batched_fields(row: Any, *, waits: bool) -> dict[str, Any]:
     maybe: Any = Optional
     fields = {"asked": strawberry.field(resolver=resolve, graphql_type=maybe[str], metadata={BATCHED: Batched("key_1", load)})}
     if waits:
-        return fields | {"rows": first_of(LISTED, type=row, description="Rows below.")}
+        return fields | {"rows": first_of(LISTED, type=row, description="")}
     return fields | {"rows": strawberry.field(resolver=at_once, graphql_type=list[row])}

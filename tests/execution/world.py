@@ -7,7 +7,7 @@ field: mostly right ones, and now and then null, an exception, raised or in plac
 import asyncio
 import math
 from collections import namedtuple
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -88,7 +88,7 @@ class Row:
 @cache
 def tuple_of(kind: str, names: tuple[str, ...]) -> Any:
     """The class of the rows of a kind as a statement gives them: named tuples."""
-    return namedtuple(f"{kind}Row", ("world", "kind", "number", *names))  # noqa: PYI024
+    return namedtuple(f"{kind}Row", ("world", "kind", "number", *names))
 
 
 class World:
@@ -103,6 +103,9 @@ class World:
         self._schema = schema
         self._attributes = attributes
         self.nulls, self.errors, self.wrongs = TROUBLE[seed % len(TROUBLE)]
+
+    def __repr__(self) -> str:
+        return "<world>"
 
     def dice(self, where: str) -> Dice:
         """Dice for a place."""
@@ -165,7 +168,7 @@ class World:
             return items
         if which == 4 or not self.waits:
             return tuple(items) if which == 5 else Sequence(items)
-        return Arriving(items) if which == 5 else [later(item) if at % 2 else item for at, item in enumerate(items)]
+        return Arriving(items) if which == 5 else [Later(item) if at % 2 else item for at, item in enumerate(items)]
 
     def _wrong(self, kind: Any, dice: Dice, where: str) -> Any:
         if is_list_type(kind):
@@ -184,12 +187,18 @@ class Sequence:
     def __iter__(self) -> Iterator[Any]:
         return iter(self._items)
 
+    def __repr__(self) -> str:
+        return "<sequence>"
+
 
 class Arriving:
     """An async iterable."""
 
     def __init__(self, items: list[Any]) -> None:
         self._items = items
+
+    def __repr__(self) -> str:
+        return "<arriving>"
 
     async def __aiter__(self) -> AsyncIterator[Any]:
         for item in self._items:
@@ -203,11 +212,27 @@ async def later(value: Any) -> Any:
     return raising(value)
 
 
+class Later:
+    """As ``later``, to be awaited as often as one likes: what is loaded once may stand in several places."""
+
+    def __init__(self, value: Any) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "<later>"
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return later(self._value).__await__()
+
+
 class Breaking:
     """An iterable that raises at once."""
 
     def __init__(self, where: str) -> None:
         self._where = where
+
+    def __repr__(self) -> str:
+        return "<breaking>"
 
     def __iter__(self) -> Iterator[Any]:
         raise Broken(f"{self._where} cannot be gone through")

@@ -50,6 +50,7 @@ async def test_a_set_that_cannot_be_read_leaves_the_keys_as_they_were() -> None:
     assert await keys.find("one", "RS256") is None
 
 
+@pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")  # of the small key, which is what this is about
 async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
     small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
     secret = jwk.OctKey.import_key(b"s" * 32, {"kid": "secret"}).as_dict(private=True)

@@ -1,0 +1,76 @@
+"""How long things took: a histogram of fixed size whose buckets grow by a fifth, so that a percentile is right to 9 %."""
+
+import math
+from bisect import bisect_left
+
+# From 10 microseconds to 100 seconds; the last bucket takes what is above.
+BOUNDS_S = tuple(1e-5 * 2 ** (step / 4) for step in range(94))
+OTHERS = "(others)"
+
+
+class Histogram:
+    """Durations in seconds, counted."""
+
+    __slots__ = ("_buckets", "count", "failed", "longest_s", "total_s")
+
+    def __init__(self) -> None:
+        self._buckets = [0] * (len(BOUNDS_S) + 1)
+        self.count = 0
+        self.failed = 0
+        self.total_s = 0.0
+        self.longest_s = 0.0
+
+    def add(self, seconds: float, *, failed: bool = False) -> None:
+        """Counts one, and whether it ``failed``."""
+        self._buckets[bisect_left(BOUNDS_S, seconds)] += 1
+        self.count += 1
+        self.failed += failed
+        self.total_s += seconds
+        self.longest_s = max(self.longest_s, seconds)
+
+    def percentile(self, percent: float) -> float:
+        """The seconds that so many of a hundred did not exceed, within 9 %; 0 while nothing was counted."""
+        wanted, seen = max(1, math.ceil(self.count * percent / 100)), 0
+        for place, number in enumerate(self._buckets):
+            seen += number
+            if seen >= wanted:
+                middle = BOUNDS_S[min(place, len(BOUNDS_S) - 1)] / 2 ** (1 / 8)
+                return min(middle, self.longest_s)
+        return 0.0
+
+    def told(self) -> dict[str, float | int]:
+        """What an operator reads, in milliseconds."""
+        return {
+            "count": self.count,
+            "failed": self.failed,
+            "meanMs": _ms(self.total_s / self.count if self.count else 0.0),
+            "p50Ms": _ms(self.percentile(50)),
+            "p90Ms": _ms(self.percentile(90)),
+            "p99Ms": _ms(self.percentile(99)),
+            "maxMs": _ms(self.longest_s),
+        }
+
+
+class Histograms:
+    """One histogram for each name, of at most ``most`` names: what comes later is counted as ``(others)``."""
+
+    def __init__(self, most: int = 500) -> None:
+        self._most = most
+        self._by_name: dict[str, Histogram] = {}
+
+    def of(self, name: str) -> Histogram:
+        """The histogram that counts for a name."""
+        found = self._by_name.get(name)
+        if found is None:
+            if len(self._by_name) >= self._most:
+                name = OTHERS
+            found = self._by_name.setdefault(name, Histogram())
+        return found
+
+    def items(self) -> list[tuple[str, Histogram]]:
+        """All of them, in the order of their names."""
+        return sorted(self._by_name.items())
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,125 @@
+"""What a plan promises beside its answers: levels load at once, waiting is shared, the loop breathes, nothing is left behind."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+import strawberry
+from graphql import OperationDefinitionNode, parse
+
+from execution import BATCHED, Batched, Plan, Unplannable, compile_plan
+
+loads: list[tuple[str, list[int]]] = []
+
+
+def _batched(name: str) -> Any:
+    async def later(meet: Any, keys: Sequence[int]) -> Sequence[int]:
+        await meet(name)
+        return [key * 10 for key in keys]
+
+    def load(context: Any, keys: Sequence[int]) -> Any:
+        loads.append((name, list(keys)))
+        return [key * 10 for key in keys] if context is None else asyncio.ensure_future(later(context, keys))
+
+    return strawberry.field(resolver=lambda root: 0, graphql_type=int | None, metadata={BATCHED: Batched("parity", load)})
+
+
+@strawberry.type
+class Row:
+    number: int
+    left = _batched("left")
+    right = _batched("right")
+
+    @strawberry.field
+    def slow(self) -> int:
+        return self.number + 1
+
+    @property
+    def parity(self) -> int:
+        return self.number % 2
+
+
+@strawberry.type
+class Query:
+    @strawberry.field
+    def rows(self, count: int) -> list[Row]:
+        return [Row(number=number) for number in range(count)]
+
+
+SCHEMA = strawberry.Schema(Query)
+
+
+def planned(text: str) -> Plan:
+    document = parse(text)
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    return compile_plan(SCHEMA, document, operation)
+
+
+@pytest.fixture(autouse=True)
+def _no_loads() -> None:
+    loads.clear()
+
+
+async def test_a_level_is_one_load_of_its_distinct_keys() -> None:
+    result = await planned("{ rows(count: 5) { left } }").execute(None, None)
+    assert loads == [("left", [0, 1])]
+    assert result.data == {"rows": [{"left": 0}, {"left": 10}, {"left": 0}, {"left": 10}, {"left": 0}]}
+
+
+async def test_branches_that_wait_run_at_the_same_time() -> None:
+    met = asyncio.Barrier(2)
+    async with asyncio.timeout(5):  # it would wait for ever if one came after the other
+        result = await planned("{ rows(count: 2) { left right } }").execute(lambda name: met.wait(), None)
+    assert result.errors is None
+    assert len(loads) == 2
+
+
+async def test_a_cancelled_operation_leaves_no_task_behind() -> None:
+    entered, before = asyncio.Event(), asyncio.all_tasks()
+
+    async def for_ever(name: str) -> None:
+        entered.set()
+        await asyncio.Event().wait()
+
+    running = asyncio.create_task(planned("{ rows(count: 2) { left right } }").execute(for_ever, None))
+    await entered.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
+async def test_the_loop_breathes_during_a_long_level() -> None:
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    ticking = asyncio.create_task(tick())
+    result = await planned("{ rows(count: 100000) { number slow left } }").execute(None, None)
+    ticking.cancel()
+    assert result.data is not None
+    assert result.data["rows"][-1] == {"number": 99_999, "slow": 100_000, "left": 10}
+    assert ticks > 40
+
+
+async def test_a_plan_is_good_for_any_variables() -> None:
+    plan = planned("query ($count: Int!, $left: Boolean = false) { rows(count: $count) { number left @include(if: $left) } }")
+    for left in (True, False, True):
+        result = await plan.execute(None, {"count": 1, "left": left})
+        assert result.data == {"rows": [{"number": 0, "left": 0} if left else {"number": 0}]}
+    assert (await plan.execute(None, {"count": "many"})).errors
+    with pytest.raises(Unplannable):
+        await plan.execute(None, {"count": 1, "left": None})
+
+
+@pytest.mark.parametrize("text", ["{ __schema { types { name } } }", '{ rows(count: 1) { __typename } __type(name: "Row") { name } }'])
+async def test_what_only_graphql_core_can_do_is_refused_as_a_whole(text: str) -> None:
+    with pytest.raises(Unplannable, match="introspection"):
+        planned(text)

@@ -1,0 +1,94 @@
+"""Health: whether the process lives, whether it can serve, and to operators how it does."""
+
+from dataclasses import asdict
+from typing import Any
+
+import orjson
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from cache.responses import ResponseCache
+from core.errors import AppError
+from db.database import Database, PooledDatabase
+from db.rows import PingRow, SizeRow
+from db.statements import statement
+from web.operating import is_local, is_operator
+from web.state import State
+
+log = structlog.get_logger("web")
+PING = statement("health.ping", PingRow)
+SIZES = statement("health.sizes", SizeRow)
+
+
+async def health(request: Request[State]) -> Response:
+    """200 while the process lives; with ``?ready`` 503 unless the database answers, and what each dependency does.
+
+    The cache may be away: a server that computes every answer is slower, and still right. ``?detailed=true``, which
+    operators may ask and whoever is on this machine, tells besides how connections and kept answers of this process do,
+    and what there is.
+    """
+    if request.query_params.get("detailed") == "true" and (is_local(request) or is_operator(request)):
+        return as_json(await _detailed(request.state), 200)
+    if "ready" not in request.query_params:
+        return as_json({"status": "ok"}, 200)
+    told = await _checked(request.state)
+    return as_json(told, 503 if told["status"] == "unavailable" else 200)
+
+
+def as_json(body: dict[str, Any], status: int) -> Response:
+    """A response that nobody on the way keeps."""
+    return Response(orjson.dumps(body), status, {"content-type": "application/json", "cache-control": "no-store"})
+
+
+def pool_told(database: PooledDatabase) -> dict[str, int]:
+    """How the connections do."""
+    pool = database.pool
+    return {"size": pool.size, "open": pool.opened, "idle": pool.idle, "waiting": pool.waiting}
+
+
+def responses_told(responses: ResponseCache) -> dict[str, Any]:
+    """What the kept answers have been good for."""
+    return {
+        "hearing": responses.freshness.is_hearing,
+        "shared": responses.is_shared,
+        "entries": len(responses),
+        "bytes": responses.bytes,
+        "evictions": responses.evictions,
+        "documents": {name: asdict(each) for name, each in sorted(responses.stats.items())},
+    }
+
+
+async def _checked(state: State) -> dict[str, Any]:
+    database = await _answers(state["database"])
+    checks = {"database": database, "cache": await state["cache"].answers()}
+    status = "ok" if all(checks.values()) else "degraded" if database else "unavailable"
+    return {"status": status, "checks": {name: "ok" if fine else "unavailable" for name, fine in checks.items()}}
+
+
+async def _detailed(state: State) -> dict[str, Any]:
+    told = await _checked(state)
+    return {
+        **told,
+        "pool": pool_told(state["database"]),
+        "responses": responses_told(state["responses"]),
+        "sizes": await _sizes(state["database"]),
+    }
+
+
+async def _sizes(database: Database) -> dict[str, dict[str, int]] | None:
+    """Rows, as far as PostgreSQL has counted them, and bytes of each table; None without a database."""
+    try:
+        found = await database.fetch(SIZES)
+    except AppError:
+        return None
+    return {row.table_name: {"rows": row.row_estimate, "bytes": row.bytes} for row in found}
+
+
+async def _answers(database: Database) -> bool:
+    try:
+        await database.fetch(PING)
+    except Exception as error:  # whatever it is: a server that cannot even do this is not ready
+        log.warning("the database is not ready", error=str(error))
+        return False
+    return True

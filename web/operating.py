@@ -1,0 +1,36 @@
+"""Who may look inside: at details, figures and switches that are no client's business."""
+
+from starlette.requests import Request
+
+from core.errors import AppError
+from web.auth import viewer_of
+from web.state import State
+
+LOOPBACK = ("127.0.0.1", "::1")
+FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
+
+
+class NotForClients(AppError):
+    """Something that the operator of the server may do, and nobody else."""
+
+    code = "FORBIDDEN"
+    status = 403
+
+
+def is_local(request: Request[State]) -> bool:
+    """Whether the request comes from this machine itself, and not through a proxy on it."""
+    client = request.client.host if request.client else ""
+    return client in LOOPBACK and not any(name in request.headers for name in FORWARDED)
+
+
+def is_operator(request: Request[State]) -> bool:
+    """Whether the viewer is one by scope, or where nobody is asked who they are, asks on this machine."""
+    if request.state["authenticator"].is_off:
+        return is_local(request)
+    return viewer_of(request).is_admin
+
+
+def require_operator(request: Request[State]) -> None:
+    """Raises NotForClients."""
+    if not is_operator(request):
+        raise NotForClients("This is for operators: who has the scope crm:admin, or without AUTH asks on the machine itself.")

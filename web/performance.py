@@ -1,0 +1,127 @@
+"""For operators: what this process has been doing, and a broom for kept answers."""
+
+import os
+import re
+import resource
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.errors import BadRequest
+from core.histogram import Histogram
+from core.tags import PLURALS, document, everything_of
+from db.database import Database
+from db.rows import ToldRow
+from db.statements import statement
+from web.auth import viewer_of
+from web.charging import charge_request
+from web.graphql_request import read_json
+from web.health import pool_told, responses_told
+from web.operating import require_operator
+from web.rest_answer import RestAnswer
+from web.rest_response import rest_response
+from web.state import State
+
+ANNOUNCE = statement("transaction.announce", ToldRow)
+# What NOTIFY takes: 8,000 bytes.
+MOST_TAGS = 50
+TAG = re.compile(r"[a-z_]+(-of-[a-z]+)?(:[0-9a-f-]{36})?")
+DOCUMENT = re.compile(r"[\w:]{1,100}", re.A)
+SLOWEST = 20
+
+
+async def clear_cache(request: Request[State]) -> Response:
+    """Makes kept answers out of date everywhere: ``{"all": true}``, those of ``documents``, those that have any of ``tags``.
+
+    It is announced as a write is, on the way that every process trusts: none of them serves such an answer any more, also
+    not one from Redis, and this one not from before it says so. Raises NotForClients, BadRequest, Unavailable.
+    """
+    started = time.perf_counter()
+    require_operator(request)
+    tags = _tags(await read_json(request))
+    responses = request.state["responses"]
+    before = len(responses)
+
+    async def announce(db: Database) -> None:
+        await db.fetch(ANNOUNCE, " ".join(tags))
+
+    await request.state["database"].write(viewer_of(request), announce, is_repeatable=True)
+    cleared = max(0, before - len(responses))
+    return rest_response(request, RestAnswer(200, {"data": {"tags": tags, "cleared": cleared}}), started)
+
+
+async def performance_stats(request: Request[State]) -> Response:
+    """Requests, documents, statements, connections, kept answers and memory of this process.
+
+    Answers that were sent from memory on the shortest way are among the ``kept`` of their documents, not the requests.
+    Raises NotForClients, RateLimited.
+    """
+    started = time.perf_counter()
+    await charge_request(request.state, viewer_of(request), ("overall", "statistics"))
+    require_operator(request)
+    return rest_response(request, RestAnswer(200, {"data": _told(request.state)}), started)
+
+
+def _tags(asked: Any) -> list[str]:
+    """The tags that say what is to be cleared. Raises BadRequest."""
+    if not isinstance(asked, dict) or not asked or asked.keys() - {"all", "documents", "tags"}:
+        raise BadRequest('Say what to clear: {"all": true}, or lists of `documents` and `tags`.')
+    if "all" in asked:
+        if asked != {"all": True}:
+            raise BadRequest("all: is true, and stands alone.")
+        return sorted(PLURALS.values())
+    tags = [document(name) for name in _texts(asked, "documents", DOCUMENT)]
+    for tag in _texts(asked, "tags", TAG):
+        if everything_of(tag) not in PLURALS.values() or (":" not in tag and tag != everything_of(tag)):
+            raise BadRequest(f"tags: there is no {tag}; there are {', '.join(sorted(PLURALS.values()))}, and deal:ID.")
+        tags.append(tag)
+    if not 1 <= len(tags) <= MOST_TAGS:
+        raise BadRequest(f"Clear from 1 to {MOST_TAGS} documents and tags at once.")
+    return tags
+
+
+def _texts(asked: dict[str, Any], name: str, pattern: re.Pattern[str]) -> list[str]:
+    values = asked.get(name, [])
+    if not isinstance(values, list) or not all(isinstance(each, str) and pattern.fullmatch(each) for each in values):
+        raise BadRequest(f"{name}: is a list of {name}, as statistics and docs/decisions/011 name them.")
+    return values
+
+
+def _told(state: State) -> dict[str, Any]:
+    traffic, executable = state["traffic"], state["executable"]
+    kept = responses_told(state["responses"])
+    answers = kept.pop("documents")
+    documents = {name: {**each.told(), "kept": answers.pop(name, None)} for name, each in executable.durations.items()}
+    only_found = {name: {**Histogram().told(), "kept": each} for name, each in answers.items()}
+    statements = sorted(state["database"].stats.items(), key=lambda each: -each[1].seconds)
+    return {
+        "process": {
+            "id": os.getpid(),
+            "uptimeSeconds": round(time.time() - traffic.started_at, 1),
+            "memory": {"residentBytes": _resident_bytes(), "peakBytes": _peak_bytes()},
+        },
+        "requests": {**traffic.answered.told(), "statuses": {f"{kind}xx": n for kind, n in sorted(traffic.statuses.items())}},
+        "documents": documents | only_found,
+        "pool": pool_told(state["database"]),
+        "statements": {name: asdict(each) for name, each in statements[:SLOWEST]},
+        "cache": kept,
+        "executedByGraphqlCore": dict(executable.fallbacks),
+    }
+
+
+def _resident_bytes() -> int | None:
+    """What the process holds in memory now; None where the system does not say."""
+    try:
+        return int(Path("/proc/self/statm").read_text("ascii").split()[1]) * resource.getpagesize()
+    except OSError:
+        return None
+
+
+def _peak_bytes() -> int:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024

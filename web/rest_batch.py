@@ -1,0 +1,196 @@
+"""``POST /api/batch``: several requests of the REST table in one, answered in their order, each for itself.
+
+Reads that stand next to each other run at once, five at a time, and share what they load; a change runs alone, when all
+before it are done, as in an array of GraphQL requests (``web/batch.py``).
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from typing import Any
+from urllib.parse import unquote
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from core.errors import AppError, BadRequest
+from resolvers.context import Context
+from web.answering import context_of
+from web.auth import viewer_of
+from web.charging import charge_little
+from web.deadline import keep_time
+from web.graphql import make_context, while_wanted
+from web.graphql_request import BatchLimitExceeded, read_json
+from web.rest_answer import NoSuchThing, RestAnswer, refused
+from web.rest_serving import answer_served, meant, pairs_of
+from web.rest_table import RestTable, Served
+from web.state import State
+from web.together import Together
+
+MOST_ITEMS = 20
+AT_ONCE = 5
+LONGEST_ID = 100
+FIELDS = ("id", "method", "path", "query", "body")
+
+
+class NotInBatch(BadRequest):
+    """A path that is asked for by itself only: a batch in a batch among them."""
+
+    code = "NOT_IN_BATCH"
+
+
+REFUSED = refused(BadRequest("This is no request."))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One request of a batch; ``refusal`` is the answer to one that is not ``served``."""
+
+    id: str | int
+    method: str
+    served: Served | None = None
+    in_path: Mapping[str, str] = field(default_factory=dict)
+    pairs: Sequence[tuple[str, str]] = ()
+    body: Any = None
+    refusal: RestAnswer = REFUSED
+
+    @property
+    def changes(self) -> bool:
+        """Whether it changes something."""
+        return self.served is not None and self.served.line.method == "POST"
+
+
+class RestBatch:
+    """Answers batches of requests to a table."""
+
+    def __init__(self, table: RestTable) -> None:
+        self._table = table
+
+    async def __call__(self, request: Request[State]) -> Response:
+        """The answers. Raises BadRequest for what is no batch, TooLarge, UnsupportedMediaType."""
+        items = self._read(await read_json(request))
+        keep_time(request)
+        context = make_context(request, viewer_of(request))
+        refresh = "no-cache" in request.headers.get("cache-control", "")
+
+        async def work() -> Response:
+            answers = await _answers(request.state, items, context, refresh=refresh)
+            headers = {"content-type": "application/json", "cache-control": "no-store"}
+            return Response(orjson.dumps(answers), 200, headers)
+
+        try:
+            return await while_wanted(request, work)
+        finally:
+            context.loaders.stop()
+
+    def _read(self, batch: Any) -> list[Item]:
+        """The items. Raises BadRequest for one that could not be answered under an id of its own."""
+        if not isinstance(batch, list) or not batch:
+            raise BadRequest("The body must be an array of requests, and have one at least.")
+        if len(batch) > MOST_ITEMS:
+            raise BatchLimitExceeded(f"A batch may have {MOST_ITEMS} requests at most.")
+        ids = [_id(each, place) for place, each in enumerate(batch)]
+        for place, each in enumerate(ids):
+            if each in ids[:place]:
+                raise BadRequest(f"[{place}].id: {each!r} is there twice.")
+        return [self._item(name, each) for name, each in zip(ids, batch, strict=True)]
+
+    def _item(self, name: str | int, asked: dict[str, Any]) -> Item:
+        method = asked.get("method", "GET")
+        try:
+            return self._found(name, asked, method)
+        except AppError as error:
+            return Item(name, method if isinstance(method, str) else "GET", refusal=refused(error))
+
+    def _found(self, name: str | int, asked: dict[str, Any], method: Any) -> Item:
+        path = asked.get("path")
+        unknown = sorted(asked.keys() - set(FIELDS))
+        if unknown or not isinstance(path, str) or not isinstance(method, str):
+            raise BadRequest(
+                f"{unknown[0][:50]}: there is no such field; there are {', '.join(FIELDS)}."
+                if unknown else "A request has a path and a method, which are text."
+            )  # fmt: skip
+        path, _, query = path.partition("?")
+        path = unquote(path)
+        found = self._table.find(path)
+        if found is None and path.startswith(("/api/batch", "/api/health", "/api/performance/", "/api/openapi.json")):
+            raise NotInBatch(f"{path[:100]} is not for batches: ask for it by itself.")
+        if found is None:
+            raise NoSuchThing(f"There is nothing at {path[:200]}: see /api/openapi.json.")
+        served = found.by_method[meant(method, path, found.by_method)]
+        pairs = [*pairs_of(query), *_pairs(asked.get("query"))]
+        return Item(name, method, served, found.in_path, pairs, asked.get("body"))
+
+
+async def _answers(state: State, items: Sequence[Item], context: Context, *, refresh: bool) -> list[dict[str, Any]]:
+    answers: list[dict[str, Any]] = []
+    turns = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(item: Item) -> dict[str, Any]:
+        async with turns:
+            return await _answer(state, item, context, refresh=refresh)
+
+    for _, group in groupby(enumerate(items), key=lambda each: each[0] if each[1].changes else None):
+        # What reads loaded before a change is no longer so.
+        together = Together(context_of(state, context.viewer), state["responses"].freshness.number)
+        state["together"] = together
+        try:
+            answers += await asyncio.gather(*(answer(item) for _, item in group))
+        finally:
+            together.close()
+    return answers
+
+
+async def _answer(state: State, item: Item, context: Context, *, refresh: bool) -> dict[str, Any]:
+    started = time.perf_counter()
+    try:
+        if item.served is None:
+            await charge_little(state, context.viewer)
+            answer = item.refusal
+        else:
+            own = _for_item(context, item)
+            answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
+    except AppError as error:
+        answer = refused(error)
+    body, headers = answer.written(started)
+    return {"id": item.id, "status": answer.status, "headers": headers, "body": None if item.method == "HEAD" else body}
+
+
+def _for_item(context: Context, item: Item) -> Context:
+    """The context of one request: the client's one idempotency key makes one for each."""
+    key = context.idempotency_key
+    return context if key is None else replace(context, idempotency_key=f"{item.id}.{key}")
+
+
+def _id(asked: Any, place: int) -> str | int:
+    name = asked.get("id") if isinstance(asked, dict) else None
+    if isinstance(name, bool) or not isinstance(name, (str, int)) or not 1 <= len(str(name)) <= LONGEST_ID:
+        raise BadRequest(f"[{place}].id: each request has an id, a number or a text of at most {LONGEST_ID} characters.")
+    return name
+
+
+def _pairs(query: Any) -> list[tuple[str, str]]:
+    """Parameters as a query string would have them. Raises BadRequest."""
+    if query is None:
+        return []
+    if not isinstance(query, dict):
+        raise BadRequest("query: is an object of parameters by name.")
+    return [
+        (name, _text(name, each))
+        for name, value in query.items()
+        for each in (value if isinstance(value, list) else [value])
+        if each is not None
+    ]
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return orjson.dumps(value).decode()
+    if not isinstance(value, str):
+        raise BadRequest(f"query: {name[:50]} is a text, a number, true or false, or a list of these.")
+    return value

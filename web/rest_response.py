@@ -1,0 +1,20 @@
+"""A REST answer as an HTTP response."""
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from web.cached import matches
+from web.rest_answer import RestAnswer
+from web.state import State
+
+
+def rest_response(request: Request[State], answer: RestAnswer, started: float) -> Response:
+    """The answer over HTTP; not modified for a GET or HEAD that has it already."""
+    body, headers = answer.written(started)
+    etag = headers.get("etag")
+    headers["vary"] = "Authorization, X-API-Key"
+    asks_if = request.headers.get("if-none-match", "").encode("latin-1")
+    if etag is not None and asks_if and matches(asks_if, etag.removeprefix("W/")):
+        return Response(status_code=304, headers=headers)
+    return Response(orjson.dumps(body), answer.status, headers)

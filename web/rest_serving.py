@@ -1,0 +1,84 @@
+"""One line of the REST table answered, whether it was asked for alone or in a batch."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from core.errors import BadRequest
+from resolvers.context import Context
+from web.charging import charge_little
+from web.graphql_request import GraphQLRequest
+from web.keeping import answer_one
+from web.rest_answer import MethodNotAllowed, NoSuchThing, RestAnswer, error_of, refused, rest_answer
+from web.rest_parameters import Given, UnknownParameter, WrongParameters, given
+from web.rest_table import Served
+from web.state import State
+
+# A list of a hundred values, and everything else that a path takes.
+MOST_PARAMETERS = 200
+
+
+def meant(method: str, path: str, by_method: Iterable[str]) -> str:
+    """The method that answers: a HEAD is a GET whose body nobody sees. Raises NoSuchThing, MethodNotAllowed."""
+    if not by_method:
+        raise NoSuchThing(f"There is nothing at {path[:200]}: see /api/openapi.json.")
+    found = "GET" if method == "HEAD" else method
+    if found not in by_method:
+        raise MethodNotAllowed(method, by_method)
+    return found
+
+
+def pairs_of(query: str) -> list[tuple[str, str]]:
+    """The parameters of a query string, in their order. Raises BadRequest for too many."""
+    try:
+        return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+    except ValueError:
+        raise BadRequest(f"There are more than {MOST_PARAMETERS} parameters.") from None
+
+
+async def answer_served(
+    state: State,
+    served: Served,
+    context: Context,
+    in_path: Mapping[str, str],
+    pairs: Iterable[tuple[str, str]],
+    body: Any,
+    *,
+    refresh: bool,
+) -> RestAnswer:
+    """The answer to parameters as they came, or to the body of a POST. It is charged. Raises AppError."""
+    try:
+        asked = given(served.parameters, in_path, pairs)
+        if served.line.method == "POST":
+            asked = Given(_body(served, body), False)
+    except WrongParameters as wrong:
+        await charge_little(state, context.viewer)
+        told = wrong.errors[: state["settings"].max_errors]
+        return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in told]})
+    except BadRequest as error:
+        await charge_little(state, context.viewer)
+        return refused(error)
+    answered = await answer_one(
+        state,
+        GraphQLRequest(operation_name=served.line.document, variables=asked.variables),
+        context,
+        strict=True,
+        only_reads=served.line.method == "GET",
+        refresh=refresh or asked.refresh,
+        kinds=served.line.kinds,
+    )
+    return rest_answer(served, answered)
+
+
+def _body(served: Served, body: Any) -> dict[str, Any]:
+    """The variables of a POST. Raises BadRequest, WrongParameters."""
+    if not isinstance(body, dict):
+        raise BadRequest("The body must be a JSON object.")
+    known = [each.variable.name.value for each in served.operation.variable_definitions or ()]
+    unknown = [name for name in body if name not in known]
+    if unknown:
+        there = ", ".join(known)
+        raise WrongParameters(
+            [(name, UnknownParameter(f"{name[:50]}: there is no such field here. There are {there}.")) for name in unknown[:10]]
+        )
+    return body
