@@ -139,7 +139,8 @@ class Plan:
         return found
 
     def _condition_values(self) -> Iterator[ValueNode]:
-        sets = [self._operation.selection_set, *(each.selection_set for each in self._fragments.values())]
+        """Those of the operation and of the fragments it spreads: other operations have variables of their own."""
+        sets, spread = [self._operation.selection_set], set[str]()
         while sets:
             for node in sets.pop().selections:
                 for directive in node.directives or ():
@@ -147,9 +148,12 @@ class Plan:
                         yield from (argument.value for argument in directive.arguments or ())
                     else:
                         raise Unplannable(f"@{directive.name.value}")
-                below = None if isinstance(node, FragmentSpreadNode) else node.selection_set  # type: ignore[attr-defined]
-                if below is not None:
-                    sets.append(below)
+                if isinstance(node, FragmentSpreadNode):
+                    if node.name.value not in spread:
+                        spread.add(node.name.value)
+                        sets.append(self._fragments[node.name.value].selection_set)
+                elif node.selection_set is not None:  # type: ignore[attr-defined]
+                    sets.append(node.selection_set)  # type: ignore[attr-defined]
 
 
 class Compiler:
