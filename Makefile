@@ -19,6 +19,9 @@ test: $(VENV)/dev.stamp .assets/stamp ## Check style, types and imports, and run
 
 setup: $(VENV)/run.stamp .assets/stamp ## Install what the server needs, and stop there
 
+fuzz: $(VENV)/dev.stamp ## Compare the executor with graphql-core for long: FUZZ=20 is twenty times what make test does
+	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest tests/execution $(ARGS)
+
 bench: $(VENV)/dev.stamp ## Measure the server against a floor (needs wrk)
 	$(BIN)/python -m bench $(ARGS)
 

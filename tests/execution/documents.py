@@ -70,7 +70,8 @@ class Case:
 class Generator:
     """Makes documents for a schema. ``samples`` add values for arguments, by their names: texts of the document, variables.
 
-    ``wanted`` is about how many fields a document has; ``depth`` how deep they are within each other.
+    ``wanted`` is about how many fields a document has, ``depth`` how deep they are within each other, ``given`` how many of a
+    hundred arguments are given that may be left out.
     """
 
     schema: GraphQLSchema
@@ -78,6 +79,7 @@ class Generator:
     samples: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]] = field(default_factory=dict)
     wanted: int = 20
     depth: int = 5
+    given: int = 40
     kinds: tuple[OperationType, ...] = (OperationType.QUERY,) * 5 + (OperationType.MUTATION,)
 
     def document(self) -> DocumentNode:
@@ -193,7 +195,7 @@ class Generator:
         given = [
             f"{name}: {self._value(each.type, each, name)}"
             for name, each in arguments.items()
-            if graphql.is_required_argument(each) or self._chance(40)
+            if graphql.is_required_argument(each) or self._chance(self.given)
         ]
         self.random.shuffle(given)
         return f"({', '.join(given)})" if given else ""

@@ -89,8 +89,9 @@ class Row:
 def tuple_of(kind: str, names: tuple[str, ...]) -> Any:
     """The class of the rows of a kind as a statement gives them: named tuples."""
     made: Any = namedtuple(f"{kind}Row", ("world", "kind", "number", *names))  # type: ignore[misc]
-    # How errors of graphql-core show it: as the same in a world that waits and in its twin that does not.
-    setattr(made, "__inspect__", lambda row: f"<{row.kind} {row.number}>")  # noqa: B010
+    # How errors and resolvers show it: as the same in a world that waits and in its twin that does not.
+    for name in ("__inspect__", "__repr__"):
+        setattr(made, name, lambda row: f"<{row.kind} {row.number}>")
     return made
 
 
