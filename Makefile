@@ -17,6 +17,9 @@ test: $(VENV)/dev.stamp .assets/stamp ## Check style, types and imports, and run
 	$(BIN)/mypy
 	$(BIN)/python -m pytest $(ARGS)
 
+fuzz: $(VENV)/dev.stamp ## Run the tests that try at random for long: FUZZ=20 times as much (about half an hour)
+	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest tests/execution tests/faults tests/cache tests/schema/test_writes_against_a_model.py $(ARGS)
+
 setup: $(VENV)/run.stamp .assets/stamp ## Install what the server needs, and stop there
 
 fuzz: $(VENV)/dev.stamp ## Compare the executor with graphql-core for long: FUZZ=20 is twenty times what make test does

@@ -80,7 +80,8 @@ log = structlog.get_logger("server")
 
 def create_app(settings: Settings) -> ASGIApp:
     """The server as an ASGI application. ``settings`` name the database and the cache and hold the cursor keys."""
-    executable = Executable(build_schema(), Limits.of(settings))
+    breadth_first = settings.executor == "breadth-first"
+    executable = Executable(build_schema(), Limits.of(settings), breadth_first=breadth_first)
     trusted = TrustedDocuments(executable)
     url, version = _secret(settings.database_url), version_of(executable)
 

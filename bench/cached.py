@@ -1,14 +1,19 @@
 """A kept dashboard against the raw application: by id over GET and POST, not modified, from memory and from Redis."""
 
 import json
+import secrets
 import sys
+import time
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from urllib.parse import quote
 
+from joserfc import jwt
+from joserfc.jwk import OctKey
 from rich.table import Table
 
 from bench.target import Call, Target, TargetError, ask, running
@@ -17,6 +22,8 @@ from schema.documents import FOLDER
 from schema.operation import document_id
 
 CONNECTIONS = (1, 32, 256)
+SECRET = secrets.token_hex(32)
+TOKENS = {"AUTH": "jwt", "JWT_SECRET": SECRET, "JWT_ISSUER": "bench", "JWT_AUDIENCE": "bench"}
 WARM_UP_S = 1.0
 
 
@@ -36,6 +43,8 @@ def measured(
     asked = calls(owner)
     memory = {**env, "CACHE_BYTES": "64000000"}
     redis = {**env, "CACHE_BYTES": "0", "CACHE_SHARED": "1"}
+    # The whole edge: every request is known by its token and counted, and nobody ever has too many.
+    guarded = {**memory, **TOKENS, "LIMITS": "on", "LIMIT_OVERALL": "10000000/15min", "LIMIT_API": "10000000/min"}
     with ExitStack() as stack:
 
         def start(name: str, command: list[str], ready: str, given: Mapping[str, str]) -> Target:
@@ -46,11 +55,14 @@ def measured(
         servers = {
             "memory": start("memory", [sys.executable, "server.py"], "/api/health?ready", memory),
             "redis": start("redis", [sys.executable, "server.py"], "/api/health?ready", redis),
+            "memory, whole edge": start("guarded", [sys.executable, "server.py"], "/api/health?ready", guarded),
         }
         _, body = ask(servers["memory"].port, asked["GET by id"])
         (folder / "answer.json").write_bytes(body)
         raw = start("raw", [sys.executable, "-m", "bench.raw"], "/", {"BODY": str(folder / "answer.json")})
-        plans = [(tier, name, call) for tier in servers for name, call in asked.items()]
+        bearer = (("Authorization", f"Bearer {_token()}"),)
+        plans = [(tier, name, call) for tier in ("memory", "redis") for name, call in asked.items()]
+        plans += [("memory, whole edge", name, replace(call, headers=bearer)) for name, call in asked.items()]
         known = ("If-None-Match", _etag(servers["memory"], asked))
         plans.append(("memory", "304", Call("GET", asked["GET by id"].path, headers=(known,))))
         found: dict[tuple[str, str, int], list[tuple[Load, Load]]] = {}
@@ -61,6 +73,12 @@ def measured(
                     found.setdefault((tier, name, connections), []).append(pair)  # type: ignore[arg-type]
                 step()
     return _table(found)
+
+
+def _token() -> str:
+    """A token that the guarded server believes, of one who sees everything."""
+    claims = {"iss": "bench", "aud": "bench", "sub": "bench", "exp": int(time.time()) + 3600, "scope": "crm:read:all"}
+    return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(SECRET.encode()))
 
 
 def _load(port: int, call: Call, connections: int, seconds: float) -> Load:

@@ -56,12 +56,12 @@ def chosen(peers: bool, say: Callable[[str], None]) -> list[Program]:
 def started(programs: Sequence[Program], env: Mapping[str, str], core: int, folder: Path) -> Iterator[list[Target]]:
     """All of them for the time of the block, each with a log in ``folder``. Raises TargetError if one does not start."""
     with ExitStack() as stack:
-        yield [
-            stack.enter_context(
-                running(each.name, each.command, each.ready, each.call, {**env, **each.env}, core, folder / f"{each.name.replace(', ', '-')}.log")
-            )
-            for each in programs
-        ]
+        targets = []
+        for each in programs:
+            log = folder / f"{each.name.replace(', ', '-')}.log"
+            how = running(each.name, each.command, each.ready, each.call, {**env, **each.env}, core, log)
+            targets.append(stack.enter_context(how))
+        yield targets
 
 
 def counted(

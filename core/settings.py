@@ -130,6 +130,9 @@ class Settings(BaseSettings):
         default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long, once told; 0 tells nothing."
     )
 
+    executor: Literal["breadth-first", "graphql-core"] = Field(
+        default="breadth-first", description="Who executes operations; graphql-core is slower, and answers the same."
+    )
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(
         default="open", description="Which documents run: any, any with a log line for each that is not trusted, trusted ones."
     )
@@ -152,7 +155,7 @@ class Settings(BaseSettings):
         default=0.0, ge=0, le=86_400, description="Without a database, answers of at most this age are served, marked as stale."
     )
 
-    @field_validator("log_level", "documents", mode="before")
+    @field_validator("log_level", "executor", "documents", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value

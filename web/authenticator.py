@@ -121,9 +121,10 @@ class Authenticator:
         """Who has this credential, if it was verified within a minute and has not been revoked since; None if not."""
         if self._everyone is not None:
             return self._everyone
-        if credential is None:
-            return None
-        name = self._name(credential)
+        return None if credential is None else self.known_by(self.name_of(credential))
+
+    def known_by(self, name: bytes) -> Viewer | None:
+        """As ``known``, of the credential of that name: for who has asked for it before."""
         found = self._believed.get(name)
         if found is None or not self._freshness.is_hearing:
             return None
@@ -181,7 +182,7 @@ class Authenticator:
         """Verifies once for all who ask with it at the same time, unless something was heard since the others began."""
         if not self._freshness.is_hearing:
             return await self._verify(credential)
-        flight = self._name(credential), self._freshness.number
+        flight = self.name_of(credential), self._freshness.number
         task = self._flights.get(flight)
         if task is None:
             task = self._flights[flight] = asyncio.create_task(self._verify(credential))
@@ -204,7 +205,7 @@ class Authenticator:
         believed_s = min(BELIEVED_S, expires_at - self._now())
         if believed_s > 0 and self._freshness.is_hearing:
             found.until = time.monotonic() + believed_s
-            self._believed[self._name(credential)] = found
+            self._believed[self.name_of(credential)] = found
             if len(self._believed) > MOST_BELIEVED:
                 self._believed.popitem(last=False)
         if found.key_id is not None:
@@ -237,7 +238,7 @@ class Authenticator:
             watched.append(tags.revoked("token", token.jti))
         return _Believed(viewer, 0.0, tuple(watched), number, None), token.expires_at
 
-    def _name(self, credential: bytes) -> bytes:
+    def name_of(self, credential: bytes) -> bytes:
         """What a credential is kept under: nothing that it could be found out from."""
         return hashlib.blake2b(credential, digest_size=16, key=self._salt).digest()
 

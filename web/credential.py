@@ -6,6 +6,7 @@ from core.errors import InvalidCredential, Unauthenticated
 
 # No key or token of anybody is longer; verifying one costs time by its length.
 LONGEST = 8_192
+CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
@@ -16,7 +17,7 @@ def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
     """
     found = None
     for name, value in headers:
-        if name in {b"authorization", b"x-api-key"}:
+        if name in CREDENTIALS:
             if found is not None:
                 raise Unauthenticated("There is more than one credential: send one Authorization header, or X-API-Key.")
             found = value if name == b"x-api-key" else _bearer(value)

@@ -108,6 +108,7 @@ def _told(state: State) -> dict[str, Any]:
         "requests": {**traffic.answered.told(), "statuses": {f"{kind}xx": n for kind, n in sorted(traffic.statuses.items())}},
         "documents": documents | only_found,
         "pool": pool_told(state["database"]),
+        "executor": {"fallbacks": dict(executable.fallbacks)},
         "statements": {name: asdict(each) for name, each in statements[:SLOWEST]},
         "cache": kept,
         "executedByGraphqlCore": dict(executable.fallbacks),

@@ -12,6 +12,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cache.encoding import Encoding
 from cache.entry import Entry
+from core.errors import Unauthenticated
+from core.viewer import Viewer
+from web.authenticator import Authenticator
 from web.cached import (
     LONGEST_BODY,
     SECURITY,
@@ -25,8 +28,10 @@ from web.cached import (
     question_of,
     ready_encoding,
     request_id_of,
-    standing_of,
 )
+from web.client import client_named, peer_of
+from web.credential import CREDENTIALS, credential_of
+from web.throttle import Throttle
 
 # What makes a request one that the protocol or the application has to look at.
 NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"upgrade", b"connection"})
@@ -37,6 +42,10 @@ class ShortcutProtocol(HttpToolsProtocol):
 
     # The body so far of a request that may be answered here; None for any other.
     _held: list[bytes] | None = None
+    # Of the request before: what it said of who asks, the name of that, and whom it was counted for if it had no viewer.
+    _said: RawHeaders | None = None
+    _name: bytes | None = None
+    _peer: str | None = None
 
     def on_headers_complete(self) -> None:
         """The head is whole: a request that may be answered here waits for its body."""
@@ -82,7 +91,7 @@ class ShortcutProtocol(HttpToolsProtocol):
     def _answer(self, body: bytes) -> bool:
         """Whether the request has been answered."""
         started, state = time.perf_counter(), self.app_state
-        viewer = state["authenticator"].known_of(self.headers)
+        viewer = self._viewer(state["authenticator"])
         if viewer is None or self.flow.write_paused or self.transport.is_closing():
             return False
         method = self.parser.get_method().decode("ascii")
@@ -94,11 +103,36 @@ class ShortcutProtocol(HttpToolsProtocol):
         if entry is None:
             return False
         encoding = ready_encoding(entry, headers.get(b"accept-encoding", b""))
-        standing = None if encoding is None else standing_of(self.scope, viewer)  # type: ignore[arg-type]
+        standing = None if encoding is None else self._standing(viewer, headers)
         if encoding is None or standing is None:
             return False
         self._write(entry, asked, encoding, headers, [*standing, *passing_headers(entry, started)], method)
         return True
+
+    def _viewer(self, authenticator: Authenticator) -> Viewer | None:
+        """Who asks: nearly always with what was in the headers of the request before, which has been read."""
+        if authenticator.is_off:
+            return authenticator.known(None)
+        said = [pair for pair in self.headers if pair[0] in CREDENTIALS]
+        if said != self._said:
+            try:
+                credential = credential_of(said)
+            except Unauthenticated:
+                return None
+            self._said, self._name = said, None if credential is None else authenticator.name_of(credential)
+        return None if self._name is None else authenticator.known_by(self._name)
+
+    def _standing(self, viewer: Viewer, headers: Mapping[bytes, bytes]) -> RawHeaders | None:
+        """Counts the request; None if the throttle has to be asked properly."""
+        throttle: Throttle = self.app_state["throttle"]
+        if not throttle.is_on:
+            return []
+        if self._peer is None or b"x-forwarded-for" in headers:
+            self._peer = peer_of(self.scope, self.app_state["settings"])  # type: ignore[arg-type]
+        found = throttle.admit_cached(client_named(viewer, self._peer))
+        if b"x-forwarded-for" in headers:
+            self._peer = None
+        return found
 
     def _write(
         self, entry: Entry, asked: Asked, encoding: Encoding, headers: Mapping[bytes, bytes], passing: RawHeaders, method: str

@@ -3,6 +3,7 @@
 ``RateLimit`` and ``RateLimit-Policy`` are those of draft-ietf-httpapi-ratelimit-headers-10.
 """
 
+import asyncio
 import math
 import time
 from collections import OrderedDict
@@ -26,6 +27,8 @@ KINDS: tuple[Kind, ...] = ("overall", "api", "heavy", "bulk", "statistics", "hea
 # Of a client's requests in a window so many are taken in advance, for answers that are served without asking: a 50th.
 LEASES = 50
 LARGEST_LEASE = 1_000
+# More are taken when a fourth is left.
+RENEWED_AT = 4
 MOST_LEASES = 10_000
 
 
@@ -56,11 +59,12 @@ class RateLimited(AppError):
 
 @dataclass(slots=True)
 class _Lease:
-    """Requests taken in advance; ``beyond`` are those that were left besides."""
+    """Requests taken in advance; ``beyond`` are those that were left besides, ``renewal`` what is taking more."""
 
     left: int
     until: float
     beyond: int
+    renewal: "asyncio.Task[None] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,17 @@ class Throttle:
             return None
         lease = self._leases[client]
         lease.left -= 1
+        if lease.left == self._lease // RENEWED_AT > 0:
+            lease.renewal = asyncio.create_task(self._renew(client))
         return [(b"x-ratelimit-remaining", str(lease.left + lease.beyond).encode())]
+
+    async def _renew(self, client: str) -> None:
+        """Takes more before the lease ends: else all requests that come in that moment would have to ask."""
+        verdict = await self.limits.ask(Ask(client, (self._windows["overall"],), lease=self._lease, count=0))
+        lease = self._leases.get(client)
+        if verdict.leased and not verdict.is_local and lease is not None:
+            lease.left = self._held(client) + verdict.leased
+            lease.beyond, lease.until = verdict.left[0][0], time.monotonic() + verdict.left[0][1] / 1000
 
     def status(self, points: float) -> dict[str, Any]:
         """``throttleStatus`` of a client with so many points."""
