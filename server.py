@@ -147,8 +147,8 @@ def create_app(settings: Settings) -> ASGIApp:
         ],
         routes=[
             Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
-            Route("/graphql", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
-            Route("/graphql/{id}", GraphQLEndpoint(page).__call__, methods=["GET", "POST"]),
+            Route("/graphql", GraphQLEndpoint(page), methods=["GET", "POST"]),
+            Route("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
             *graphiql_routes(ASSETS),
             Route("/api/{path:any_path}", open_rest(executable, trusted)),
         ],

@@ -12,7 +12,7 @@ from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import DEAD, Origin, Shared, Under
 from execution.run import Run
-from execution.values import BREATH, Column, Position, is_awaitable_kind
+from execution.values import BREATH, Column, Position, awaits
 
 
 class Begun(NamedTuple):
@@ -168,7 +168,7 @@ class Selection:
             waits = position.inside.suspends
             if isinstance(values, (list, tuple)) and len(values) <= BREATH:
                 kinds = set(map(type, values))
-                is_awaited = any(map(is_awaitable_kind, kinds))
+                is_awaited = awaits(kinds)
                 waits = waits or is_awaited
                 if position.leaf is not None and begun.which is None and not is_awaited:
                     columns[field.order] = position.of_leaves(run, position.leaf, values, kinds, origin, field)

@@ -75,7 +75,7 @@ class Position:
     async def complete(self, run: Run, column: Column, origin: Origin) -> Column:
         """What the answer has for each value of the column."""
         kinds = set(map(type, column))
-        if any(map(is_awaitable_kind, kinds)):
+        if awaits(kinds):
             column = await settled(column)
             kinds = set(map(type, column))
         if len(column) > BREATH:
@@ -83,7 +83,7 @@ class Position:
         if self.leaf is not None:
             return self.of_leaves(run, self.leaf, column, kinds, origin)
         done: Column
-        if any(map(_is_special, kinds)):
+        if _has_special(kinds):
             done, places = self._without(run, column, origin)
             if places:
                 some = await self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
@@ -103,7 +103,7 @@ class Position:
             return column
         if under is not None:
             origin = Under(origin, under.key, under.order, self.is_nullable)
-        if any(map(_is_special, kinds)):
+        if _has_special(kinds):
             done, places = self._without(run, column, origin)
             if places:
                 _put(done, places, leaf.of(run, self.field, [column[at] for at in places], Picked(origin, places)))
@@ -139,14 +139,34 @@ def _not_null(field: Asked) -> TypeError:
     return TypeError(f"Cannot return null for non-nullable field {field.parent}.{field.name}.")
 
 
+# Types that have been looked at: nearly all columns are of these, and one comparison of sets says so.
+_never_awaited: set[type[Any]] = set()
+_ordinary: set[type[Any]] = set()
+
+
 def is_awaitable_kind(kind: type[Any]) -> bool:
     """Whether values of that type are awaited."""
     return hasattr(kind, "__await__")
 
 
-def _is_special(kind: type[Any]) -> bool:
-    """Whether values of that type are null or an error; graphql-core raises exceptions that a resolver returns."""
-    return kind is type(None) or kind is type(Undefined) or issubclass(kind, Exception)
+def awaits(kinds: set[type[Any]]) -> bool:
+    """Whether values of any of the types are awaited."""
+    if kinds <= _never_awaited:
+        return False
+    if any(map(is_awaitable_kind, kinds)):
+        return True
+    _never_awaited.update(kinds)
+    return False
+
+
+def _has_special(kinds: set[type[Any]]) -> bool:
+    """Whether values of any of the types are null or an error; graphql-core raises exceptions that a resolver returns."""
+    if kinds <= _ordinary:
+        return False
+    if any(kind is type(None) or kind is type(Undefined) or issubclass(kind, Exception) for kind in kinds):
+        return True
+    _ordinary.update(kinds)
+    return False
 
 
 async def settled(column: Column) -> list[Any]:
@@ -308,7 +328,7 @@ class ObjectOf:
             return await self._level(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
-        if any(map(is_awaitable_kind, set(map(type, told)))):
+        if awaits(set(map(type, told))):
             told = await settled(told)
         if all(answer is True for answer in told):
             self._known.update(map(type, column))
@@ -350,7 +370,7 @@ class AbstractOf:
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
         names: Column = [_told(resolve_type, value, info, self.kind) for value in column]
-        if any(map(is_awaitable_kind, set(map(type, names)))):
+        if awaits(set(map(type, names))):
             names = await settled(names)
         done: list[Any] = [None] * len(column)
         groups: dict[str, list[int]] = {}
