@@ -1,5 +1,5 @@
-// PostgreSQL for the Node servers, with the driver that DRIVER names: postgres.js is the quicker one where there are many
-// statements, pg where there are many rows, so one server is measured with both.
+// PostgreSQL for the Node servers, with the driver that DRIVER names: which is the quicker one varies, so one server is
+// measured with both.
 import { readFileSync } from 'node:fs'
 
 const { run, connect } = await import(`./driver_${process.env.DRIVER ?? 'postgres'}.mjs`)
