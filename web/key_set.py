@@ -3,13 +3,14 @@
 import asyncio
 import time
 import urllib.request
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 import orjson
 import structlog
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import ECKey, JWKRegistry, OctKey, OKPKey, RSAKey
 
 from core.errors import Unavailable
@@ -125,7 +126,8 @@ def _usable(given: Any) -> Iterable[Key]:
     if "key_ops" in given and "verify" not in given["key_ops"]:
         return
     try:
-        key = JWKRegistry.import_key(given)
+        with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # of keys that the next line refuses
+            key = JWKRegistry.import_key(given)
         if not isinstance(key, RSAKey) or key.public_key.key_size >= LEAST_RSA_BITS:
             yield key
     except (JoseError, ValueError, TypeError, KeyError) as error:

@@ -81,13 +81,10 @@ async def test_no_answer_to_a_rep_depends_on_another_reps_rows(ask: Asker, sql: 
     assert sum(SECRET in each for each in everyone) > 50  # there is something to be found
 
     bob = rows["bob"]
-    for table in ("company", "contact", "deal", "activity"):
-        await sql.execute(f"update {table} set created_at = created_at - interval '7 days' where owner_id = $1", bob)
-    await sql.execute("update deal set value = value * 3, name = 'changed' where owner_id = $1", bob)
-    await sql.execute("update company set name = 'Aaa', revenue = 1 where owner_id = $1", bob)
+    await sql.execute("update deal set deleted_at = now() where owner_id = $1", bob)  # no company of Ada's has one of his any more
+    await sql.execute("update company set name = 'Aaa', revenue = 1, created_at = now() - interval '7 days' where owner_id = $1", bob)
     await sql.execute("delete from activity where owner_id = $1", bob)
     await sql.execute("update contact set deleted_at = now() where owner_id = $1", bob)
-    await Crm(sql).deal(bob, rows["stage"], "another", value=1, company_id=rows["ada company"])
     after = await answers(ask, ada, asked)
     differing = [each.text[:80] for each, one, other in zip(asked, before, after, strict=True) if one != other]
     assert differing == []
