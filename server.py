@@ -83,7 +83,8 @@ def create_app(settings: Settings) -> ASGIApp:
     breadth_first = settings.executor == "breadth-first"
     executable = Executable(build_schema(), Limits.of(settings), breadth_first=breadth_first)
     trusted = TrustedDocuments(executable)
-    url, version = _secret(settings.database_url), version_of(executable)
+    url = _secret(settings.database_url)
+    version = version_of(executable, url)
 
     async def page(request: Request[State]) -> Response:
         return graphiql_page(request, ASSETS)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import orjson
 
@@ -34,9 +35,15 @@ class Kept:
     outcome: Outcome
 
 
-def version_of(executable: Executable) -> bytes:
-    """What makes an answer of another build another answer: the schema, and every statement that it is read with."""
+def version_of(executable: Executable, database_url: str) -> bytes:
+    """What makes the same question another one: the schema, every statement that it is read with, and which database.
+
+    Two of them may share one Redis. Names and passwords in the URL are of no account.
+    """
+    url = urlsplit(database_url)
+    elsewhere = [value for name, value in parse_qsl(url.query) if name in ("host", "port", "dbname")]
     digest = hashlib.blake2b(executable.sdl.encode(), digest_size=16)
+    digest.update(repr((url.hostname, url.port, url.path, elsewhere)).encode())
     for name in sorted(TEXTS):
         digest.update(TEXTS[name][1].encode())
     return digest.hexdigest().encode()

@@ -112,6 +112,16 @@ async def test_a_client_may_ask_for_an_answer_that_is_made_now(warm: httpx2.Asyn
     assert outcomes(by_header, by_extension, await ask(warm, STAGES)) == ["MISS", "MISS", "HIT"]
 
 
+async def test_servers_of_two_databases_may_share_one_redis(
+    warm: httpx2.AsyncClient, empty: httpx2.AsyncClient, crm: Crm
+) -> None:
+    await crm.stage("Lead")
+    asked = {"query": "{ stages { name position color } }"}
+    assert (await warm.post("/graphql", json=asked)).json()["data"]["stages"]
+    assert (await warm.post("/graphql", json=asked)).headers["x-cache"] == "HIT"
+    assert (await empty.post("/graphql", json=asked)).json()["data"] == {"stages": []}
+
+
 async def test_errors_mutations_and_what_is_personal_are_never_kept(warm: httpx2.AsyncClient) -> None:
     for query in ("{ deals(first: 101) { totalCount } }", "{ viewer { subject } }"):
         assert outcomes(await ask(warm, query), await ask(warm, query)) == ["BYPASS", "BYPASS"]
