@@ -22,9 +22,6 @@ fuzz: $(VENV)/dev.stamp ## Run the tests that try at random for long: FUZZ=20 ti
 
 setup: $(VENV)/run.stamp .assets/stamp ## Install what the server needs, and stop there
 
-fuzz: $(VENV)/dev.stamp ## Compare the executor with graphql-core for long: FUZZ=20 is twenty times what make test does
-	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest tests/execution $(ARGS)
-
 bench: $(VENV)/dev.stamp ## Measure the server against a floor (needs wrk)
 	$(BIN)/python -m bench $(ARGS)
 
