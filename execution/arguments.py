@@ -1,5 +1,6 @@
-"""The arguments of a field, worked out once for a level, or once for all where no variable is in them."""
+"""The arguments of a field, worked out once for a level, or once for all where no variable is in them; and who takes them."""
 
+from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -61,3 +62,24 @@ def _has_variable(node: Node) -> bool:
         for each in (value if isinstance(value, (list, tuple)) else (value,))
         if isinstance(each, Node)
     )
+
+
+def unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:
+    """The resolver of a field without extensions, called as Strawberry calls it, with arguments that are converted already.
+
+    Strawberry converts them and looks up the resolver's parameters for each call: 12 microseconds.
+    """
+    resolver = declared.base_resolver
+    assert resolver is not None
+    as_self = resolver.self_parameter is not None
+    by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
+    info_name = resolver.info_parameter.name if resolver.info_parameter else None
+
+    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
+        for name in by_name:
+            arguments[name] = source
+        if info_name is not None:
+            arguments[info_name] = info_class(_raw_info=info, _field=declared)
+        return resolver(source, **arguments) if as_self else resolver(**arguments)
+
+    return resolve

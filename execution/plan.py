@@ -18,14 +18,15 @@
                                    └ Selection Stage  as many objects as there are distinct stages
 
 Each line runs once, however many objects there are: that is all there is to it. ``selection.py`` runs a level and has the
-kinds of fields, ``values.py`` completes their values, ``faults.py`` knows where a value stands when it fails.
+kinds of fields; ``values.py`` completes their values, with ``leaves.py`` and ``composites.py``; ``faults.py`` knows where a
+value stands when it fails.
 
 Fragments, aliases, merged fields, ``@skip`` and ``@include`` do not exist at run time: there is one tree for each
 combination of the variables that those two depend on, compiled when it first occurs.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import strawberry
@@ -58,13 +59,15 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 from strawberry.types.field import StrawberryField
 
-from execution.arguments import Arguments
+from execution.arguments import Arguments, unwrapped
 from execution.asked import Asked
 from execution.batched import BATCHED
+from execution.composites import AbstractOf, ListOf, ObjectOf
 from execution.faults import DEAD, Origin, report
+from execution.leaves import Leaf
 from execution.run import Run
 from execution.selection import Attribute, Field, Followed, Resolved, Selection, Typename
-from execution.values import AbstractOf, Inside, Leaf, ListOf, ObjectOf, Position
+from execution.values import Inside, Position
 
 # Combinations of conditions kept for one operation; there could be two to the power of its variables.
 MOST_VARIANTS = 32
@@ -240,7 +243,7 @@ class Compiler:
                 return Attribute(declared.python_name, *place)
             if not declared.extensions and not self._handles_exceptions and not declared.is_basic_field:
                 arguments = Arguments(self._schema, definition, node, declared)
-                return Resolved(_unwrapped(declared, self._schema.config.info_class), arguments, declared.is_async, *place)
+                return Resolved(unwrapped(declared, self._schema.config.info_class), arguments, declared.is_async, *place)
         is_async = isinstance(declared, StrawberryField) and declared.is_async
         resolve = definition.resolve or default_field_resolver
         return Resolved(resolve, Arguments(self._schema, definition, node), is_async, *place)
@@ -276,24 +279,3 @@ def _depth(field: Asked | None) -> int:
     while field is not None:
         depth, field = depth + 1, field.above
     return depth
-
-
-def _unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:
-    """The resolver of a field without extensions, called as Strawberry calls it, with arguments that are converted already.
-
-    Strawberry converts them and looks up the resolver's parameters for each call: 12 microseconds.
-    """
-    resolver = declared.base_resolver
-    assert resolver is not None
-    as_self = resolver.self_parameter is not None
-    by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
-    info_name = resolver.info_parameter.name if resolver.info_parameter else None
-
-    def resolve(source: Any, info: Any, **arguments: Any) -> Any:
-        for name in by_name:
-            arguments[name] = source
-        if info_name is not None:
-            arguments[info_name] = info_class(_raw_info=info, _field=declared)
-        return resolver(source, **arguments) if as_self else resolver(**arguments)
-
-    return resolve

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from operator import attrgetter
@@ -10,9 +11,9 @@ from typing import Any, NamedTuple
 from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
-from execution.faults import DEAD, Origin, Shared, Under
+from execution.faults import DEAD, Column, Origin, Shared, Under
 from execution.run import Run
-from execution.values import BREATH, Column, Position, awaits
+from execution.values import BREATH, Position, awaits
 
 
 class Begun(NamedTuple):
@@ -28,7 +29,7 @@ class Begun(NamedTuple):
     others: Sequence[Any] = ()
 
 
-class Field(Asked):
+class Field(Asked, ABC):
     """A field and how it is resolved and completed. Kinds of it follow."""
 
     # The attribute of the objects that it reads, if it reads one.
@@ -37,9 +38,9 @@ class Field(Asked):
     suspends = False
     position: Position
 
+    @abstractmethod
     def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
         """Resolves the field for all objects: an exception as a value is the error of its object alone."""
-        raise NotImplementedError
 
     async def end(self, run: Run, begun: Begun, origin: Origin) -> Column:
         """Completes what was begun: what the answer has for each object."""

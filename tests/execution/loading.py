@@ -1,6 +1,7 @@
 """Loaders over a world: some fail for some keys, some as a whole, some are slow."""
 
 import asyncio
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
@@ -48,11 +49,11 @@ class ToyLoader(Loader[Any, Any]):
     async def load_keys(self, keys: list[Any]) -> Sequence[Any]:
         for _ in range(self._turns):
             await asyncio.sleep(0)
-        return [self.one(key) for key in keys]
+        return [self.under(key) for key in keys]
 
-    def one(self, key: Any) -> Any:
+    @abstractmethod
+    def under(self, key: Any) -> Any:
         """What is under a key; raises if the loader fails as a whole."""
-        raise NotImplementedError
 
     def tags(self, keys: Sequence[Any]) -> Iterable[str]:
         return ()
@@ -66,7 +67,7 @@ class FieldLoader(ToyLoader):
         *picked, self._kind, self._served = name.split("__")
         self._is_picked = bool(picked)
 
-    def one(self, key: Any) -> Any:
+    def under(self, key: Any) -> Any:
         try:
             value = loaded(self.world, self._kind, self._served, key)
         except Broken as error:
@@ -80,7 +81,7 @@ class FieldLoader(ToyLoader):
 class RowsLoader(ToyLoader):
     """The rows of each window."""
 
-    def one(self, key: Window) -> Any:
+    def under(self, key: Window) -> Any:
         return rows_of(self.world, key.parent, key.size)
 
 
@@ -91,7 +92,7 @@ class FirstRowsLoader(ToyLoader):
         super().__init__(world, name)
         self._size = size
 
-    def one(self, key: Any) -> Any:
+    def under(self, key: Any) -> Any:
         return rows_of(self.world, key, self._size)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from execution import Plan, Unplannable, faults, plan, selection, values
+from execution import Plan, Unplannable, composites, faults, plan, selection, values
 from tests.execution.comparing import Answer, by_graphql_core, by_plan, smallest
 from tests.execution.documents import Case, Generator
 from tests.execution.toy import Toy, toy
@@ -132,7 +132,7 @@ MUTANTS: dict[str, Callable[[], Any]] = {
         faults.Items, "places", lambda self, index: iter([next(iter(self.above.places(0))).below(0, 0, is_nullable=True)])
     ),
     "any row is of every type": lambda: changed(
-        values.ObjectOf, "_those", lambda self, run, field, column, origin, told: self._level(run, column, origin)
+        composites.ObjectOf, "_those", lambda self, run, field, column, origin, told: self._level(run, column, origin)
     ),
 }
 
