@@ -18,7 +18,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
-from uvicorn.supervisors import Multiprocess
 
 from cache.embedded import ValkeyError
 from cache.freshness import Freshness
@@ -41,7 +40,7 @@ from jobs.upkeep import keep_up
 from ops.demo import load_with_progress
 from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
-from ops.signals import EndOnSignal
+from ops.signals import EndOnSignal, Workers
 from ops.telemetry import configure_logging
 from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
@@ -258,7 +257,7 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
         uvicorn.Server(config).run(sockets=[listening])
     else:
         os.environ[SUPERVISED_BY] = str(os.getpid())
-        Multiprocess(config, sockets=[listening]).run()
+        Workers(config, sockets=[listening]).run()
 
 
 def _announce(settings: Settings) -> None:

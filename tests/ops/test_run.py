@@ -179,6 +179,16 @@ async def test_however_a_run_ends_the_next_one_on_its_port_and_folder_has_its_da
     await asyncio.gather(ends(workers="1"), ends(workers="2"))
 
 
+async def test_ctrl_c_while_workers_are_still_importing_is_quiet(tmp_path: Path) -> None:
+    for pause_s in (0, 0.1, 0.3):
+        run = await _start("server.py", data_dir=tmp_path / str(pause_s), WORKERS="2")
+        await run.until_printed(READY)
+        await asyncio.sleep(pause_s)
+        await run.stop(signal.SIGINT)
+        assert "Traceback" not in run.printed
+        await run.until_nothing_is_left()
+
+
 async def test_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
     async def killed(workers: str) -> None:
         async with running(tmp_path / workers, WORKERS=workers) as run:
