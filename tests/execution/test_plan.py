@@ -1,9 +1,9 @@
 """What a plan promises beside its answers: levels load at once, waiting is shared, the loop breathes, nothing is left behind."""
 
 import asyncio
-import time
 from collections.abc import Sequence
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -11,9 +11,11 @@ import strawberry
 from graphql import OperationDefinitionNode, parse
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan
+from execution.values import BREATH
 from tests.execution.toy import toy
 
 loads: list[tuple[str, list[int]]] = []
+calls: list[int] = []
 
 
 def _batched(name: str) -> Any:
@@ -36,6 +38,7 @@ class Row:
 
     @strawberry.field
     def slow(self) -> int:
+        calls.append(self.number)
         return self.number + 1
 
     @property
@@ -105,30 +108,25 @@ async def test_a_cancelled_operation_leaves_no_task_behind() -> None:
     assert asyncio.all_tasks() == before
 
 
-async def longest_hold(text: str) -> float:
-    """Executes, and tells for which part of that time at most nobody else had a turn, whatever the machine's speed."""
-    longest, started = 0.0, time.process_time()
+async def test_the_loop_breathes_during_a_long_level() -> None:
+    held: list[int] = []  # how many objects were resolved by each turn of the others
 
     async def tick() -> None:
-        nonlocal longest
         while True:
-            before = time.process_time()
+            held.append(len(calls))
             await asyncio.sleep(0)
-            longest = max(longest, time.process_time() - before)
 
+    many()
+    calls.clear()
     ticking = asyncio.create_task(tick())
-    await asyncio.sleep(0)
-    result = await planned(text).execute(None, None)
+    result = await planned("{ many { number slow left } }").execute(None, None)
     ticking.cancel()
     assert result.data is not None
     assert result.data["many"][-1] == {"number": 99_999, "slow": 100_000, "left": 10}
-    return longest / (time.process_time() - started)
-
-
-async def test_the_loop_breathes_during_a_long_level() -> None:
-    many()
-    holds = [await longest_hold("{ many { number slow left } }") for _ in range(3)]
-    assert min(holds) < 0.25, holds
+    assert max(after - before for before, after in pairwise(held)) == BREATH
+    before_a_call, after_the_last = held.count(0), held.count(100_000)
+    assert before_a_call > 1  # the rows have been looked at
+    assert after_the_last > 100_000 // BREATH  # as many turns to put the answer together
 
 
 async def test_a_plan_is_good_for_any_variables() -> None:
@@ -141,7 +139,9 @@ async def test_a_plan_is_good_for_any_variables() -> None:
         await plan.execute(None, {"count": 1, "left": None})
 
 
-@pytest.mark.parametrize("text", ["{ __schema { types { name } } }", '{ rows(count: 1) { __typename } __type(name: "Row") { name } }'])
+@pytest.mark.parametrize(
+    "text", ["{ __schema { types { name } } }", '{ rows(count: 1) { __typename } __type(name: "Row") { name } }']
+)
 async def test_what_only_graphql_core_can_do_is_refused_as_a_whole(text: str) -> None:
     with pytest.raises(Unplannable, match="introspection"):
         planned(text)

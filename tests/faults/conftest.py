@@ -43,8 +43,14 @@ def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
 
 @asynccontextmanager
 async def connected(url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
-    """A plain connection for the time of the block."""
-    connection = await asyncpg.connect(url)
+    """A plain connection for the time of the block. A PostgreSQL that was just killed is waited for while it recovers."""
+    async with asyncio.timeout(30):
+        while True:
+            try:
+                connection = await asyncpg.connect(url)
+                break
+            except asyncpg.CannotConnectNowError:
+                await asyncio.sleep(0.05)
     try:
         yield connection
     finally:
