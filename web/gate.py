@@ -19,12 +19,17 @@ class Gate:
         self._wait_s = wait_s
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether who came now would be sent away."""
+        return self._free <= 0 and len(self._waiting) >= self._queue
+
     async def __aenter__(self) -> None:
         """Comes in, at once or when it is its turn."""
         if self._free > 0:
             self._free -= 1
             return
-        if len(self._waiting) >= self._queue:
+        if self.is_full:
             raise Overloaded(BUSY)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append(turn)

@@ -14,12 +14,16 @@ STAGES = "{ stages { id } }"
 
 
 async def ask(client: httpx2.AsyncClient, query: str, **headers: str) -> httpx2.Response:
-    return await client.post("/graphql", json={"query": query}, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    return await client.post(
+        "/graphql", json={"query": query}, headers={name.replace("_", "-"): value for name, value in headers.items()}
+    )
 
 
 async def test_ten_errors_are_told_and_how_many_more_there_are(empty: httpx2.AsyncClient) -> None:
     told: list[dict[str, Any]] = [
-        (await ask(empty, "{ stages { " + " ".join(f"nothing{number}" for number in range(15)) + " } }", accept=GRAPHQL)).json(),
+        (
+            await ask(empty, "{ stages { " + " ".join(f"nothing{number}" for number in range(15)) + " } }", accept=GRAPHQL)
+        ).json(),
         (await ask(empty, "{ " + " ".join(f"a{number}: company(id: 7) {{ id }}" for number in range(15)) + " }")).json(),
         (await ask(empty, "{ " + " ".join(f"a{number}: company(id: 7) {{ id }}" for number in range(10)) + " }")).json(),
     ]
@@ -66,15 +70,20 @@ async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
             began = time.monotonic()
             full = await ask(client, "{ a3: companies { totalCount } }", cache_control="no-cache")
             assert time.monotonic() - began < 0.8
+            # What is kept needs no turn, and neither does what is no operation.
+            assert (await ask(client, kept)).headers["x-cache"] == "HIT"
+            assert (await client.get("/api/health")).status_code == 200
+            assert "OVERLOADED" not in (await client.get("/graphql", headers={"accept": "text/html"})).text
+            long = await ask(client, "{ a4: companies { totalCount } }" + " " * 20_000)
+            by_get = await client.get("/graphql?query={stages{id}}", headers={"accept": GRAPHQL})
+            assert by_get.headers["content-type"].startswith(GRAPHQL)
+            assert by_get.headers["x-request-id"]
             late = await waiting
-            for answer in (full, late):
+            for answer in (full, long, by_get, late):
                 assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
                 assert answer.json()["errors"][0]["extensions"]["code"] == "OVERLOADED"
-            # What is kept needs no turn, whether the endpoint finds it or it is found before.
-            assert (await ask(client, kept)).headers["x-cache"] == "HIT"
             found = await client.post("/graphql", json={"query": kept, "more": 1})
             assert (found.status_code, found.headers["x-cache"]) == (200, "HIT")
-            assert (await client.get("/api/health")).status_code == 200
         assert [answer.status_code for answer in await asyncio.gather(*running)] == [200, 200]
 
 
