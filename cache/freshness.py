@@ -125,6 +125,8 @@ class Freshness:
 
     def written_since(self, tags: Iterable[str], number: int) -> bool:
         """Whether any of the tags was written after the notification of that number."""
+        if number >= self.number:
+            return False
         return any(self._last(tag).number > number for tag in tags)
 
     def vouches(self, tags: Iterable[str], snapshot_xmin: int) -> bool:

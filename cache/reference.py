@@ -26,9 +26,11 @@ class Reference:
         if not self._freshness.is_hearing:
             return None
         number, kept = self._kept.get(tag, (0, {}))
-        if not number or self._freshness.written_since((tag,), number):
-            kept = {}
-            self._kept[tag] = (max(self._freshness.number, 1), kept)
+        heard = max(self._freshness.number, 1)
+        if number != heard:  # looked at once for each notification, not for each request
+            if not number or self._freshness.written_since((tag,), number):
+                kept = {}
+            self._kept[tag] = (heard, kept)
         return kept
 
     def keep(self, tag: str, began_with: Kept | None, values: Iterable[tuple[Hashable, Any]]) -> None:

@@ -6,6 +6,7 @@ two stands everything that may look at an operation before it runs.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -26,6 +27,7 @@ from web.state import State
 
 TOO_LATE = "The request took longer than it may. Ask for less at once."
 RETRY = {"retry-after": "1"}
+NOW = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +75,7 @@ class Refused(Exception):
         self.answer = answer
 
 
-async def prepare(
-    state: State, asked: GraphQLRequest, viewer: Viewer, *, strict: bool, only_reads: bool
-) -> Ready:
+async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict: bool, only_reads: bool) -> Ready:
     """The operation that is asked for. Raises Refused, also for a mutation where the request ``only_reads``.
 
     ``strict`` is for who accepts graphql-response+json, here and below: the status tells how far the request came.
@@ -125,19 +125,21 @@ def latest(state: State) -> float:
 
 async def run(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
     """What the operation answers when it is its turn, if it does so in time."""
-    try:
-        async with asyncio.timeout_at(until), state["gate"]:
-            return await run_now(state, ready, context, until, strict=strict)
-    except TimeoutError:
-        return refusal(DeadlineExceeded(TOO_LATE), strict=strict)
-    except AppError as error:
-        return refusal(error, strict=strict)
+    return await run_now(state, ready, context, until, strict=strict, turn=state["gate"])
 
 
-async def run_now(state: State, ready: Ready, context: Context, until: float, *, strict: bool) -> Answer:
+async def run_now(
+    state: State,
+    ready: Ready,
+    context: Context,
+    until: float,
+    *,
+    strict: bool,
+    turn: AbstractAsyncContextManager[None] = NOW,
+) -> Answer:
     """The same for who is inside of the gate already."""
     try:
-        async with asyncio.timeout_at(until):
+        async with asyncio.timeout_at(until), turn:
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:

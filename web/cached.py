@@ -6,12 +6,10 @@ Everything else goes on to the application, untouched: also what other middlewar
 site, or through a proxy that tells how it came.
 """
 
-import random
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from itertools import count
 from typing import Any, TypeAlias
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +19,7 @@ from cache.entry import Entry, Outcome
 from core.viewer import Viewer
 from web.client import client_of
 from web.graphql_request import PREFLIGHT_HEADERS
-from web.middleware.request_id import SAFE
+from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import HEADERS
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
@@ -34,8 +32,6 @@ ELSEWHERE = frozenset({b"origin", b"x-forwarded-proto", b"x-request-timeout"})
 SECURITY: RawHeaders = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
 SUFFIXES: dict[Encoding, str] = {"identity": "", "br": "-br", "gzip": "-gz"}
-_process = b"%016x" % random.SystemRandom().getrandbits(64)
-_numbers = count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,14 +148,6 @@ async def _send(
     found.append((b"content-length", b"%d" % len(form)))
     await send({"type": "http.response.start", "status": entry.made.status, "headers": found})
     await send({"type": "http.response.body", "body": form})
-
-
-def request_id_of(headers: Mapping[bytes, bytes]) -> bytes:
-    """The id that the client offers, if it is one, or else a new one."""
-    offered = headers.get(b"x-request-id")
-    if offered is not None and SAFE.fullmatch(offered.decode("latin-1")):
-        return offered
-    return b"%s%016x" % (_process, next(_numbers))
 
 
 def ready_encoding(entry: Entry, accepted: bytes) -> Encoding | None:

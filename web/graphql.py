@@ -4,9 +4,7 @@ With ``application/graphql-response+json`` the status tells how far a request ca
 valid, 200 executed. With ``application/json`` it is 200 for whatever reached GraphQL, as older clients expect.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import orjson
 from starlette.requests import ClientDisconnect, Request
@@ -25,8 +23,8 @@ from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, JSON, best
 from web.state import State
+from web.wanted import to_nobody, while_wanted
 
-T = TypeVar("T")
 Page = Callable[[Request[State]], Awaitable[Response]]
 
 
@@ -60,12 +58,10 @@ class GraphQLEndpoint:
         except AppError as error:
             return _response(refusal(error, strict=media_type == GRAPHQL), media_type)
         except ClientDisconnect:
-            return _to_nobody()
+            return to_nobody()
 
 
-async def answer(
-    request: Request[State], asked: GraphQLRequest | list[GraphQLRequest], media_type: str
-) -> Response:
+async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRequest], media_type: str) -> Response:
     """Runs what was asked for. An array is JSON whatever was accepted: the other type is of one answer only."""
     context = make_context(request, viewer_of(request))
     try:
@@ -94,32 +90,3 @@ def make_context(request: Request[State], viewer: Viewer) -> Context:
 def _response(answer: Answer, media_type: str) -> Response:
     headers = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept", "cache-control": "no-store", **answer.headers}
     return Response(answer.body, answer.status, headers)
-
-
-def _to_nobody() -> Response:
-    return Response(status_code=499)  # the client has gone
-
-
-async def while_wanted(request: Request[State], work: Callable[[], Awaitable[T]]) -> T | Response:
-    """What ``work`` answers, unless the client goes away first: then it is cancelled, and its statements with it."""
-    task = asyncio.current_task()
-    assert task is not None
-    gone = False
-
-    async def watch() -> None:
-        nonlocal gone
-        while (await request.receive())["type"] != "http.disconnect":
-            pass
-        gone = True
-        task.cancel()
-
-    watcher = asyncio.create_task(watch())
-    try:
-        return await work()
-    except asyncio.CancelledError:
-        if not gone:
-            raise
-        task.uncancel()
-        return _to_nobody()
-    finally:
-        watcher.cancel()

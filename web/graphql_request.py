@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from starlette.requests import Request
@@ -173,11 +174,16 @@ def _object(given: Mapping[str, Any], name: str) -> dict[str, Any] | None:
 
 
 def _require_json(request: Request[Any], *, for_body: bool) -> None:
-    media_type, *parameters = (part.strip().lower() for part in request.headers.get("content-type", "").split(";"))
-    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
-    if media_type != "application/json" or charset not in ("utf-8", "utf8"):
+    if not _is_json(request.headers.get("content-type", "")):
         what = "A POST" if for_body else "A GET with a content-type"
         raise UnsupportedMediaType(f"{what} must be of content-type application/json, in UTF-8.")
+
+
+@lru_cache(256)
+def _is_json(content_type: str) -> bool:
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    charset = next((part[8:].strip('"') for part in parameters if part.startswith("charset=")), "utf-8")
+    return media_type == "application/json" and charset in ("utf-8", "utf8")
 
 
 async def _body(request: Request[Any], most: int) -> bytes:

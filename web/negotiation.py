@@ -1,10 +1,13 @@
 """Which media type an answer has: GraphQL over HTTP, section "Accept", and RFC 9110, section 12.5.1."""
 
+from functools import lru_cache
+
 GRAPHQL = "application/graphql-response+json"
 JSON = "application/json"
 HTML = "text/html"
 
 
+@lru_cache(1024)
 def best(accept: str | None, offers: tuple[str, ...]) -> str | None:
     """The offer that ``accept`` likes most, of equals the one it names first; None if it takes none of them.
 

@@ -6,6 +6,7 @@ do, costs no timer here.
 """
 
 from asyncio import Protocol, TimerHandle, Transport
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
@@ -56,6 +57,7 @@ class BoundedProtocol(ShortcutProtocol):
         self._head_bytes = 0
         self._timer: TimerHandle | None = None
         self._timed: tuple[str, int] | None = None
+        self.on_lost: Callable[[], object] | None = None
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Takes the connection, unless there are too many. Its first head is to come in time."""
@@ -66,8 +68,9 @@ class BoundedProtocol(ShortcutProtocol):
             self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """The connection has gone."""
+        """The connection has gone, and whoever works for it is told."""
         self._stop()
+        self._tell_lost()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -92,6 +95,7 @@ class BoundedProtocol(ShortcutProtocol):
     def on_message_begin(self) -> None:
         """A head begins."""
         super().on_message_begin()
+        self.scope["state"]["line"] = self
         self._waits_for = "head"
         self._message += 1
 
@@ -151,6 +155,7 @@ class BoundedProtocol(ShortcutProtocol):
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
+            self._tell_lost()
         self.transport.write(_answer(*refusal))
         if refusal in (HEAD_TOO_LARGE, NOT_HTTP, URL_TOO_LONG) and self.transport.can_write_eof():
             # To close on what has not been read would reset the connection, and take the answer along.
@@ -158,6 +163,10 @@ class BoundedProtocol(ShortcutProtocol):
             self._timer = self.loop.call_later(LINGER_S, self.transport.close)
         else:
             self.transport.close()
+
+    def _tell_lost(self) -> None:
+        if self.on_lost is not None:
+            self.on_lost()
 
 
 def _answer(status: int, code: str, message: str) -> bytes:

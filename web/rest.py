@@ -14,7 +14,7 @@ from schema.documents import TrustedDocuments
 from schema.operation import Executable
 from web.auth import viewer_of
 from web.deadline import keep_time
-from web.graphql import make_context, while_wanted
+from web.graphql import make_context
 from web.graphql_request import read_json
 from web.health import health
 from web.openapi import OpenApiPage
@@ -25,6 +25,7 @@ from web.rest_response import rest_response
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import Found, RestTable
 from web.state import State
+from web.wanted import to_nobody, while_wanted
 
 Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response]]
 Handlers: TypeAlias = Mapping[str, Mapping[str, Handler]]
@@ -76,7 +77,7 @@ class RestEndpoint:
         except AppError as error:
             response = rest_response(request, refused(error), started)
         except ClientDisconnect:
-            response = Response(status_code=499)  # to nobody
+            response = to_nobody()
         await response(scope, receive, send)
 
     async def _answer(self, request: Request[State], started: float) -> Response:

@@ -22,13 +22,14 @@ from web.answering import context_of
 from web.auth import viewer_of
 from web.charging import charge_little
 from web.deadline import keep_time
-from web.graphql import make_context, while_wanted
+from web.graphql import make_context
 from web.graphql_request import BatchLimitExceeded, read_json
 from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
 from web.state import State
 from web.together import Together
+from web.wanted import while_wanted
 
 MOST_ITEMS = 20
 AT_ONCE = 5

@@ -30,12 +30,12 @@ from web.cached import (
     passing_headers,
     question_of,
     ready_encoding,
-    request_id_of,
 )
 from web.client import client_named, peer_of
 from web.credential import CREDENTIALS, credential_of
 from web.errors import app_error
 from web.gate import BUSY
+from web.middleware.request_id import request_id_of
 from web.negotiation import GRAPHQL, JSON, best
 from web.throttle import Throttle
 

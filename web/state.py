@@ -1,6 +1,7 @@
 """What the lifespan opens and every request may use."""
 
-from typing import Any, NotRequired, TypedDict
+from collections.abc import Callable
+from typing import Any, NotRequired, Protocol, TypedDict
 
 from cache.redis import RedisCache
 from cache.reference import Reference
@@ -18,6 +19,12 @@ from web.recipes import Warming
 from web.throttle import RawHeaders, Throttle
 from web.together import Together
 from web.traffic import Traffic
+
+
+class Line(Protocol):
+    """What a request came by (``web/protocol.py``): it calls ``on_lost`` when it is cut."""
+
+    on_lost: Callable[[], object] | None
 
 
 class State(TypedDict):
@@ -44,5 +51,6 @@ class State(TypedDict):
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
     until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
     viewer: NotRequired[Viewer]  # of each request, put there by its middleware
+    line: NotRequired[Line]  # of each request, put there by the protocol
     together: NotRequired[Together]  # of reads that share what they load
     request_id: NotRequired[str]  # of each request, put there by its middleware

@@ -1,0 +1,43 @@
+"""Work that ends when its client goes away, and its statements with it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from web.state import State
+
+T = TypeVar("T")
+
+
+def to_nobody() -> Response:
+    """The answer to a client that has gone."""
+    return Response(status_code=499)
+
+
+async def while_wanted(request: Request[State], work: Callable[[], Awaitable[T]]) -> T | Response:
+    """What ``work`` answers, unless the client goes away first: then it is cancelled.
+
+    The line itself tells. To wait for ASGI's ``http.disconnect`` takes a task beside each request: 25 us of 380.
+    """
+    task, line = asyncio.current_task(), request.state["line"]
+    assert task is not None
+    gone = False
+
+    def leave() -> None:
+        nonlocal gone
+        gone = True
+        task.cancel()
+
+    line.on_lost = leave
+    try:
+        return await work()
+    except asyncio.CancelledError:
+        if not gone:
+            raise
+        task.uncancel()
+        return to_nobody()
+    finally:
+        line.on_lost = None
