@@ -3,7 +3,7 @@
 from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -25,11 +25,14 @@ class Dashboard:
         self._context = context
         self._owner_id = owner_id
         self._zone = zone
-        # Its parts are told apart by nothing but the dashboard itself.
-        self.itself = self
-        self.overview = self
-        self.recent = self
         self.generated_at = context.now
+
+    @property
+    def itself(self) -> Self:
+        """The dashboard: by nothing else its parts are told apart. Not kept, which would be a cycle for the collector."""
+        return self
+
+    overview = recent = itself
 
     def deals(self) -> Awaitable[DealStats]:
         """The deals by stage."""
