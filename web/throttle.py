@@ -26,7 +26,7 @@ RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 KINDS: tuple[Kind, ...] = ("overall", "api", "heavy", "bulk", "statistics", "health")
 # Of a client's requests in a window so many are taken in advance, for answers that are served without asking: a 50th.
 LEASES = 50
-LARGEST_LEASE = 1_000
+LARGEST_LEASE = 10_000
 # More are taken when a fourth is left.
 RENEWED_AT = 4
 MOST_LEASES = 10_000
@@ -94,6 +94,7 @@ class Throttle:
         self._windows = {kind: _window(kind, getattr(settings, f"limit_{kind}")) for kind in KINDS}
         self._lease = max(1, min(LARGEST_LEASE, self._windows["overall"].most // LEASES))
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
+        self._leasing: set[str] = set()
 
     async def admit(
         self, client: str, kinds: Sequence[Kind], cost: int | None = None, *, leases: bool = False
@@ -106,17 +107,26 @@ class Throttle:
             return None
         windows = tuple(self._windows[kind] for kind in kinds)
         held = self._held(client)
-        verdict = await self.limits.ask(Ask(client, windows, cost or 0, lease=self._lease if leases and not held else 0))
+        # One lease at a time: what each of a burst took would be lost to all but the last.
+        takes_lease = leases and not held and client not in self._leasing
+        if takes_lease:
+            self._leasing.add(client)
+        try:
+            verdict = await self.limits.ask(Ask(client, windows, cost or 0, lease=self._lease if takes_lease else 0))
+        finally:
+            if takes_lease:
+                self._leasing.discard(client)
         standing = self._standing(windows, verdict, held + verdict.leased, with_points=cost is not None)
         if verdict.denied is not None:
             raise RateLimited(verdict, standing, cost, self.status(verdict.points))
         if verdict.leased and not verdict.is_local:
-            self._leases[client] = _Lease(
-                verdict.leased, time.monotonic() + verdict.left[0][1] / 1000, verdict.left[0][0]
-            )
+            left, ends_ms = verdict.left[0]
+            self._leases[client] = _Lease(self._held(client) + verdict.leased, time.monotonic() + ends_ms / 1000, left)
             self._leases.move_to_end(client)
             if len(self._leases) > MOST_LEASES:
                 self._leases.popitem(last=False)
+        elif client in self._leases and kinds[0] == "overall":
+            self._leases[client].beyond = verdict.left[0][0]
         return Charge(self, client, cost or 0, verdict), standing
 
     def admit_cached(self, client: str) -> RawHeaders | None:

@@ -1,5 +1,6 @@
 """Over HTTP: each client has its requests and its points, hears how it stands, and is told when to come back."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -161,3 +162,12 @@ async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit
     assert open_throttle(settings.model_copy(update={"limits": "off"}), caches[0].client).admit_cached(who) == []
     for cache in caches:
         await cache.close()
+
+
+async def test_a_burst_of_answers_from_the_cache_takes_one_lease_and_loses_none(valkey: EmbeddedValkey) -> None:
+    cache, who = RedisCache(valkey.url), f"burst {next(_addresses)}"
+    throttle = open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall="1000/h"), cache.client)
+    admitted = await asyncio.gather(*(throttle.admit(who, ("overall",), leases=True) for _ in range(100)))
+    assert None not in admitted
+    assert throttle.admit_cached(who) == [(b"x-ratelimit-remaining", b"899")]
+    await cache.close()
