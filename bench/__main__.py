@@ -101,16 +101,18 @@ def _crowded(targets: list[Target], keys: dict[str, list[str]], rounds: int, sec
 
 
 def _kept(rounds: int, seconds: float) -> None:
+    allow_many_files()
     server_core, other_core = _cores()
     os.sched_setaffinity(0, {other_core})
     with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
         owner = keys_of(url_of(settings), [SCENARIOS[0]])[SCENARIOS[0].name][0]
-        task = bar.add_task("Asking the same again", total=5 * rounds)
+        task = bar.add_task("Asking the same again", total=8 * rounds)
         load = {"rounds": rounds, "seconds": seconds}
-        table = cached.measured(
+        tables = cached.measured(
             server_env(settings), owner, server_core, settings.data_dir, **load, step=lambda: bar.advance(task)  # type: ignore[arg-type]
         )
-    Console(width=128).print(table)
+    for table in tables:
+        WIDE.print(table)
 
 
 def _measured(

@@ -16,6 +16,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from rich.table import Table
 
+from bench.crowded import Round, once, table_of
 from bench.target import Call, Target, TargetError, ask, running
 from bench.wrk import Load, run_wrk
 from schema.documents import FOLDER
@@ -25,6 +26,7 @@ CONNECTIONS = (1, 32, 256)
 SECRET = secrets.token_hex(32)
 TOKENS = {"AUTH": "jwt", "JWT_SECRET": SECRET, "JWT_ISSUER": "bench", "JWT_AUDIENCE": "bench"}
 WARM_UP_S = 1.0
+CROWD_RATE = 5_000.0
 
 
 def calls(owner: str) -> dict[str, Call]:
@@ -38,8 +40,11 @@ def calls(owner: str) -> dict[str, Call]:
 
 def measured(
     env: Mapping[str, str], owner: str, core: int, folder: Path, *, rounds: int, seconds: float, step: Callable[[], None]
-) -> Table:
-    """Requests per second as part of the raw application's, medians of interleaved rounds. Raises TargetError."""
+) -> list[Table]:
+    """Requests per second as part of the raw application's, medians of interleaved rounds, and the answers to a crowd.
+
+    Raises TargetError.
+    """
     asked = calls(owner)
     memory = {**env, "CACHE_BYTES": "64000000"}
     redis = {**env, "CACHE_BYTES": "0", "CACHE_SHARED": "1"}
@@ -72,7 +77,12 @@ def measured(
                     pair = tuple(_load(port, call, connections, seconds) for port in (servers[tier].port, raw.port))
                     found.setdefault((tier, name, connections), []).append(pair)  # type: ignore[arg-type]
                 step()
-    return _table(found)
+        crowd: dict[str, list[Round]] = {"memory": [], "raw": []}
+        for _ in range(rounds):
+            for name, target in (("memory", servers["memory"]), ("raw", raw)):
+                crowd[name].append(once(target, [asked["GET by id"]], CROWD_RATE, 2 * seconds))
+            step()
+    return [_table(found), table_of({f"{CROWD_RATE:,.0f} requests/s": crowd}, "A kept dashboard")]
 
 
 def _token() -> str:

@@ -55,14 +55,15 @@ def measured(
     for load, rate in LOADS.items():
         for number in range(rounds):
             for target in rotated(targets, number):
-                found[load][target.name].append(_once(target, scenario, keys, rate, seconds))
+                calls = [target.call(scenario, key) for key in keys]
+                found[load][target.name].append(once(target, calls, rate, seconds))
             step()
-    return _table(found, scenario)
+    return table_of(found, scenario.title)
 
 
-def _once(target: Target, scenario: Scenario, keys: Sequence[str], rate: float | None, seconds: float) -> Round:
-    requests = [_written(target.call(scenario, key)) for key in keys]
-    crowd = Crowd(target.port, requests, CONNECTIONS, rate, WARM_UP_S, seconds)
+def once(target: Target, calls: Sequence[Call], rate: float | None, seconds: float) -> Round:
+    """What became of one load on one program. Raises TargetError if the load could not be made."""
+    crowd = Crowd(target.port, list(map(_written, calls)), CONNECTIONS, rate, WARM_UP_S, seconds)
     target.forget_peak()
     before = target.cpu_seconds()
     command, given = [sys.executable, "-m", "bench.crowd"], json.dumps(asdict(crowd))
@@ -96,12 +97,13 @@ def _written(call: Call) -> str:
     return "\r\n".join((f"{call.method} {call.path} HTTP/1.1", *lines, "", body))
 
 
-def _table(found: Mapping[str, Mapping[str, list[Round]]], scenario: Scenario) -> Table:
-    table = Table(title=f"{scenario.title}; {CONNECTIONS:,} connections")
+def table_of(found: Mapping[str, Mapping[str, list[Round]]], title: str) -> Table:
+    """The medians of rounds by load and program."""
+    table = Table(title=f"{title}; {CONNECTIONS:,} connections")
     table.add_column("load")
     table.add_column("")
-    for title in COLUMNS:
-        table.add_column(title, justify="right")
+    for column in COLUMNS:
+        table.add_column(column, justify="right")
     for load, programs in found.items():
         for place, (name, rounds) in enumerate(programs.items()):
             table.add_row("" if place else load, name, *_cells(rounds), style="dim" if place else "")
