@@ -12,6 +12,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from cache.reference import Reference
+from core.later import later
 from db.database import Database
 from loaders.reads import LIST, Reads
 
@@ -150,6 +151,7 @@ class Loader(DataLoader[Key, Value]):
         self._recall([key])
         return self._values.get(key)
 
+    @later
     async def _awaited(self, keys: Sequence[Key], batches: Iterable["Future[Any]"]) -> Sequence[Value]:
         for batch in batches:
             await _settled(batch)
@@ -183,6 +185,7 @@ class Loader(DataLoader[Key, Value]):
             task.cancel()
 
 
+@later
 async def first_of(loading: Loading[T]) -> T:
     """The value of the one key that was asked for."""
     value = (loading if isinstance(loading, list) else await loading)[0]  # type: ignore[misc]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
+from core.later import later
 from db.rows import ContactStatsRow, StageRow, StageTotalsRow
 from loaders.base import Loading, first_of
 from loaders.report import Whose
@@ -96,6 +97,7 @@ def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Awaitable[Dea
     return _deal_stats(totals, stages)
 
 
+@later
 async def _deal_stats(totals: Loading[list[StageTotalsRow]], stages: Loading[list[StageRow]]) -> DealStats:
     return DealStats(_by_stage(await first_of(stages), await first_of(totals)))
 

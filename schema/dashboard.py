@@ -7,6 +7,7 @@ from typing import Any, Literal
 import strawberry
 from strawberry import Parent
 
+from core.later import later
 from execution import BATCHED, Batched
 from resolvers import stats
 from resolvers.arguments import limit_argument
@@ -75,6 +76,7 @@ def _short_list(kind: Literal["activities", "tasks"], most: int, *, description:
     )
 
 
+@later
 async def all_of(begun: Sequence[Awaitable[Any]]) -> Sequence[Any]:
     """What all of them give: they have begun already."""
     return [await each for each in begun]
@@ -85,6 +87,7 @@ def stages_of(dashboard: DashboardOf) -> Awaitable[list[stats.StageStats]]:
     return _stages(dashboard.deals())
 
 
+@later
 async def _stages(deals: Awaitable[stats.DealStats]) -> list[stats.StageStats]:
     return (await deals).stages
 

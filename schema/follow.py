@@ -10,6 +10,7 @@ from typing import Any
 
 import strawberry
 
+from core.later import later
 from execution import BATCHED, Batched
 from resolvers.context import Context, Info
 from schema.direct import DIRECT
@@ -53,6 +54,7 @@ def follow(
         except Exception as error:  # of one key, and not of the others
             return error
 
+    @later
     async def picked(found: Awaitable[Sequence[Any]]) -> Sequence[Any]:
         return [pick_of(each) for each in await found]
 

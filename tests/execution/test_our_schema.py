@@ -5,8 +5,10 @@ anybody's guess in graphql-core (specification, section 6.4.4), so errors are co
 cursors, filters and searches that find something, and some that nobody has. ``FUZZ=N`` tries N times as many.
 """
 
+import asyncio
 import gc
 import os
+import warnings
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -178,3 +180,16 @@ async def test_an_answer_leaves_nothing_for_the_garbage_collector(world: World) 
         assert gc.collect() < 100  # one object that knows itself left 380 of each answer, and a seventh of the time
     finally:
         gc.enable()
+
+
+async def test_who_goes_away_leaves_no_coroutine_that_nobody_awaits(world: World) -> None:
+    case, plans = Generator(SCHEMA._schema, Random(0)).case(parse(SCREEN)), dict[Any, Plan]()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for turns in range(40):
+            asked = asyncio.create_task(world.answered(case, EVERYONE, plans))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            asked.cancel()
+            await asyncio.wait([asked])
+    assert [str(each.message) for each in told] == []
