@@ -45,6 +45,7 @@ class Freshness:
         self._now = now
         self._heard: OrderedDict[str, Heard] = OrderedDict()
         self._forgotten = NEVER
+        self._highest_xid = 0
         self._heard_since: int | None = None
         self._lease_until = float("-inf")
         self._echoes: dict[int, asyncio.Future[None]] = {}
@@ -64,6 +65,7 @@ class Freshness:
         self.number += 1
         self._heard.clear()
         self._forgotten = Heard(self.number, 0)
+        self._highest_xid = 0
         self._heard_since = snapshot_xmax
 
     def beat(self, sent_at: float) -> None:
@@ -82,6 +84,7 @@ class Freshness:
     def hear(self, xid: int, tags: Iterable[str]) -> None:
         """Transaction ``xid`` has written what has these tags. A plural stands for every tag of its rows."""
         self.number += 1
+        self._highest_xid = max(self._highest_xid, xid)
         written = frozenset(tags)
         # A plural that was written as a whole is one more thing than that plural because of one of its rows.
         wholes = {f"{tag}!" for tag in written if ":" not in tag}
@@ -127,15 +130,17 @@ class Freshness:
         """Whether any of the tags was written after the notification of that number."""
         if number >= self.number:
             return False
-        return any(self._last(tag).number > number for tag in tags)
+        return any(each.number > number for tag in tags for each in self._heard_of(tag))
 
     def vouches(self, tags: Iterable[str], snapshot_xmin: int) -> bool:
         """Whether what another process began to read under that snapshot is still so, as far as this one can tell."""
         if not self.is_hearing or self._heard_since is None or snapshot_xmin < self._heard_since:
             return False
-        return all(self._last(tag).xid < snapshot_xmin for tag in tags)
+        if self._highest_xid < snapshot_xmin:  # nearly always: to look at 70 tags takes 40 us
+            return True
+        return all(each.xid < snapshot_xmin for tag in tags for each in self._heard_of(tag))
 
-    def _last(self, tag: str) -> Heard:
-        own = self._heard.get(tag, self._forgotten)
-        whole = self._heard.get(f"{everything_of(tag)}!", self._forgotten)
-        return Heard(max(own.number, whole.number), max(own.xid, whole.xid))
+    def _heard_of(self, tag: str) -> tuple[Heard, Heard]:
+        """When it was last written itself, and as one of a plural that was written as a whole."""
+        forgotten = self._forgotten
+        return self._heard.get(tag, forgotten), self._heard.get(f"{everything_of(tag)}!", forgotten)
