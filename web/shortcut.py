@@ -1,4 +1,4 @@
-"""Kept answers, and refusals, sent by the protocol itself: from the last byte of a request to the first of its answer no task.
+"""Kept answers, and refusals of a server that is full, sent by the protocol itself: without a task between bytes and bytes.
 
 An ASGI application that does nothing but send bytes from memory takes 42 us for a request here, most of it for the cycle and
 the task around it. A request that was answered before (``web/cached.py`` says what that is) and whose answer is fresh in
