@@ -159,7 +159,7 @@ class Selection:
 
     async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
         """An object of the answer for each object, DEAD for those in which something failed that may not be null."""
-        read = self._read(objects)
+        read = await self._read_slowly(objects) if len(objects) > BREATH else self._read(objects)
         columns: list[Column] = [()] * len(self.fields)
         ready: list[tuple[Field, Begun]] = []
         waiting: list[tuple[Field, Begun]] = []
@@ -228,6 +228,14 @@ class Selection:
             whole = list(zip(*objects, strict=True))
             return {name: whole[layout[name]] for name in self._names}
         return {name: _attributes(read, objects) for name, read in self._readers.items()}
+
+    async def _read_slowly(self, objects: Column) -> dict[str, Column]:
+        read: dict[str, list[Any]] = {name: [] for name in self._names}
+        for start in range(0, len(objects), BREATH):
+            for name, column in self._read(objects[start : start + BREATH]).items():
+                read[name] += column
+            await asyncio.sleep(0)
+        return dict(read)
 
     def _layout(self, kind: type[Any]) -> dict[str, int] | None:
         """Where the attributes are in a named tuple of that type; None if it is something else or lacks one."""
