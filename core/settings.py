@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -215,7 +214,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _nobody_is_let_in_by_oversight(self) -> "Settings":
-        if self.auth == "off" and not self.auth_off_anywhere and not _is_loopback(self.host):
+        if self.auth == "off" and not self.auth_off_anywhere and not is_loopback(self.host):
             raise ValueError(
                 f"HOST={self.host}: others can reach this address, and AUTH=off lets everyone read and write everything; "
                 "set AUTH=jwt or AUTH=keys, or AUTH_OFF_ANYWHERE=1 if that is what you want"
@@ -274,13 +273,6 @@ def _with_scheme(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr |
     return url
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _token_faults(settings: Settings) -> Iterator[str]:
     """What is missing or wrong for verifying tokens."""
     if (settings.jwt_secret is None) == (settings.jwt_jwks is None):
@@ -300,7 +292,7 @@ def _token_faults(settings: Settings) -> Iterator[str]:
 
 def _is_trustworthy(url: str) -> bool:
     parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and _is_loopback(parts.hostname or ""))
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
 
 
 def _key_bytes(key: SecretStr) -> bytes:

@@ -130,7 +130,7 @@ class ShortcutProtocol(HttpToolsProtocol):
         media_type = best(headers.get(b"accept", b"").decode("latin-1"), (JSON, GRAPHQL)) or JSON
         lasting = [(b"content-type", f"{media_type}; charset=utf-8".encode()), *BUSY_HEADERS, *SECURITY]
         state["traffic"].add(0.0, 503)
-        self._respond(STATUS_LINE[503] + _lines(lasting), [], BUSY_BODY)
+        self._respond(STATUS_LINE[503] + _lines(lasting), [], BUSY_BODY, headers)
         return True
 
     def _is_for_page(self) -> bool:
@@ -172,11 +172,11 @@ class ShortcutProtocol(HttpToolsProtocol):
             if not is_known:
                 lasting.append((b"content-length", b"%d" % len(form)))
             head = entry.heads[asked.media_type, encoding, is_known] = STATUS_LINE[304 if is_known else 200] + _lines(lasting)
-        self._respond(head, passing, form)
+        self._respond(head, passing, form, headers)
 
-    def _respond(self, head: bytes, passing: RawHeaders, body: bytes) -> None:
+    def _respond(self, head: bytes, passing: RawHeaders, body: bytes, headers: Mapping[bytes, bytes]) -> None:
         """Writes an answer whose head lacks the headers that are of this request only, and waits for the next one."""
-        told = [*self.server_state.default_headers, *passing, (b"x-request-id", request_id_of(dict(self.headers)))]
+        told = [*self.server_state.default_headers, *passing, (b"x-request-id", request_id_of(headers))]
         self.transport.write(b"".join((head, _lines(told), b"\r\n", body)))
         self.server_state.total_requests += 1
         self._unset_keepalive_if_required()

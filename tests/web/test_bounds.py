@@ -48,7 +48,7 @@ async def test_a_client_may_wait_for_less_time_and_never_for_more(
             answer = await ask(client, query, x_request_timeout="0.2")
             if "mutation" not in query:
                 assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
-        assert time.monotonic() - began < 4  # the deadline of the server is 5 s
+        assert time.monotonic() - began < 1.5
     assert (await patient).json()["data"] == {"companies": {"totalCount": 0}}
 
 
@@ -69,7 +69,7 @@ async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
             await asyncio.sleep(0.05)
             began = time.monotonic()
             full = await ask(client, "{ a3: companies { totalCount } }", cache_control="no-cache")
-            assert time.monotonic() - began < 0.8
+            assert time.monotonic() - began < 0.5
             # What is kept needs no turn, and neither does what is no operation.
             assert (await ask(client, kept)).headers["x-cache"] == "HIT"
             assert (await client.get("/api/health")).status_code == 200

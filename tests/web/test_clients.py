@@ -38,6 +38,7 @@ SINCE_422 = ("423L", "86EE")
 HASH_ONLY = {"hasQuery": False, "hasHash": True, "status": 200, "type": f"{GRAPHQL}; charset=utf-8"}
 WITH_TEXT = {**HASH_ONLY, "method": "POST", "hasQuery": True}
 
+# `make test` needs Python and nothing else. Where npm is missing these do not run, and the output says so.
 with_npm = pytest.mark.skipif(
     not (shutil.which("npm") and shutil.which("node")),
     reason="NOT RUN: npm is not installed, the server was tried with neither graphql-http's audits nor Apollo Client",

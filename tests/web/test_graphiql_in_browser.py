@@ -21,6 +21,7 @@ from web.graphiql_page import FROM_NPM, graphiql_page, graphiql_routes
 
 ASSETS = Path(__file__).parents[2] / ".assets"
 
+# `make test` needs Python and nothing else. Where a browser or npm is missing these do not run, and the output says so.
 pytestmark = [
     pytest.mark.skipif(not CHROMIUM, reason="NOT RUN: chromium is not installed, GraphiQL was tried in no browser"),
     pytest.mark.skipif(

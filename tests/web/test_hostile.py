@@ -77,7 +77,7 @@ def drops(text: bytes) -> list[bytes]:
 async def test_who_is_slow_is_cut_off_in_time(server: httpx2.AsyncClient, parts: list[bytes]) -> None:
     began = time.monotonic()
     answer = await said(server, *parts, pause_s=0.02)
-    assert 0.3 < time.monotonic() - began < 10  # the parts alone take 20 s
+    assert 0.3 < time.monotonic() - began < 2
     assert answer.count(b"HTTP/1.1 408 ") <= 1
     if parts[0] not in (b"\r\n",):
         assert b"REQUEST_TIMEOUT" in answer or answer.startswith(b"HTTP/1.1 200 ")
