@@ -33,6 +33,8 @@ DOCUMENTS = [
     ("Deals", "query($o: ID!) { deals(ownerId: $o, sort: {by: VALUE}) { edges { node { id name value version company { name } } } pageInfo { hasNextPage } } stages { name } }"),
     ("Company", "query($c: ID!) { company(id: $c) { name owner { name } analytics { activeDeals totalValue } dealsConnection { totalCount } } }"),
 ]  # fmt: skip
+LISTENING = """pg_stat_activity where query ilike '%health.synchronise%' and datname = current_database()
+    and pid <> pg_backend_pid() and application_name = ''"""
 CREATE = "mutation($i: CreateDealInput!) { createDeal(input: $i) { deal { id } errors { message } } }"
 MOVE = "mutation($d: [ID!]!, $s: ID!) { bulkUpdateDeals(operation: UPDATE_STAGE, dealIds: $d, updates: {stageId: $s}) { updatedCount errors { message } } }"
 DELETE = "mutation($d: ID!) { deleteDeal(id: $d) { errors { message } } }"
@@ -68,6 +70,14 @@ class Two:
         async with asyncio.timeout(5):
             while (await self.ask(server, "query($c: ID!) { company(id: $c) { name } }", c=str(self.pipeline.companies[company])))[1] != {"company": {"name": name}}:
                 await asyncio.sleep(0.005)
+
+    async def cut_lines(self) -> None:
+        """Ends what both servers listen by, when both do: one that is not there yet would hear what is written next."""
+        async with asyncio.timeout(10):
+            while await self.sql.fetchval(f"select count(*) from {LISTENING}") != len(self.clients):
+                await asyncio.sleep(0.01)
+        ended = await self.sql.fetchval(f"select count(*) filter (where pg_terminate_backend(pid, 5000)) from {LISTENING}")
+        assert ended == len(self.clients)
 
 
 class Linearity(RuleBasedStateMachine):
@@ -119,9 +129,7 @@ class Linearity(RuleBasedStateMachine):
 
     @rule(server=SERVERS, owner=NUMBERS, company=NUMBERS, value=VALUES)
     def the_line_of_one_is_cut(self, server: int, owner: int, company: int, value: int | None) -> None:
-        self.run(self.two.sql.execute("""select pg_terminate_backend(pid) from pg_stat_activity
-            where query ilike '%health.synchronise%' and state = 'idle' and datname = current_database()
-              and pid <> pg_backend_pid() and application_name = ''"""))  # fmt: skip
+        self.run(self.two.cut_lines())
         self.run(asyncio.sleep(0.05))  # the kernel tells both that the line is gone
         self.run(self.two.sql.execute("update deal set value = $1::int", value))
         self.run(self.two.all_are_fresh(server, owner, company))
