@@ -32,8 +32,8 @@ class Clock:
 
 @pytest.fixture
 async def cache(valkey: EmbeddedValkey) -> AsyncIterator[RedisCache]:
-    """The session's Valkey."""
-    found = RedisCache(valkey.url)
+    """The session's Valkey, patiently: a process that takes it for gone counts by itself, and that is another test's business."""
+    found = RedisCache(valkey.url, timeout_s=10)
     yield found
     await found.close()
 
@@ -92,21 +92,19 @@ async def test_who_goes_over_again_waits_longer_each_time_up_to_the_cap_and_it_h
     assert tally.ask(Ask(who, (one,))).wait_ms == 1_000
 
 
-async def test_many_at_once_over_two_processes_get_exactly_what_there_is(valkey: EmbeddedValkey) -> None:
-    # Patient: a process that takes Redis for gone counts by itself, and that is another test's business.
-    caches = [RedisCache(valkey.url, timeout_s=10) for _ in range(2)]
-    processes = [SharedLimits(each.client, RULES) for each in caches]
+async def test_many_at_once_over_two_processes_get_exactly_what_there_is(cache: RedisCache, valkey: EmbeddedValkey) -> None:
+    other = RedisCache(valkey.url, timeout_s=10)
+    processes = [SharedLimits(cache.client, RULES), SharedLimits(other.client, RULES)]
     who, many = client(), Window("overall", 70, 60_000)
     verdicts = await asyncio.gather(*(process.ask(Ask(who, (many,), cost=1)) for _ in range(60) for process in processes))
     assert [verdict.denied for verdict in verdicts].count(None) == 70
     assert {verdict.denied for verdict in verdicts} == {None, "overall"}
     assert min(left for verdict in verdicts for left, _ in verdict.left) == 0
-    for each in caches:
-        await each.close()
+    await other.close()
 
 
 async def test_what_was_too_much_is_given_back_though_the_client_asks_no_more_here(cache: RedisCache, valkey: EmbeddedValkey) -> None:
-    other = RedisCache(valkey.url)
+    other = RedisCache(valkey.url, timeout_s=10)
     here, there, who = SharedLimits(cache.client, RULES), SharedLimits(other.client, RULES), client()
     assert (await here.ask(Ask(who, (OVERALL,), cost=90))).points == 10
     assert (await here.ask(Ask(who, (OVERALL,), cost=50))).denied == "points"

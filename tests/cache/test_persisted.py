@@ -29,7 +29,7 @@ class Clock:
 @pytest.fixture
 async def cache(valkey: EmbeddedValkey) -> AsyncIterator[RedisCache]:
     """The session's Valkey, emptied before and after."""
-    cache = RedisCache(valkey.url)
+    cache = RedisCache(valkey.url, timeout_s=10)
     await cache.client.flushall()
     yield cache
     await cache.client.flushall()

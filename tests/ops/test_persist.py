@@ -25,7 +25,7 @@ TWO = "query Two($id: ID!) { deal(id: $id) { name } }"
 @pytest.fixture
 async def registered(valkey: EmbeddedValkey) -> AsyncIterator[RegisteredDocuments]:
     """What is registered in the session's Valkey; nothing at first, and nothing afterwards."""
-    cache = RedisCache(valkey.url)
+    cache = RedisCache(valkey.url, timeout_s=10)
     await cache.client.flushall()
     yield RegisteredDocuments(cache.client)
     await cache.client.flushall()
@@ -97,7 +97,7 @@ async def test_nothing_but_the_documents_is_written_and_they_do_not_expire(
     tmp_path: Path, valkey: EmbeddedValkey, registered: RegisteredDocuments
 ) -> None:
     assert (await ops(valkey, "persist", written(tmp_path, {"relay-1": ONE})))[0] == 0
-    cache = RedisCache(valkey.url)
+    cache = RedisCache(valkey.url, timeout_s=10)
     keys = await cache.client.keys()
     assert sorted(keys) == sorted(f"{REGISTERED}{name}".encode() for name in ("", "relay-1", document_id(ONE)))
     assert {await cache.client.ttl(key) for key in keys} == {-1}

@@ -69,7 +69,7 @@ def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
 @pytest.fixture
 async def redis(valkey: EmbeddedValkey) -> AsyncIterator[RedisCache]:
     """The session's Valkey, emptied before and after."""
-    cache = RedisCache(valkey.url)
+    cache = RedisCache(valkey.url, timeout_s=10)
     await cache.client.flushall()
     yield cache
     await cache.client.flushall()

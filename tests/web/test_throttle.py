@@ -143,7 +143,7 @@ async def test_who_has_no_limits_hears_of_none(url_without_a_row: str, valkey: E
 
 async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit(valkey: EmbeddedValkey) -> None:
     settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="150/h"), f"leaser {next(_addresses)}"
-    caches = [RedisCache(valkey.url), RedisCache(valkey.url)]
+    caches = [RedisCache(valkey.url, timeout_s=10) for _ in range(2)]
     one, two = (open_throttle(settings, cache.client) for cache in caches)
 
     async def served(throttle: Throttle) -> bool:
@@ -165,7 +165,7 @@ async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit
 
 
 async def test_a_burst_of_answers_from_the_cache_takes_one_lease_and_loses_none(valkey: EmbeddedValkey) -> None:
-    cache, who = RedisCache(valkey.url), f"burst {next(_addresses)}"
+    cache, who = RedisCache(valkey.url, timeout_s=10), f"burst {next(_addresses)}"
     throttle = open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall="1000/h"), cache.client)
     admitted = await asyncio.gather(*(throttle.admit(who, ("overall",), leases=True) for _ in range(100)))
     assert None not in admitted
