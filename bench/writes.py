@@ -28,9 +28,9 @@ from schema.operation import Executable
 TEXTS = {name: text for name, (_, text) in parse("writes", (Path(__file__).parent / "writes.sql").read_text("utf-8")).items()}
 VARIANTS = {"all triggers": "none", "without rollups": "rollups", "no triggers": "any"}
 SINGLES = 500
-BULK = """mutation ($deals: [ID!]!, $stage: ID!) {
-  bulkUpdateDeals(operation: UPDATE_STAGE, dealIds: $deals, updates: {stageId: $stage}) {
-    updatedCount errors { message } RESULTS
+BULK = """mutation ($operation: BulkOperation!, $deals: [ID!]!, $updates: BulkDealUpdates) {
+  bulkUpdateDeals(operation: $operation, dealIds: $deals, updates: $updates) {
+    updatedCount errors { message } results { id status }
   }
 }"""
 
@@ -45,10 +45,11 @@ async def _measured(url: str, rounds: int, step: Callable[[], None]) -> Table:
     connection = await asyncpg.connect(url)
     pool = Pool(url, REGISTRY.values(), size=1, wait_s=30, queue=10, statement_timeout_s=30)
     try:
+        await connection.execute(TEXTS["writes.keep"])
         some, stages = await connection.fetchrow(TEXTS["writes.some"]), await connection.fetchval(TEXTS["writes.stages"])
         assert some is not None
         for number in range(rounds):
-            stage, other = stages[2 * number % 4], stages[(2 * number + 1) % 4]  # where no deal is, and where all are then
+            stage = stages[number % 4]
             for name, without in VARIANTS.items():
                 one = (stage, some["company_id"], some["owner_id"])
                 found[f"create one deal: {name}"].append(await _alone(connection, without, "create_one", one, SINGLES))
@@ -56,13 +57,20 @@ async def _measured(url: str, rounds: int, step: Callable[[], None]) -> Table:
                     await _alone(connection, without, "move_all", (stage, some["deals"]), 1)
                 )
                 step()
-            for title, results in (("counts only", ""), ("with a result for each", "results { id status }")):
-                document = BULK.replace("RESULTS", results)
-                taken = await _timed(_bulk, PooledDatabase(pool, slow_s=30), document, some["deals"], stage)
-                found[f"bulkUpdateDeals of 5,000: {title}"].append(taken)
-                await _timed(_bulk, PooledDatabase(pool, slow_s=30), document, some["deals"], other)
+            updates: dict[str, dict[str, Any] | None] = {
+                "UPDATE_STAGE": {"stageId": str(stage)},
+                "ASSIGN_OWNER": {"ownerId": str(some["owners"][number % len(some["owners"])])},
+                "UPDATE_VALUE": {"value": 1_000_000 + number},
+                "DELETE": None,
+                "RESTORE": None,
+            }
+            for operation, given in updates.items():
+                taken = await _timed(_bulk, PooledDatabase(pool, slow_s=30), operation, some["deals"], given)
+                found[f"bulkUpdateDeals of 5,000: {operation}"].append(taken)
                 await fold(connection)
-                step()
+            await connection.execute(TEXTS["writes.put_back"])
+            await fold(connection)
+            step()
     finally:
         await connection.close()
         await pool.close()
@@ -95,16 +103,17 @@ async def _timed(work: Callable[..., Awaitable[None]], *arguments: Any) -> float
     return time.perf_counter() - started
 
 
-async def _bulk(database: PooledDatabase, document: str, deals: list[Any], stage: Any) -> None:
+async def _bulk(database: PooledDatabase, operation: str, deals: list[Any], updates: dict[str, Any] | None) -> None:
     now = datetime.now(UTC)
     context = Context(EVERYONE, Loaders(database, EVERYONE, now), CursorCodec([bytes(KEY_BYTES)]), now, database)
-    asked = EXECUTABLE.document(document)
-    operation = asked.operation(None)
-    assert operation is not None
-    variables = {"deals": [str(each) for each in deals], "stage": str(stage)}
-    result = await EXECUTABLE.execute(asked, operation, variables, context)
-    if result.errors:
-        raise TargetError(f"the bulk change answers {result.errors[0].message}")
+    asked = EXECUTABLE.document(BULK)
+    only = asked.operation(None)
+    assert only is not None
+    variables = {"operation": operation, "deals": [str(each) for each in deals], "updates": updates}
+    result = await EXECUTABLE.execute(asked, only, variables, context)
+    errors = result.errors or (result.data or {})["bulkUpdateDeals"]["errors"]
+    if errors:
+        raise TargetError(f"the bulk change {operation} answers {errors[0]}")
     orjson.dumps(result.data)
 
 

@@ -1,4 +1,4 @@
-"""Proves the rollups equal to a count of the rows, and makes them so."""
+"""Proves the rollups equal to a count of the rows and the words of search to their names, and makes them so."""
 
 from typing import NamedTuple
 

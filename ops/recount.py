@@ -1,4 +1,4 @@
-"""``python -m ops recount``: proves the rollups, or puts them right."""
+"""``python -m ops recount``: proves the rollups and the words that search knows, or puts them right."""
 
 import asyncio
 from typing import Annotated
@@ -19,8 +19,8 @@ def recount(
             asyncio.run(rollups.recount(url))
         wrong = asyncio.run(rollups.drift(url))
     for each in wrong:
-        screen.print(f"{each.rollup}: {each.key} is not what its rows add up to", soft_wrap=True)
+        screen.print(f"{each.rollup}: {each.key} is not what its rows say", soft_wrap=True)
     if wrong:
         screen.print(f"{wrong[0].found} figures are wrong; `python -m ops recount` puts them right", soft_wrap=True)
         raise typer.Exit(1)
-    screen.print("every rollup equals a count of its rows")
+    screen.print("every rollup equals a count of its rows, and search knows every deal")

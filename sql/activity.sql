@@ -35,7 +35,7 @@ $17::text
 to_tsvector('simple', fold(activity.subject || ' ' || coalesce(activity.body, '')))
 
 -- define: title
-activity.subject
+fold(activity.subject)
 
 -- define: owned
 (wanted.id is null or activity.owner_id = wanted.id)

@@ -25,7 +25,7 @@ $11::text
 app_user.search
 
 -- define: title
-app_user.name
+fold(app_user.name)
 
 -- define: owned
 true

@@ -1,14 +1,14 @@
 -- What a bulk load does without and makes again at its end; see jobs/bulk.py.
 
 -- name: secondary -> SecondaryRow
--- $1 table. Its indexes that hold up no constraint, then its foreign keys, each as the statement that takes it away and
--- the one that makes it again, as PostgreSQL itself writes it.
+-- $1 table. Its indexes that hold up no constraint, and those of its words, then its foreign keys, each as the statement
+-- that takes it away and the one that makes it again, as PostgreSQL itself writes it.
 select taking, making
 from (
     select 1 as place, indexrelid as id, format('drop index %s', indexrelid::regclass) as taking,
            pg_get_indexdef(indexrelid) as making
     from pg_index
-    where indrelid = $1::text::regclass and not indisunique
+    where indrelid in ($1::text::regclass, to_regclass($1::text || '_words')) and not indisunique
     union all
     select 2, oid, format('alter table %I drop constraint %I', $1::text, conname),
            format('alter table %I add constraint %I %s', $1::text, conname, pg_get_constraintdef(oid))

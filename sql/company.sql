@@ -33,7 +33,7 @@ $16::text
 company.search
 
 -- define: title
-company.name
+fold(company.name)
 
 -- define: owned
 (wanted.id is null or company.owner_id = wanted.id)

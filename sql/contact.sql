@@ -35,7 +35,7 @@ $14::text
 contact.search
 
 -- define: title
-contact.full_name
+fold(contact.full_name)
 
 -- define: owned
 (wanted.id is null or contact.owner_id = wanted.id)

@@ -43,11 +43,14 @@ deal.deleted_at is null
 -- define: asked
 $18::text
 
+-- define: searched
+deal_words join deal on deal.id = deal_words.deal_id
+
 -- define: words
-deal.search
+deal_words.search
 
 -- define: title
-deal.name
+deal_words.title
 
 -- define: owned
 (wanted.id is null or deal.owner_id = wanted.id)

@@ -73,6 +73,6 @@ on conflict (source, external_id) do nothing;
 
 -- name: settle -> nothing
 -- Statistics for the planner, and the visibility map that lets sums be read from indexes alone. Not in a transaction.
-vacuum (analyze) app_user, stage, company, contact, deal, stage_change, activity, owner_deals_delta,
+vacuum (analyze) app_user, stage, company, contact, deal, deal_words, stage_change, activity, owner_deals_delta,
     company_deals_delta, company_contacts_delta, owner_activities_delta, company_delta, owner_deals_rollup,
     company_deals_rollup, company_contacts_rollup, owner_activities_rollup, owner_companies_rollup, company_rollup;

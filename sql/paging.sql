@@ -1,7 +1,7 @@
 -- Lists, page by page: what the files of tables that `use` this share. Each of them says what it means by
 --   table, joined (what it joins, if anything), columns, live (not deleted), visible, matches (the filter, from $8 on),
---   asked (the words of a search, the last parameter), words (the text index), title (what a search may resemble),
---   owned, sorts.
+--   asked (the words of a search, the last parameter), searched (where its words are, if not in the table itself), words
+--   (the text index), title (what a search may resemble, folded), owned, sorts.
 --
 -- The parameters of a page: $1 visible owner; then an array entry for each window: $2 whose list, $3-$4 and $5-$6 the
 -- positions it lies between, null for the ends of the list, $7 its size; from $8 the filter, null where it does not
@@ -11,6 +11,9 @@
 
 -- define: source
 {table} {joined}
+
+-- define: searched
+{table}
 
 -- define: wanted
 unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::int[]) with ordinality
@@ -89,15 +92,15 @@ order by wanted.place
 select fold({asked}) as text, websearch_to_tsquery('simple', fold({asked})) as query
 
 -- define: answers
-({words} @@ question.query or fold({title}) %> question.text)
+({words} @@ question.query or {title} %> question.text)
 
 -- define: search
 with question as materialized ({question}), found as materialized (
     select {table}.id,
-           ((ts_rank({words}, question.query) + word_similarity(question.text, fold({title}))) * 1000000)::bigint as rank
+           ((ts_rank({words}, question.query) + word_similarity(question.text, {title})) * 1000000)::bigint as rank
     from question
-    join {table} on {answers}
-    where {live} and {visible}
+    cross join {searched}
+    where {answers} and {live} and {visible}
 )
 select page.*, wanted.place
 from {wanted}
@@ -118,7 +121,7 @@ order by wanted.place
 select wanted.place, (
     select count(*)
     from ({question}) as question
-    cross join {source}
+    cross join {searched} {joined}
     where {answers} and {owned} and {live} and {visible} and {matches}
 ) as total
 from {wanted}

@@ -17,4 +17,4 @@ order by rollup, key
 limit 100;
 
 -- name: recount -> nothing
-select recount_rollups();
+select recount_rollups(), recount_words();

@@ -51,7 +51,7 @@ select format('truncate %I', 'staged_' || $1::text) as text
 
 -- name: analyzing -> TextRow
 -- A bulk load would otherwise be planned by the statistics of an empty table until autovacuum comes by.
-select format('analyze %I', $1::text) as text
+select 'analyze ' || concat_ws(', ', $1::text::regclass, to_regclass($1::text || '_words')) as text
 
 -- name: bytes -> BytesRow
 select pg_relation_size($1::text::regclass) as bytes

@@ -1,7 +1,9 @@
 """Search: by words and by likeness, the best answers first, page by page."""
 
 from typing import Any
+from uuid import UUID
 
+import asyncpg
 import pytest
 
 from tests.crm import Crm
@@ -99,3 +101,27 @@ async def test_every_noun_can_be_searched_with_a_misspelling(ask: Asker, crm: Cr
     ):  # fmt: skip
         data = await ask(f"query ($s: String) {{ {noun}(search: $s) {{ edges {{ node {{ id }} }} totalCount }} }}", s=words)
         assert data[noun]["totalCount"] == len(data[noun]["edges"]) == 1, (noun, words)
+
+
+async def test_a_deal_is_found_by_the_name_it_has_now(ask: Asker, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """However it was renamed; one that goes and comes back is found again, and one that was removed has left nothing."""
+    owner, stage = await crm.user(), await crm.stage()
+    renamed, other = str(await crm.deal(owner, stage, "Warehouse automation")), str(await crm.deal(owner, stage, "Forklift lease"))
+
+    async def found(words: str) -> list[str]:
+        data = await ask("query ($s: String) { deals(search: $s) { edges { node { id } } totalCount } }", s=words)
+        assert data["deals"]["totalCount"] == len(data["deals"]["edges"])
+        return [edge["node"]["id"] for edge in data["deals"]["edges"]]
+
+    await ask("mutation ($id: ID!, $n: String!) { updateDeal(id: $id, input: {name: $n}) { errors { message } } }",
+              id=renamed, n="Crème brûlée")  # fmt: skip
+    assert (await found("warehouse"), await found("creme"), await found("forklift")) == ([], [renamed], [other])
+    await sql.execute("update deal set name = case id when $1 then 'Bakery' else name end", UUID(renamed))
+    assert (await found("creme"), await found("bakery"), await found("forklift")) == ([], [renamed], [other])
+    await ask("mutation ($id: ID!) { deleteDeal(id: $id) { errors { message } } }", id=renamed)
+    assert await found("bakery") == []
+    await ask("mutation ($id: ID!) { restore(id: $id) { errors { message } } }", id=renamed)
+    assert await found("bakery") == [renamed]
+    await sql.execute("delete from deal where id = $1", UUID(renamed))
+    assert await found("bakery") == []
+    assert await sql.fetchval("select count(*) from deal_words") == 1
