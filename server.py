@@ -64,6 +64,7 @@ from web.middleware.security_headers import SecurityHeaders
 from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import open_rest
+from web.reuse import Reuse
 from web.state import State
 from web.throttle import open_throttle
 from web.traffic import CountTraffic, Traffic
@@ -118,6 +119,7 @@ def create_app(settings: Settings) -> ASGIApp:
                     stale_s=settings.stale_if_error_s,
                 ),
                 remembered=remembered,
+                reuse=Reuse.of(settings),
                 warming=Warming(settings.warm),
                 throttle=open_throttle(settings, cache.client),
                 gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),

@@ -78,6 +78,9 @@ class Settings(BaseSettings):
     partial_status: Literal[200, 294] = Field(
         default=200, description="HTTP status of an answer with errors of fields, for who accepts graphql-response+json."
     )
+    refused_status: Literal[400, 422] = Field(
+        default=422, description="That of a request which is understood and cannot be: 400 as before the draft of 2026-04."
+    )
 
     max_tokens: int = Field(default=2000, ge=100, le=100_000, description="Most tokens of a document that is not trusted.")
     max_depth: int = Field(default=10, ge=1, le=1000, description="Most fields within each other, in such a document.")
@@ -153,13 +156,19 @@ class Settings(BaseSettings):
     stale_if_error_s: float = Field(
         default=0.0, ge=0, le=86_400, description="Without a database, answers of at most this age are served, marked as stale."
     )
+    reuse_s: float = Field(
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="Clients may use an answer again so long without asking; longest as long as its fields are usually good.",
+    )
 
     @field_validator("log_level", "executor", "documents", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("partial_status", mode="before")
+    @field_validator("partial_status", "refused_status", mode="before")
     @classmethod
     def _number(cls, value: Any) -> Any:
         return int(value) if isinstance(value, str) and value.isdecimal() else value

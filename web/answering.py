@@ -84,20 +84,21 @@ async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict
     try:
         document = await documents.find(asked, viewer)
     except AppError as error:
-        raise Refused(refusal(error, strict=strict)) from None
+        raise Refused(refusal(state, error, strict=strict)) from None
     if document.node is None:
         raise _refused(document.errors, "GRAPHQL_PARSE_FAILED", 400 if strict else 200, most)
     if document.errors:
-        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", 422 if strict else 200, most)
+        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", refused_status(state, strict=strict), most)
     operation = document.operation(asked.operation_name)
     if operation is None:
-        raise _refused([_undecided(asked.operation_name)], "OPERATION_RESOLUTION_FAILURE", 422 if strict else 200)
+        undecided = [_undecided(asked.operation_name)]
+        raise _refused(undecided, "OPERATION_RESOLUTION_FAILURE", refused_status(state, strict=strict))
     executable = state["executable"]
     plan = executable.cost_plan(document, operation)
     cost = plan.estimate(asked.variables or {})
     if cost.requested > executable.limits.cost and not document.is_trusted:
         dear = [too_expensive(cost, executable.limits.cost, operation)]
-        raise _refused(dear, "COST_ESTIMATED_TOO_EXPENSIVE", 422 if strict else 200)
+        raise _refused(dear, "COST_ESTIMATED_TOO_EXPENSIVE", refused_status(state, strict=strict))
     ready = Ready(document, operation, asked.variables, plan, cost.requested)
     if only_reads and not ready.is_query:
         by_post = [GraphQLError("GET is for queries; send this by POST.")]
@@ -143,14 +144,20 @@ async def run_now(
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:
-        return refusal(DeadlineExceeded(TOO_LATE), strict=strict)
+        return refusal(state, DeadlineExceeded(TOO_LATE), strict=strict)
     except AppError as error:
-        return refusal(error, strict=strict)
+        return refusal(state, error, strict=strict)
 
 
-def refusal(error: AppError, *, strict: bool) -> Answer:
+def refused_status(state: State, *, strict: bool) -> int:
+    """The status of a request that reached GraphQL, and that it cannot answer."""
+    return state["settings"].refused_status if strict else 200
+
+
+def refusal(state: State, error: AppError, *, strict: bool) -> Answer:
     """The answer to a request that failed as a whole."""
-    status = 422 if strict and isinstance(error, MalformedRequest) else error.status
+    is_malformed = strict and isinstance(error, MalformedRequest)
+    status = refused_status(state, strict=strict) if is_malformed else error.status
     headers = error.headers if isinstance(error, DocumentError) else RETRY if isinstance(error, Overloaded) else {}
     return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers)
 
@@ -177,7 +184,7 @@ def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bo
     if result.data is None and errors and all(error.path is None for error in errors):
         if more := left_out(errors, most):
             body["extensions"] = more
-        return Answer(orjson.dumps(body), 422 if strict else 200)
+        return Answer(orjson.dumps(body), refused_status(state, strict=strict))
     body["data"] = result.data
     spent = ready.plan.actual(result.data, ready.variables or {})
     body["extensions"] = {**left_out(errors, most), "cost": as_extension(ready.cost, spent)}

@@ -21,6 +21,7 @@ from web.client import client_of
 from web.graphql_request import PREFLIGHT_HEADERS
 from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import HEADERS
+from web.reuse import Reuse, age_s
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 # A longer body is a text that no client repeats for its speed.
@@ -139,7 +140,7 @@ async def _send(
     if known is None:
         known = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]
         entry.heads[asked.media_type, encoding] = known
-    found = [*known, *standing, *passing_headers(entry, started), (b"x-request-id", request_id_of(headers))]
+    found = [*known, *standing, *passing_headers(entry, state["reuse"], started), (b"x-request-id", request_id_of(headers))]
     if scope["method"] == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding)):
         await send({"type": "http.response.start", "status": 304, "headers": found})
         await send({"type": "http.response.body", "body": b""})
@@ -175,9 +176,11 @@ def matches(if_none_match: bytes | None, etag: str) -> bool:
     return etag in given or given == ["*"]
 
 
-def entry_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome, started: float) -> RawHeaders:
+def entry_headers(
+    entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome, reuse: Reuse, started: float
+) -> RawHeaders:
     """The headers of an answer from the cache, its length and those of the edge left out."""
-    return [*lasting_headers(entry, media_type, encoding, outcome), *passing_headers(entry, started)]
+    return [*lasting_headers(entry, media_type, encoding, outcome), *passing_headers(entry, reuse, started)]
 
 
 def lasting_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome: Outcome) -> RawHeaders:
@@ -185,7 +188,6 @@ def lasting_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome
     found = [
         (b"content-type", media_type),
         (b"etag", etag_of(entry, encoding).encode()),
-        (b"cache-control", b"private, no-cache"),
         VARY,
         (b"x-cache", outcome.encode()),
         (b"x-cache-key", entry.key[:16]),
@@ -195,10 +197,11 @@ def lasting_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome
     return found
 
 
-def passing_headers(entry: Entry, started: float) -> RawHeaders:
+def passing_headers(entry: Entry, reuse: Reuse, started: float) -> RawHeaders:
     """Those that tell the time."""
     return [
-        (b"age", b"%d" % max(0, time.time() - entry.made_at)),
+        (b"age", b"%d" % age_s(entry)),
+        (b"cache-control", reuse.cache_control(entry)),
         (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1000)),
     ]
 

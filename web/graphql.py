@@ -56,7 +56,7 @@ class GraphQLEndpoint:
             asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
             return await while_wanted(request, lambda: answer(request, asked, media_type))
         except AppError as error:
-            return _response(refusal(error, strict=media_type == GRAPHQL), media_type)
+            return _response(refusal(request.state, error, strict=media_type == GRAPHQL), media_type)
         except ClientDisconnect:
             return to_nobody()
 

@@ -101,7 +101,7 @@ async def answer_one(
     try:
         kept = await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh)
     except AppError as error:
-        return settled(charged, refusal(error, strict=strict))
+        return settled(charged, refusal(state, error, strict=strict))
     # What a GET brings may be kept by the client, under its validator; how the client stands is in the headers.
     is_told = not only_reads and kept.outcome != "STALE"
     return replace(kept, answer=settled(charged, kept.answer, is_told=is_told))
@@ -141,7 +141,7 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
         async with asyncio.timeout_at(state["until"] if "until" in state else None):  # noqa: SIM401 - a request's has no get
             entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh, began=began)
     except TimeoutError:
-        return Kept(refusal(DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")
+        return Kept(refusal(state, DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")
     if made.is_unavailable:
         stale = responses.find_stale(key)
         if stale is not None:
@@ -151,7 +151,7 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
 
 def _status(state: State, status: int, *, strict: bool) -> int:
     """The status for this client: what reached GraphQL is 200 to one of plain JSON."""
-    return 200 if not strict and status in (422, state["settings"].partial_status) else status
+    return 200 if not strict and status in (state["settings"].refused_status, state["settings"].partial_status) else status
 
 
 @contextmanager

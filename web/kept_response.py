@@ -8,6 +8,7 @@ from starlette.responses import Response
 from cache.encoding import encoded_aside
 from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
 from web.keeping import Kept
+from web.reuse import age_s
 from web.state import State
 
 
@@ -26,7 +27,7 @@ async def kept_response(request: Request[State], kept: Kept, media_type: str) ->
             (b"x-response-time", f"{(time.perf_counter() - started) * 1000:.2f}ms".encode()),
         ]
         if kept.entry is not None:
-            headers.append((b"age", str(int(time.time() - kept.entry.made_at)).encode()))
+            headers.append((b"age", b"%d" % age_s(kept.entry)))
         if SUFFIXES[encoding]:
             headers.append((b"content-encoding", encoding.encode()))
         headers += [(name.encode(), value.encode()) for name, value in kept.answer.headers.items()]
@@ -34,7 +35,7 @@ async def kept_response(request: Request[State], kept: Kept, media_type: str) ->
     deciding = request.scope["state"].get("deciding")
     if deciding is not None:
         request.state["remembered"].add(deciding, Asked(kept.entry.key, content_type))
-    headers = entry_headers(kept.entry, content_type, encoding, kept.outcome, started)
+    headers = entry_headers(kept.entry, content_type, encoding, kept.outcome, request.state["reuse"], started)
     if request.method == "GET" and matches(
         request.headers.get("if-none-match", "").encode("latin-1") or None, etag_of(kept.entry, encoding)
     ):

@@ -20,6 +20,7 @@ from core.errors import AppError, Overloaded
 from web.answering import RETRY, Answer
 from web.keeping import Kept
 from web.rest_table import Served
+from web.reuse import Reuse, age_s
 from web.throttle import RateLimited
 
 # What a field or a mutation says, and what HTTP calls that (RFC 9110, section 15).
@@ -59,7 +60,7 @@ class RestAnswer:
     entry: Entry | None = None
     outcome: Outcome | None = None
 
-    def written(self, started: float) -> tuple[dict[str, Any], dict[str, str]]:
+    def written(self, reuse: Reuse, started: float) -> tuple[dict[str, Any], dict[str, str]]:
         """The body with its ``metadata``, and the headers, in lower case; ``started`` is of ``perf_counter``."""
         took_ms = round((time.perf_counter() - started) * 1000, 2)
         metadata = {
@@ -73,10 +74,10 @@ class RestAnswer:
             headers["x-cache"] = self.outcome
         if self.entry is not None:
             headers["x-cache-key"] = self.entry.key[:16].decode()
-            headers["age"] = str(max(0, int(time.time() - self.entry.made_at)))
+            headers["age"] = str(age_s(self.entry))
             if self.status == 200 and self.outcome != "STALE":
                 # Weak: metadata is another each time, what it is about is not (RFC 9110, section 8.8.1).
-                headers |= {"etag": f'W/"{self.entry.etag}"', "cache-control": "private, no-cache"}
+                headers |= {"etag": f'W/"{self.entry.etag}"', "cache-control": reuse.cache_control(self.entry).decode()}
         return {**self.body, "metadata": metadata}, headers
 
 

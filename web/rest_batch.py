@@ -156,7 +156,7 @@ async def _answer(state: State, item: Item, context: Context, *, refresh: bool) 
             answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
     except AppError as error:
         answer = refused(error)
-    body, headers = answer.written(started)
+    body, headers = answer.written(state["reuse"], started)
     return {"id": item.id, "status": answer.status, "headers": headers, "body": None if item.method == "HEAD" else body}
 
 

@@ -11,7 +11,7 @@ from web.state import State
 
 def rest_response(request: Request[State], answer: RestAnswer, started: float) -> Response:
     """The answer over HTTP; not modified for a GET or HEAD that has it already."""
-    body, headers = answer.written(started)
+    body, headers = answer.written(request.state["reuse"], started)
     etag = headers.get("etag")
     headers["vary"] = "Authorization, X-API-Key"
     asks_if = request.headers.get("if-none-match", "").encode("latin-1")

@@ -119,7 +119,7 @@ class ShortcutProtocol(HttpToolsProtocol):
         standing = None if encoding is None else self._standing(viewer, headers)
         if encoding is None or standing is None:
             return False
-        self._write(entry, asked, encoding, headers, [*standing, *passing_headers(entry, started)], method)
+        self._write(entry, asked, encoding, headers, [*standing, *passing_headers(entry, state["reuse"], started)], method)
         return True
 
     def _send_away(self) -> bool:

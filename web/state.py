@@ -16,6 +16,7 @@ from web.cached import Remembered
 from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
+from web.reuse import Reuse
 from web.throttle import RawHeaders, Throttle
 from web.together import Together
 from web.traffic import Traffic
@@ -41,6 +42,7 @@ class State(TypedDict):
     reference: Reference
     responses: ResponseCache
     remembered: Remembered
+    reuse: Reuse
     warming: Warming[Any]
     throttle: Throttle
     gate: Gate

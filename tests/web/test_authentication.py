@@ -318,6 +318,13 @@ async def test_nothing_is_believed_longer_than_it_lasts(house: House) -> None:
     assert [refused(await ask(door, each)) for each in (key, token)] == ["CREDENTIAL_EXPIRED"] * 2
 
 
+async def test_an_answer_is_of_the_one_who_asked_alone(house: House) -> None:
+    door, token = house.doors[0], house.token()
+    await believed(door, token)
+    answers = [await ask(door, token, "{ stages { id } }") for _ in range(2)]
+    assert [each.headers["cache-control"] for each in answers] == ["private, no-cache"] * 2
+
+
 async def test_what_is_kept_for_one_viewer_is_not_shown_to_another(house: House) -> None:
     boss, ada, bob = house.token(sub="boss", owner=None, scope="crm:read:all"), house.token(), house.token(sub="bob", owner=str(house.bob))
     for door in house.doors:

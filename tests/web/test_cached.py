@@ -48,10 +48,32 @@ async def test_the_second_identical_question_is_answered_from_the_cache(warm: ht
     assert first.headers["x-cache-key"] == second.headers["x-cache-key"]
     assert second.headers["x-response-time"].endswith("ms")
     assert int(second.headers["age"]) >= 0
-    assert second.headers["cache-control"] == "private, no-cache"
+    assert first.headers["cache-control"] == second.headers["cache-control"] == "public, no-cache"  # it is for everyone
     assert {"Accept", "Accept-Encoding", "Authorization"} <= set(second.headers["vary"].split(", "))
     assert second.headers["content-security-policy"] == first.headers["content-security-policy"]
     assert second.headers["x-request-id"] != first.headers["x-request-id"]
+
+
+@pytest.mark.parametrize(
+    ("query", "reuse_s", "good_s"),
+    [
+        ("{ stages { id } }", 90, 90),
+        ("{ stages { id } }", 86_400, 3_600),
+        ("{ deals { totalCount } }", 86_400, 120),
+        ("{ stages { id } deals { totalCount } }", 86_400, 120),
+    ],
+)
+async def test_an_answer_may_be_used_again_as_long_as_its_fields_are_good_where_that_is_allowed(
+    database_url: str, valkey: EmbeddedValkey, query: str, reuse_s: float, good_s: int
+) -> None:
+    async with serving(settings_for(database_url, valkey, reuse_s=reuse_s)) as client:
+        async with asyncio.timeout(5):
+            while outcomes(answer := await ask(client, query)) == ["BYPASS"]:
+                await asyncio.sleep(0.01)
+        for each in (answer, await ask(client, query)):
+            scope, _, most = each.headers["cache-control"].partition(", max-age=")
+            # What is left of it, from now on: a client takes off how old the answer is.
+            assert (scope, int(most) - int(each.headers["age"])) in [("public", good_s), ("public", good_s - 1)]
 
 
 async def test_however_a_question_is_put_it_has_one_answer(warm: httpx2.AsyncClient) -> None:
@@ -59,7 +81,9 @@ async def test_however_a_question_is_put_it_has_one_answer(warm: httpx2.AsyncCli
     first = await ask(warm, DEALS, variables)
     turned = await ask(warm, DEALS, dict(reversed(variables.items())))
     strict = await ask(warm, DEALS, variables, accept=GRAPHQL)
-    got = await warm.get("/graphql", params={"query": DEALS, "variables": '{"search":null, "first":3}'}, headers={"content-type": JSON})
+    got = await warm.get(
+        "/graphql", params={"query": DEALS, "variables": '{"search":null, "first":3}'}, headers={"content-type": JSON}
+    )
     assert outcomes(first, turned, strict, got) == ["MISS", "HIT", "HIT", "HIT"]
     assert strict.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
     assert got.headers["content-type"] == f"{JSON}; charset=utf-8"
@@ -94,7 +118,14 @@ async def test_each_coding_has_a_validator_of_its_own_and_the_same_text(warm: ht
     await asyncio.sleep(0.2)
     plain = await ask(warm, PEOPLE, accept_encoding="identity")
     found = {}
-    for accepted, coding in (("br", "br"), ("gzip", "gzip"), ("br;q=0, gzip", "gzip"), ("gzip;q=0.5, br", "br"), ("*;q=0", None), ("zstd", None)):
+    for accepted, coding in (
+        ("br", "br"),
+        ("gzip", "gzip"),
+        ("br;q=0, gzip", "gzip"),
+        ("gzip;q=0.5, br", "br"),
+        ("*;q=0", None),
+        ("zstd", None),
+    ):
         async with warm.stream("POST", "/graphql", json={"query": PEOPLE}, headers={"accept-encoding": accepted}) as response:
             raw = b"".join([part async for part in response.aiter_raw()])
         assert response.headers.get("content-encoding") == coding
