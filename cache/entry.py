@@ -1,6 +1,7 @@
 """What a kept answer is: as it was made, as it is kept, and how often it was good for anything."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeAlias
 
@@ -79,8 +80,11 @@ class Stats(dict[str, DocumentStats]):
 class SharedTier(Protocol):
     """Answers that other processes have made; see ``cache/shared.py``."""
 
+    def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
+        """``told`` is called, later, with what is kept under the key, by whomever; with None also where the server is away."""
+
     async def get(self, key: bytes) -> Made | None:
-        """What is kept under the key, by whomever; None also where the server is away."""
+        """The same."""
 
     async def put(self, key: bytes, made: Made) -> None:
         """Keeps it for the others."""

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from cache.encoding import Encoding, encoded, encoded_aside
 from cache.entry import Entry, Found, Made, SharedTier, Stats, etag_of
@@ -26,14 +27,6 @@ class _Flight:
     task: "asyncio.Task[Found]"
     began: int
     waiting: int = 0
-
-
-@dataclass(slots=True)
-class _Look:
-    """One answer that is being looked for where all processes keep theirs."""
-
-    task: "asyncio.Task[Entry | None]"
-    began: int
 
 
 class ResponseCache:
@@ -60,7 +53,7 @@ class ResponseCache:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._stale: dict[bytes, Entry] = {}
-        self._looks: dict[bytes, _Look] = {}
+        self._looks: dict[bytes, list[asyncio.Future[Entry | None]]] = {}
         self._flights: dict[bytes, _Flight] = {}
         freshness.on_written = self._written
         freshness.on_lost = self._lost
@@ -84,25 +77,35 @@ class ResponseCache:
     async def find_shared(self, key: bytes) -> Entry | None:
         """The fresh answer under that key in this process or of another, counted as a hit; None if there is none."""
         entry = self.find(key)
-        if entry is not None or not self.is_shared or self._shared is None:
+        if entry is not None or not self.is_shared:
             return entry
-        look = self._looks.get(key)
-        if look is None or look.began != self.freshness.number:
-            look = self._looks[key] = _Look(asyncio.create_task(self._look(key, self._shared)), self.freshness.number)
-        entry = await asyncio.shield(look.task)
+        look: asyncio.Future[Entry | None] = asyncio.get_running_loop().create_future()
+        self._looking(key).append(look)
+        entry = await look
         if entry is not None:
             self.stats[entry.made.document].hits += 1
         return entry
 
-    async def _look(self, key: bytes, shared: SharedTier) -> Entry | None:
-        """Looks once for all who ask meanwhile, unless something was written since: it may be gone for who asks now."""
-        began = self.freshness.number
-        try:
-            return self._vouched(key, await shared.get(key), began)
-        finally:
-            look = self._looks.get(key)
-            if look is not None and look.task is asyncio.current_task():
-                del self._looks[key]
+    def foresee(self, key: bytes) -> None:
+        """``find_shared`` will be asked for that key in this turn of the loop: meanwhile the question can travel."""
+        if self.is_shared:
+            self._looking(key)
+
+    def _looking(self, key: bytes) -> "list[asyncio.Future[Entry | None]]":
+        """Those who wait for what other processes have under that key; whoever is the first has it asked for."""
+        looks = self._looks.get(key)
+        if looks is None:
+            looks = self._looks[key] = []
+            if self._shared is not None:
+                self._shared.ask(key, partial(self._looked, key, self.freshness.number))
+        return looks
+
+    def _looked(self, key: bytes, began: int, made: Made | None) -> None:
+        """Tells all who asked since then what there is: what was written meanwhile makes it old for each of them."""
+        entry = self._vouched(key, made, began)
+        for look in self._looks.pop(key):
+            if not look.done():
+                look.set_result(entry)
 
     async def find_or_make(
         self, key: bytes, make: Callable[[], Awaitable[Made]], *, refresh: bool = False, began: int | None = None

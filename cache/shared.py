@@ -1,12 +1,11 @@
 """Answers that processes share through Redis: what one has made, the others need not make.
 
-Look-ups of one turn of the loop travel in one pipeline, as the keys of a loader do: a call for each request reached 0.27
-of a server that answers from memory, and ran out of connections at 256 clients. Redis away is a miss and nothing else.
+Redis away is a miss and nothing else.
 """
 
 import asyncio
 import time
-from typing import Any
+from collections.abc import Callable
 
 import orjson
 import structlog
@@ -15,6 +14,7 @@ from redis.exceptions import RedisError
 
 from cache.encoding import SMALLEST_BYTES, encoded_aside
 from cache.entry import Made, etag_of
+from cache.lookups import Lookups
 
 log = structlog.get_logger("cache")
 PREFIX = b"dealgraph:response:2:"
@@ -24,7 +24,6 @@ LEAD_MS = 1000
 LOOK_AGAIN_S = 0.01
 # After a failure the server is left alone for a moment, so that not every request waits for it to fail.
 AWAY_S = 0.5
-MOST_AT_ONCE = 200
 
 
 class SharedResponses:
@@ -32,22 +31,22 @@ class SharedResponses:
 
     def __init__(self, client: "Redis") -> None:
         self._client = client
-        self._wanted: dict[bytes, asyncio.Future[Made | None]] = {}
-        self._line: Any = None
-        self._asking: asyncio.Task[None] | None = None
+        self._lookups = Lookups(client, self._failed)
         self._away_until = float("-inf")
         self.failures = 0
 
+    def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
+        """``told`` is called, later, with what is kept under the key; with None if nothing is, or Redis is away."""
+        if self._is_away():
+            asyncio.get_running_loop().call_soon(told, None)
+        else:
+            self._lookups.ask(PREFIX + key, lambda kept: told(self._read(kept)))
+
     async def get(self, key: bytes) -> Made | None:
         """What is kept under the key; None if nothing is, or Redis is away."""
-        if self._is_away():
-            return None
-        future = self._wanted.get(key)
-        if future is None:
-            future = self._wanted[key] = asyncio.get_running_loop().create_future()
-        if self._asking is None or self._asking.done():
-            self._asking = asyncio.create_task(self._ask())
-        return await asyncio.shield(future)
+        found: asyncio.Future[Made | None] = asyncio.get_running_loop().create_future()
+        self.ask(key, lambda made: None if found.done() else found.set_result(made))
+        return await found
 
     async def put(self, key: bytes, made: Made) -> None:
         """Keeps the answer until it is too old, with its brotli form, and lets the others know."""
@@ -83,33 +82,12 @@ class SharedResponses:
             except (RedisError, OSError) as error:
                 self._failed(error)
 
-    async def _ask(self) -> None:
-        while self._wanted:
-            keys = list(self._wanted)[:MOST_AT_ONCE]
-            futures = [self._wanted.pop(key) for key in keys]
-            found: list[Made | None] = [None] * len(keys)
-            try:
-                found = [_read(each) for each in await self._kept(keys)]
-            except (RedisError, OSError, ValueError) as error:
-                self._failed(error)
-            for future, each in zip(futures, found, strict=True):
-                if not future.done():
-                    future.set_result(each)
-
-    async def _kept(self, keys: list[bytes]) -> list[bytes | None]:
-        """What Redis has under the keys, by a connection that is kept for this: a pipeline of redis-py takes 90 us more."""
-        pool = self._client.connection_pool
-        line = self._line or await pool.get_connection()  # type: ignore[no-untyped-call]
-        self._line = None
+    def _read(self, kept: bytes | None) -> Made | None:
         try:
-            await line.send_packed_command(line.pack_commands([("GET", PREFIX + key) for key in keys]))
-            found = [await line.read_response(disable_decoding=True) for _ in keys]
-        except BaseException:
-            await line.disconnect(nowait=True)  # in the middle of something: the next answer would be another's
-            await pool.release(line)
-            raise
-        self._line = line
-        return found
+            return None if kept is None else _made(kept)
+        except (ValueError, TypeError) as error:
+            self._failed(error)
+            return None
 
     def _is_away(self) -> bool:
         return time.monotonic() < self._away_until
@@ -128,9 +106,7 @@ async def _written(made: Made) -> bytes:
     return orjson.dumps(head) + b"\n" + made.body + brotli
 
 
-def _read(kept: bytes | None) -> Made | None:
-    if kept is None:
-        return None
+def _made(kept: bytes) -> Made:
     head, _, rest = kept.partition(b"\n")
     status, document, tags, good_until, xmin, length, etag = orjson.loads(head)
     return Made(rest[:length], status, document, frozenset(tags), good_until, xmin, rest[length:], etag=etag)

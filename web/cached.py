@@ -24,6 +24,9 @@ from web.middleware.security_headers import HEADERS
 from web.reuse import Reuse, age_s
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
+# All that decides about the answer to a request; the one who asks is at this place.
+Question: TypeAlias = tuple[Any, ...]
+VIEWER = 3
 # A longer body is a text that no client repeats for its speed.
 LONGEST_BODY = 16_384
 REMEMBERED = 4_096
@@ -47,14 +50,14 @@ class Remembered:
     """Requests that the endpoint has answered from the cache or into it, by all that decides about the answer."""
 
     def __init__(self) -> None:
-        self._asked: OrderedDict[tuple[object, ...], Asked] = OrderedDict()
+        self._asked: OrderedDict[Question, Asked] = OrderedDict()
         self.find = self._asked.get  # what a request is answered with, if it was answered before
 
     def clear(self) -> None:
         """Forgets all of them."""
         self._asked.clear()
 
-    def add(self, request: tuple[object, ...], asked: Asked) -> None:
+    def add(self, request: Question, asked: Asked) -> None:
         """Remembers a request; the oldest of too many is forgotten."""
         self._asked[request] = asked
         if len(self._asked) > REMEMBERED:
@@ -63,7 +66,7 @@ class Remembered:
 
 def question_of(
     method: str, url: bytes, body: bytes, headers: Iterable[tuple[bytes, bytes]], viewer: Viewer
-) -> tuple[object, ...]:
+) -> Question:
     """All that decides about the answer to a request."""
     return (method, url, body, viewer, *[pair for pair in headers if pair[0] in DECIDING])
 
@@ -85,34 +88,46 @@ class ServeCached:
             await self.app(scope, receive, send)
             return
         started = time.perf_counter()
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        method, body, state = scope["method"], b"", scope["state"]
+        state = scope["state"]
         state["started"] = started
-        viewer: Viewer | None = state["authenticator"].known_of(scope["headers"])
-        length = headers.get(b"content-length", b"")
-        if viewer is None or (method == "POST" and not (length.isdigit() and int(length) <= LONGEST_BODY)):
+        question = state.get("deciding")  # which the protocol knows already, of a request that is short
+        if question is None:
+            question, receive = await _question(scope, receive)
+        if question is None:
             await self.app(scope, receive, send)
             return
-        if method == "POST":
-            message = await receive()
-            if message.get("more_body") or message["type"] != "http.request":
-                body, receive = await _read(message, receive)
-            else:
-                body, receive = message["body"], _again(message, receive)
-        query = scope["query_string"]
-        url = b"%s?%s" % (scope["raw_path"], query) if query else scope["raw_path"]
-        question = question_of(method, url, body, scope["headers"], viewer)
         asked: Asked | None = state["remembered"].find(question)
+        headers: dict[bytes, bytes] = dict(scope["headers"])
         if asked is not None and is_plain(headers):
             entry = await state["responses"].find_shared(asked.key)
             encoding = None if entry is None else ready_encoding(entry, headers.get(b"accept-encoding", b""))
             if entry is not None and encoding is not None:
-                standing = standing_of(scope, viewer)
+                standing = standing_of(scope, question[VIEWER])
                 if standing is not None:
                     await _send(scope, send, entry, asked, encoding, headers, standing, started)
                     return
         state["deciding"] = question
         await self.app(scope, receive, send)
+
+
+async def _question(scope: Scope, receive: Receive) -> tuple[Question | None, Receive]:
+    """What decides about the answer, None if that takes a closer look; and a ``receive`` that gives the whole body again."""
+    viewer: Viewer | None = scope["state"]["authenticator"].known_of(scope["headers"])
+    if viewer is None:
+        return None, receive
+    body = b""
+    if scope["method"] == "POST":
+        length = dict(scope["headers"]).get(b"content-length", b"")
+        if not (length.isdigit() and int(length) <= LONGEST_BODY):
+            return None, receive
+        message = await receive()
+        if message.get("more_body") or message["type"] != "http.request":
+            body, receive = await _read(message, receive)
+        else:
+            body, receive = message["body"], _again(message, receive)
+    query = scope["query_string"]
+    url = b"%s?%s" % (scope["raw_path"], query) if query else scope["raw_path"]
+    return question_of(scope["method"], url, body, scope["headers"], viewer), receive
 
 
 def standing_of(scope: Scope, viewer: Viewer) -> RawHeaders | None:

@@ -35,6 +35,7 @@ from web.client import client_named, peer_of
 from web.credential import CREDENTIALS, credential_of
 from web.errors import app_error
 from web.gate import BUSY
+from web.joined import Joined
 from web.middleware.request_id import request_id_of
 from web.negotiation import GRAPHQL, JSON, best
 from web.throttle import Throttle
@@ -65,8 +66,7 @@ class ShortcutProtocol(HttpToolsProtocol):
         if self._may_be_short():
             self._held = []
         else:
-            self._unset_keepalive_if_required()
-            super().on_headers_complete()
+            self._begin()
 
     def on_body(self, body: bytes) -> None:
         """More of the body."""
@@ -82,11 +82,17 @@ class ShortcutProtocol(HttpToolsProtocol):
             return
         body, self._held = b"".join(self._held), None
         if not self._answer(body) and not self._send_away():
-            self._unset_keepalive_if_required()
-            super().on_headers_complete()
+            self._begin()
             if body:
                 super().on_body(body)
             super().on_message_complete()
+
+    def _begin(self) -> None:
+        """Makes a request of what has come, whose response is written in one piece."""
+        self._unset_keepalive_if_required()
+        super().on_headers_complete()
+        if self.cycle is not None and self.cycle.transport is self.transport:
+            self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]
 
     def _may_be_short(self) -> bool:
         method = self.parser.get_method()
@@ -108,12 +114,15 @@ class ShortcutProtocol(HttpToolsProtocol):
         if viewer is None or self.flow.write_paused or self.transport.is_closing():
             return False
         method = self.parser.get_method().decode("ascii")
-        asked: Asked | None = state["remembered"].find(question_of(method, self.url, body, self.headers, viewer))
+        question = question_of(method, self.url, body, self.headers, viewer)
+        asked: Asked | None = state["remembered"].find(question)
         headers = dict(self.headers)
+        self.scope["state"]["deciding"] = question
         if asked is None or not is_plain(headers):
             return False
         entry: Entry | None = state["responses"].find(asked.key)
         if entry is None:
+            state["responses"].foresee(asked.key)
             return False
         encoding = ready_encoding(entry, headers.get(b"accept-encoding", b""))
         standing = None if encoding is None else self._standing(viewer, headers)

@@ -12,7 +12,7 @@ from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
 from web.authenticator import Authenticator
-from web.cached import Remembered
+from web.cached import Question, Remembered
 from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
@@ -47,7 +47,7 @@ class State(TypedDict):
     throttle: Throttle
     gate: Gate
     traffic: Traffic
-    deciding: NotRequired[tuple[object, ...]]  # what decides about the answer, of a request that may be remembered
+    deciding: NotRequired[Question]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
     peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged

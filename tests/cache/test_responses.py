@@ -201,7 +201,7 @@ async def test_a_compressed_form_is_made_once_and_counted() -> None:
 @pytest.fixture
 async def redis(valkey: EmbeddedValkey) -> AsyncIterator["Redis"]:
     """A client of the session's Valkey, emptied."""
-    client = Redis.from_url(valkey.url)
+    client = Redis.from_url(valkey.url, socket_timeout=10)
     await client.flushall()
     yield client
     await client.aclose()

@@ -150,9 +150,7 @@ async def test_apollo_client_never_sends_a_mutation_by_get(
     url_without_a_row: str, valkey: EmbeddedValkey, redis: RedisCache, apollo: Apollo
 ) -> None:
     mutation = "mutation Bring($id: ID!) { restore(id: $id) { errors { code } } }"
-    found = {
-        "data": {"restore": {"errors": [{"code": "VALIDATION", "__typename": "ValidationError"}], "__typename": "NodePayload"}}
-    }
+    found = {"data": {"restore": {"errors": [{"code": "VALIDATION", "__typename": "ValidationError"}], "__typename": "NodePayload"}}}
     async with serving(settings_for(url_without_a_row, valkey)) as client:
         for sent in ([{"method": "POST", **HASH_ONLY}, WITH_TEXT], [{"method": "POST", **HASH_ONLY}]):
             assert await apollo.ask(client, mutation, get=True, id="x") == {**found, "sent": sent}

@@ -199,9 +199,7 @@ async def test_a_change_that_cannot_be_made_says_why(shop: Shop) -> None:
     ):
         response = await shop.client.post("/api/deals/bulk", json=body)
         assert (response.status_code, codes(response.json())) == (status, [code]), body
-    results = (await shop.client.post("/api/deals/bulk", json={"operation": "DELETE", "dealIds": [deal, gone]})).json()["data"][
-        "results"
-    ]
+    results = (await shop.client.post("/api/deals/bulk", json={"operation": "DELETE", "dealIds": [deal, gone]})).json()["data"]["results"]
     assert [(each["id"], each["status"]) for each in results] == [(deal, "SKIPPED"), (gone, "FAILED")]
     for content, content_type, status in (
         (b"{}", "text/plain", 415), (b"{", "application/json", 400), (b" " * 1_000_001, "application/json", 413),
