@@ -151,6 +151,9 @@ async def _send(
     started: float,
 ) -> None:
     state = scope["state"]
+    line = state.get("line")
+    if line is not None and line.send_kept(scope, entry, asked, encoding, standing, started):
+        return
     known = entry.heads.get((asked.media_type, encoding))
     if known is None:
         known = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 
 import orjson
+from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from cache.encoding import Encoding
@@ -86,6 +87,22 @@ class ShortcutProtocol(HttpToolsProtocol):
             if body:
                 super().on_body(body)
             super().on_message_complete()
+
+    def send_kept(
+        self, scope: Scope, entry: Entry, asked: Asked, encoding: Encoding, standing: RawHeaders, started: float
+    ) -> bool:
+        """Answers a request that the application has in hand, if it is the one whose turn it is.
+
+        uvicorn looks at each header with two regular expressions: of 168 us for an answer from Redis 20 go this way.
+        """
+        cycle = self.cycle
+        if cycle is None or cycle.scope is not scope or not cycle.keep_alive or cycle.disconnected or scope["method"] == "HEAD":
+            return False
+        cycle.response_started = cycle.response_complete = True
+        cycle.message_event.set()
+        passing = [*standing, *passing_headers(entry, self.app_state["reuse"], started)]
+        self._write(entry, asked, encoding, dict(scope["headers"]), passing, scope["method"])
+        return True
 
     def _begin(self) -> None:
         """Makes a request of what has come, whose response is written in one piece."""
@@ -187,9 +204,7 @@ class ShortcutProtocol(HttpToolsProtocol):
         """Writes an answer whose head lacks the headers that are of this request only, and waits for the next one."""
         told = [*self.server_state.default_headers, *passing, (b"x-request-id", request_id_of(headers))]
         self.transport.write(b"".join((head, _lines(told), b"\r\n", body)))
-        self.server_state.total_requests += 1
-        self._unset_keepalive_if_required()
-        self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
+        self.on_response_complete()
 
 
 def _lines(headers: RawHeaders) -> bytes:

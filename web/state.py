@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from typing import Any, NotRequired, Protocol, TypedDict
 
+from starlette.types import Scope
+
+from cache.encoding import Encoding
+from cache.entry import Entry
 from cache.redis import RedisCache
 from cache.reference import Reference
 from cache.responses import ResponseCache
@@ -12,7 +16,7 @@ from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
 from web.authenticator import Authenticator
-from web.cached import Question, Remembered
+from web.cached import Asked, Question, Remembered
 from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
@@ -26,6 +30,11 @@ class Line(Protocol):
     """What a request came by (``web/protocol.py``): it calls ``on_lost`` when it is cut."""
 
     on_lost: Callable[[], object] | None
+
+    def send_kept(
+        self, scope: Scope, entry: Entry, asked: Asked, encoding: Encoding, standing: RawHeaders, started: float
+    ) -> bool:
+        """Answers with what is kept; False if it cannot, and the application has to."""
 
 
 class State(TypedDict):

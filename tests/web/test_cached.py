@@ -5,6 +5,7 @@ import gzip
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import brotli  # type: ignore[import-untyped]
 import httpx2
@@ -74,6 +75,32 @@ async def test_an_answer_may_be_used_again_as_long_as_its_fields_are_good_where_
             scope, _, most = each.headers["cache-control"].partition(", max-age=")
             # What is left of it, from now on: a client takes off how old the answer is.
             assert (scope, int(most) - int(each.headers["age"])) in [("public", good_s), ("public", good_s - 1)]
+
+
+@pytest.mark.parametrize("cache_bytes", [64_000_000, 0], ids=["memory", "Redis"])
+async def test_requests_that_come_together_are_answered_in_their_order(
+    database_url: str, valkey: EmbeddedValkey, cache_bytes: int
+) -> None:
+    """Kept ones and others, heads alone, and one that is the last: each is answered once, and the line is then closed."""
+    async with serving(settings_for(database_url, valkey, cache_bytes=cache_bytes)) as client:
+        async with asyncio.timeout(5):
+            while outcomes(await ask(client, STAGES)) != ["HIT"]:
+                await asyncio.sleep(0.01)
+        path = "/graphql?query=" + quote(STAGES)
+        kept = ["GET", "GET", "HEAD", "GET", "GET"]
+        lines = [f"{method} {path} HTTP/1.1\r\nhost: x\r\naccept: {JSON}\r\ncontent-type: {JSON}\r\n" for method in kept]
+        other = f"GET /graphql?query={quote('{ __typename }')} HTTP/1.1\r\nhost: x\r\ncontent-type: {JSON}\r\n"
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write("\r\n".join([*lines, other, lines[0] + "connection: close\r\n", ""]).encode())
+            said = await reader.read()
+            writer.close()
+            await writer.wait_closed()
+            heads = [each.partition(b"\r\n\r\n") for each in said.split(b"HTTP/1.1 ")[1:]]
+            assert [head[:3] for head, _, _ in heads] == [b"200"] * 7
+            answer, typename = b'{"data":{"stages":[]', b'{"data":{"__typename":"Query"}'
+            starts = [answer, answer, b"", answer, answer, typename, answer]
+            assert all(body.startswith(start) and bool(body) == bool(start) for (_, _, body), start in zip(heads, starts, strict=True))
 
 
 async def test_however_a_question_is_put_it_has_one_answer(warm: httpx2.AsyncClient) -> None:
