@@ -45,8 +45,10 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     OperationType,
+    SchemaMetaFieldDef,
     SelectionNode,
     SelectionSetNode,
+    TypeMetaFieldDef,
     TypeNameMetaFieldDef,
     ValueNode,
     VariableNode,
@@ -76,6 +78,8 @@ MOST_COERCION_ERRORS = 50
 # Levels that wait for each other within one task: each is some frames, and Python allows 1,000 on each other.
 LEVELS_IN_ONE_GO = 32
 CONDITIONS = ("skip", "include")
+# The fields that no type declares (specification, section 4): the last two are of the root of a query.
+META = {"__typename": TypeNameMetaFieldDef, "__schema": SchemaMetaFieldDef, "__type": TypeMetaFieldDef}
 
 
 class Unplannable(Exception):
@@ -223,9 +227,7 @@ class Compiler:
 
     def _field(self, kind: GraphQLObjectType, key: str, order: int, nodes: list[FieldNode], above: Field | None) -> Field:
         name = nodes[0].name.value
-        definition = TypeNameMetaFieldDef if name == "__typename" else kind.fields.get(name)
-        if definition is None:
-            raise Unplannable("introspection")
+        definition = kind.fields[name] if name in kind.fields else META[name]
         place = (key, order, nodes, kind, definition, above)
         field = self._resolving(definition, nodes[0], place)
         field.position = self._position(field, definition.type)

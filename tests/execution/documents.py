@@ -51,6 +51,7 @@ SCALARS: dict[str, tuple[tuple[str, ...], tuple[Any, ...]]] = {
 }
 WRONG: tuple[Any, ...] = ("wrong", -1.5, 2**40, {}, {"x": 1}, [], [None], None, True, "", {"y": "z", "unknown": 1})
 NAMES = ("a", "b", "c", "d")
+META = {"__schema": graphql.SchemaMetaFieldDef, "__type": graphql.TypeMetaFieldDef}
 
 
 @dataclass(frozen=True)
@@ -151,12 +152,16 @@ class Generator:
     def _field(self, parent: Any, depth: int) -> str:
         self._left -= 1
         is_full = depth >= self.depth or self._left < 0
-        names = [name for name, each in parent.fields.items() if not is_full or is_leaf_type(get_named_type(each.type))]
+        is_meta = parent is self.schema.query_type and not is_full and self._chance(5)
+        fields = META if is_meta else parent.fields
+        names = [name for name, each in fields.items() if not is_full or is_leaf_type(get_named_type(each.type))]
         if not names:
             return ""
         name = self.random.choice(names)
-        definition = parent.fields[name]
+        definition = fields[name]
         arguments = self._arguments(definition.args)
+        if name == "__type" and self._chance(80):
+            arguments = f'(name: "{self.random.choice(list(self.schema.type_map))}")'
         named: Any = get_named_type(definition.type)
         alias = self._alias(name, parent, str(definition.type), arguments)
         below = "" if is_leaf_type(named) else " " + self._selection(named, depth + 1)
@@ -314,7 +319,7 @@ def overlapping(schema: GraphQLSchema, parent: Any) -> list[Any]:
     def possible(kind: Any) -> set[Any]:
         return set(schema.get_possible_types(kind)) if is_abstract_type(kind) else {kind}
 
-    composites = [each for name, each in schema.type_map.items() if not name.startswith("__") and is_composite_type(each)]
+    composites = [each for each in schema.type_map.values() if is_composite_type(each)]
     return [each for each in composites if possible(parent) & possible(each)]
 
 

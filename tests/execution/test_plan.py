@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import strawberry
-from graphql import OperationDefinitionNode, parse
+from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan
 from execution.values import BREATH
@@ -69,7 +69,7 @@ SCHEMA = strawberry.Schema(Query)
 
 def planned(text: str) -> Plan:
     document = parse(text)
-    (operation,) = document.definitions
+    operation, *_ = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
     return compile_plan(SCHEMA, document, operation)
 
@@ -152,11 +152,20 @@ async def test_a_plan_is_good_for_any_variables() -> None:
         await plan.execute(None, {"count": 1, "left": None})
 
 
+async def test_introspection_is_planned_as_well_also_beside_other_fields() -> None:
+    result = await planned('{ rows(count: 1) { __typename } __type(name: "Row") { kind name } }').execute(None, None)
+    assert result.data == {"rows": [{"__typename": "Row"}], "__type": {"kind": "OBJECT", "name": "Row"}}
+    usual = get_introspection_query()
+    wanted = execute_sync(SCHEMA._schema, parse(usual))
+    assert (await planned(usual).execute(None, None)).formatted == wanted.formatted
+
+
 @pytest.mark.parametrize(
-    "text", ["{ __schema { types { name } } }", '{ rows(count: 1) { __typename } __type(name: "Row") { name } }']
+    ("text", "reason"),
+    [("subscription { ticks }", "a subscription"), ("{ rows(count: 1) { number @upper } }", "@upper")],
 )
-async def test_what_only_graphql_core_can_do_is_refused_as_a_whole(text: str) -> None:
-    with pytest.raises(Unplannable, match="introspection"):
+async def test_what_only_graphql_core_can_do_is_refused_as_a_whole(text: str, reason: str) -> None:
+    with pytest.raises(Unplannable, match=reason):
         planned(text)
 
 
