@@ -1,16 +1,18 @@
 """The arguments of a field, worked out once for a level, or once for all where no variable is in them; and who takes them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from graphql import FieldNode, GraphQLField, Node, VariableNode
+from graphql import FieldNode, GraphQLField, Node, VariableNode, get_nullable_type, is_leaf_type
 from graphql.execution.values import get_argument_values
+from strawberry.relay import GlobalID
 from strawberry.schema import Schema
-from strawberry.types.arguments import convert_arguments
+from strawberry.types.arguments import StrawberryArgument, convert_arguments
+from strawberry.types.base import StrawberryMaybe, StrawberryOptional
 from strawberry.types.field import StrawberryField
 
 from execution.run import Run
@@ -31,7 +33,7 @@ class Arguments:
         self._schema = schema
         self._definition = definition
         self._node = node
-        self._converted_for = converted_for
+        self._conversions = None if converted_for is None else list(_conversions(schema, definition, converted_for))
         self._is_constant = not any(map(_has_variable, node.arguments or ()))
         self._constant: dict[str, Any] | None = None if definition.args else {}
 
@@ -40,16 +42,41 @@ class Arguments:
         if self._constant is not None:
             return self._constant
         found = get_argument_values(self._definition, self._node, run.variables)
-        if self._converted_for is not None:
-            found = convert_arguments(
-                found,
-                self._converted_for.arguments,
-                scalar_registry=self._schema.schema_converter.scalar_registry,
-                config=self._schema.config,
-            )
+        if self._conversions is not None:
+            given = [each for each in self._conversions if each.name in found]
+            found = {each.python_name: self._converted(each, found[each.name]) for each in given}
         if self._is_constant and all(type(value) in UNCHANGING or isinstance(value, Enum) for value in found.values()):
             self._constant = found
         return found
+
+    def _converted(self, conversion: "_Conversion", value: Any) -> Any:
+        if conversion.is_leaf or (value is None and conversion.may_be_null):
+            return value
+        return convert_arguments(
+            {conversion.name: value},
+            [conversion.argument],
+            scalar_registry=self._schema.schema_converter.scalar_registry,
+            config=self._schema.config,
+        )[conversion.python_name]
+
+
+class _Conversion(NamedTuple):
+    """How an argument becomes a parameter. Leaves stay as they are: Strawberry takes 2 us to find that out, each time."""
+
+    name: str
+    python_name: str
+    is_leaf: bool
+    may_be_null: bool
+    argument: StrawberryArgument
+
+
+def _conversions(schema: Schema, definition: GraphQLField, declared: StrawberryField) -> Iterator[_Conversion]:
+    for each in declared.arguments:
+        name = schema.config.name_converter.from_argument(each)
+        is_maybe = isinstance(each.type, StrawberryMaybe)
+        inner = each.type.of_type if isinstance(each.type, StrawberryOptional) else each.type
+        is_leaf = is_leaf_type(get_nullable_type(definition.args[name].type)) and not is_maybe and inner is not GlobalID
+        yield _Conversion(name, each.python_name, is_leaf, not is_maybe, each)
 
 
 def _has_variable(node: Node) -> bool:

@@ -1,7 +1,7 @@
 """Lists, objects, interfaces and unions: where a column of values becomes another one, of items or of the next level."""
 
 import asyncio
-from collections.abc import AsyncIterable, Callable
+from collections.abc import AsyncIterable, Awaitable, Callable
 from itertools import chain, islice
 from typing import Any
 
@@ -74,9 +74,7 @@ class ObjectOf:
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         is_type_of = self.kind.is_type_of
-        if is_type_of is None:
-            return await self._level(run, column, origin)
-        if getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column)):
+        if is_type_of is None or (getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column))):
             return await self._level(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
@@ -87,9 +85,9 @@ class ObjectOf:
             return await self._level(run, column, origin)
         return await self._those(run, field, column, origin, told)
 
-    async def _level(self, run: Run, objects: Column, origin: Origin) -> Column:
+    def _level(self, run: Run, objects: Column, origin: Origin) -> Awaitable[Column]:
         level = self.selection.run(run, objects, origin)
-        return await (asyncio.create_task(level) if self._starts_anew else level)
+        return asyncio.create_task(level) if self._starts_anew else level
 
     async def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Column:
         """The objects that are of the type; the others have failed."""

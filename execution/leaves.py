@@ -21,6 +21,9 @@ from execution.asked import Asked
 from execution.faults import Column, Origin
 from execution.run import Run
 
+NOTHING = {type(None), type(Undefined)}
+# UUIDs of the kinds that have been met.
+_uuids: set[type[Any]] = {UUID}
 _MOST_INT, _LEAST_INT = 2**31 - 1, -(2**31)
 
 
@@ -39,10 +42,10 @@ class Leaf:
         self.as_they_are = AS_THEY_ARE.get(kind, frozenset())
         self.as_they_are_or_null = self.as_they_are | {type(None)}
 
-    def of(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
-        """As ``complete``: no leaf waits for anything."""
+    def of(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
+        """What the answer has for each value of a column in which these types are, and no null: no leaf waits for anything."""
         if self._at_once is not None:
-            done = self._at_once(column)
+            done = self._at_once(column, kinds)
             if done is not None:
                 return done
         coerce = self._kind.coerce_output_value
@@ -50,12 +53,12 @@ class Leaf:
             coerced = [coerce(value) for value in column]
         except Exception:  # one of them will tell, in its own place
             return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
-        if any(value is None or value is Undefined for value in coerced):
+        if not NOTHING.isdisjoint(map(type, coerced)):
             return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
         return coerced
 
     async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
-        return self.of(run, field, column, origin)
+        return self.of(run, field, column, set(map(type, column)), origin)
 
     def _one(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
         try:
@@ -68,18 +71,22 @@ class Leaf:
         return coerced
 
 
-def _ids(column: Column) -> Column | None:
-    return list(map(str, column)) if all(issubclass(kind, UUID) for kind in set(map(type, column))) else None
+def _ids(column: Column, kinds: set[type[Any]]) -> Column | None:
+    if not kinds <= _uuids:
+        if not all(issubclass(kind, UUID) for kind in kinds):
+            return None
+        _uuids.update(kinds)
+    return list(map(str, column))
 
 
-def _integers(column: Column) -> Column | None:
-    if set(map(type, column)) != {int}:
+def _integers(column: Column, kinds: set[type[Any]]) -> Column | None:
+    if kinds != {int}:
         return None
     return column if max(column) <= _MOST_INT and min(column) >= _LEAST_INT else None
 
 
-def _floats(column: Column) -> Column | None:
-    return column if set(map(type, column)) == {float} and all(map(math.isfinite, column)) else None
+def _floats(column: Column, kinds: set[type[Any]]) -> Column | None:
+    return column if kinds == {float} and all(map(math.isfinite, column)) else None
 
 
 # By identity: a schema may have a scalar of the same name that does something else.
@@ -88,15 +95,15 @@ AS_THEY_ARE: dict[Any, frozenset[type[Any]]] = {
     GraphQLBoolean: frozenset({bool}),
     GraphQLID: frozenset({str}),
 }
-AT_ONCE: dict[Any, Callable[[Column], Column | None]] = {
+AT_ONCE: dict[Any, Callable[[Column, set[type[Any]]], Column | None]] = {
     GraphQLID: _ids,
     GraphQLInt: _integers,
     GraphQLFloat: _floats,
 }
 
 
-def _each_once(kind: GraphQLEnumType) -> Callable[[Column], Column | None]:
-    def names(column: Column) -> Column | None:
+def _each_once(kind: GraphQLEnumType) -> Callable[[Column, set[type[Any]]], Column | None]:
+    def names(column: Column, kinds: set[type[Any]]) -> Column | None:
         try:
             found = {value: kind.coerce_output_value(value) for value in set(column)}
             return [found[value] for value in column]

@@ -12,6 +12,7 @@ from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import DEAD, Column, Origin, Shared, Under
+from execution.leaves import Leaf
 from execution.run import Run
 from execution.values import BREATH, Position, awaits
 
@@ -145,6 +146,26 @@ class Resolved(Field):
         return found
 
 
+class _Plain(NamedTuple):
+    """An attribute with a leaf for a value, at its place in the answer; values of some types stay ``as_they_are``."""
+
+    field: Field
+    at: int
+    name: str
+    position: Position
+    leaf: Leaf
+    as_they_are: frozenset[type[Any]]
+
+    @classmethod
+    def of(cls, field: Attribute) -> "_Plain":
+        """That field as it is looked at."""
+        position, leaf = field.position, field.position.leaf
+        assert field.reads is not None
+        assert leaf is not None
+        unchanged = leaf.as_they_are_or_null if position.is_nullable else leaf.as_they_are
+        return cls(field, field.order, field.reads, position, leaf, unchanged)
+
+
 class Selection:
     """The fields asked of the objects of one type, in the order of the answer."""
 
@@ -155,15 +176,21 @@ class Selection:
         self._names = sorted(self.wanted)
         self._readers = {name: attrgetter(name) for name in self._names}
         self._layouts: dict[type[Any], dict[str, int] | None] = {}
+        # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
+        self._plain = [_Plain.of(field) for field in fields if isinstance(field, Attribute) and field.position.leaf is not None]
+        self._others = [field for field in fields if not isinstance(field, Attribute) or field.position.leaf is None]
         self._assemble = assembler(tuple(field.key for field in fields)) if fields else None
 
     async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
         """An object of the answer for each object, DEAD for those in which something failed that may not be null."""
-        read = await self._read_slowly(objects) if len(objects) > BREATH else self._read(objects)
+        is_long = len(objects) > BREATH
+        read = await self._read_slowly(objects) if is_long else self._read(objects)
         columns: list[Column] = [()] * len(self.fields)
         ready: list[tuple[Field, Begun]] = []
         waiting: list[tuple[Field, Begun]] = []
-        for field in self.fields:
+        if not is_long:
+            waiting += self._read_plain(run, read, columns, origin)
+        for field in self.fields if is_long else self._others:
             begun = field.begin(run, objects, read)
             values, position = begun.values, field.position
             waits = position.inside.suspends
@@ -189,6 +216,22 @@ class Selection:
                 _abandon(begun)
             raise
         return await self._assembled(run, columns, len(objects))
+
+    def _read_plain(
+        self, run: Run, read: dict[str, Column], columns: list[Column], origin: Origin
+    ) -> list[tuple[Field, Begun]]:
+        """Fills the columns of plain attributes, but of those that wait for something."""
+        waiting: list[tuple[Field, Begun]] = []
+        for field, at, name, position, leaf, as_they_are in self._plain:
+            values = read[name]
+            kinds = set(map(type, values))
+            if kinds <= as_they_are:
+                columns[at] = values
+            elif awaits(kinds):
+                waiting.append((field, Begun(values)))
+            else:
+                columns[at] = position.of_leaves(run, leaf, values, kinds, origin, field)
+        return waiting
 
     async def run_serially(self, run: Run, objects: Column, origin: Origin) -> Column:
         """As ``run``, one field after the other to its end: the root of a mutation (specification, section 6.2.2)."""
@@ -222,8 +265,13 @@ class Selection:
 
     def _read(self, objects: Column) -> dict[str, Column]:
         """The attributes that are wanted of all objects, by name: named tuples of one type are turned into columns at once."""
+        if len(objects) == 1:
+            try:
+                return {name: [read(objects[0])] for name, read in self._readers.items()}
+            except Exception:  # each will tell, in its own place
+                return {name: _attributes(read, objects) for name, read in self._readers.items()}
         kinds = set(map(type, objects))
-        layout = self._layout(kinds.pop()) if len(kinds) == 1 and len(objects) > 1 else None
+        layout = self._layout(kinds.pop()) if len(kinds) == 1 else None
         if layout is not None:
             whole = list(zip(*objects, strict=True))
             return {name: whole[layout[name]] for name in self._names}

@@ -88,9 +88,10 @@ class Position:
         if _has_special(kinds):
             done, places = self._without(run, column, origin)
             if places:
-                put(done, places, leaf.of(run, self.field, [column[at] for at in places], Picked(origin, places)))
+                some = [column[at] for at in places]
+                put(done, places, leaf.of(run, self.field, some, set(map(type, some)), Picked(origin, places)))
         else:
-            done = leaf.of(run, self.field, column, origin)  # type: ignore[assignment]
+            done = leaf.of(run, self.field, column, kinds, origin)  # type: ignore[assignment]
         return self._up_to_here(run, done)
 
     def _up_to_here(self, run: Run, done: Column) -> Column:
