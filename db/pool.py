@@ -86,8 +86,10 @@ class Pool:
         self.size = size
         self.opened = 0
         self._idle: deque[Connection] = deque()
-        # A waiter gets a connection, or None: the place of one, to open it in.
-        self._waiters: deque[asyncio.Future[Connection | None]] = deque()
+        # A waiter gets a connection, or None: the place of one, to open it in. Each waits until a time by the clock of the
+        # loop, the first of them the shortest: one timer is enough for all, and a timeout for each would take 5 us of it.
+        self._waiters: deque[tuple[float, asyncio.Future[Connection | None]]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
         self._closing: set[asyncio.Task[None]] = set()
 
     @property
@@ -162,24 +164,39 @@ class Pool:
     async def _wait(self) -> Connection | None:
         if len(self._waiters) >= self._queue:
             raise Overloaded("The server is busy: too many requests wait for the database. Try again shortly.")
-        waiter: asyncio.Future[Connection | None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
+        loop = asyncio.get_running_loop()
+        waiter: asyncio.Future[Connection | None] = loop.create_future()
+        until = loop.time() + self._wait_s
+        self._waiters.append((until, waiter))
+        if self._timer is None:
+            self._timer = loop.call_at(until, self._expire)
         try:
-            async with asyncio.timeout(self._wait_s):
-                return await waiter
-        except BaseException as error:
-            self._withdraw(waiter)
-            if isinstance(error, TimeoutError):
-                raise Overloaded(
-                    "The server is busy: no database connection came free in time. Try again shortly."
-                ) from None
+            return await waiter
+        except asyncio.CancelledError:
+            self._withdraw((until, waiter))
             raise
 
-    def _withdraw(self, waiter: "asyncio.Future[Connection | None]") -> None:
-        """Leaves the queue; what was handed over in the very moment of giving up goes to the next in line."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
-        elif not waiter.cancelled():
+    def _expire(self) -> None:
+        """Sends away who has waited too long."""
+        self._timer = None
+        loop = asyncio.get_running_loop()
+        while self._waiters:
+            until, waiter = self._waiters[0]
+            if until > loop.time():
+                self._timer = loop.call_at(until, self._expire)
+                return
+            self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_exception(
+                    Overloaded("The server is busy: no database connection came free in time. Try again shortly.")
+                )
+
+    def _withdraw(self, place: "tuple[float, asyncio.Future[Connection | None]]") -> None:
+        """Leaves the queue; what was handed over in the very moment of going away goes to the next in line."""
+        waiter = place[1]
+        if place in self._waiters:
+            self._waiters.remove(place)
+        elif not waiter.cancelled() and waiter.exception() is None:
             given = waiter.result()
             if given is None:
                 self._free_place()
@@ -231,7 +248,7 @@ class Pool:
 
     def _next_waiter(self) -> "asyncio.Future[Connection | None] | None":
         while self._waiters:
-            waiter = self._waiters.popleft()
+            _, waiter = self._waiters.popleft()
             if not waiter.done():
                 return waiter
         return None
