@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from bench import cached
+from bench import cached, growth
 from bench.agree import check_agreement
 from bench.crowded import LOADS, allow_many_files
 from bench.crowded import measured as crowded
@@ -42,6 +42,7 @@ def bench(
     only: Annotated[list[str] | None, typer.Option(help="A scenario to measure instead of all; may be repeated.")] = None,
     writes: Annotated[bool, typer.Option("--writes", help="Measure what writes cost instead.")] = False,
     kept: Annotated[bool, typer.Option("--kept", help="Measure answers from the cache instead.")] = False,
+    grown: Annotated[bool, typer.Option("--growth", help="Measure PostgreSQL with up to 5,000,000 deals instead.")] = False,
     peers: Annotated[bool, typer.Option("--peers", help="Against Strawberry, Mercurius and Apollo Server too.")] = False,
     crowd: Annotated[bool | None, typer.Option(help="Also with 1,000 connections; with --peers unless told not to.")] = None,
 ) -> None:
@@ -51,6 +52,12 @@ def bench(
             task = bar.add_task("Writing", total=5 * rounds)
             table = measured(url_of(settings), rounds, lambda: bar.advance(task))
         Console(width=128).print(table)
+        return
+    if grown:
+        with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
+            task = bar.add_task("", total=len(growth.SIZES))
+            table = growth.measured(url_of(settings), lambda size: bar.update(task, description=size, advance=1))
+        WIDE.print(table)
         return
     check_wrk()
     if kept:
