@@ -179,15 +179,11 @@ class CountRow(NamedTuple):
     total: int
 
 
-class ContactCountRow(NamedTuple):
+class CompanyTotalsRow(NamedTuple):
+    """Contacts and deals of one company; ``value`` sums the known values, ``unpriced`` counts the unknown ones."""
+
     company_id: UUID
     contacts: int
-
-
-class DealTotalsRow(NamedTuple):
-    """Deals of one company; ``value`` sums the known values, ``unpriced`` counts the unknown ones."""
-
-    company_id: UUID
     deals: int
     value: float
     unpriced: int

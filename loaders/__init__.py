@@ -12,7 +12,7 @@ from db.database import Database
 from db.rows import CompanyName, DealName
 from loaders.activity import ActivityById, Recent
 from loaders.base import Loader
-from loaders.company import AnalyticsByCompany, CompanyById, ContactCountByCompany, DealTotalsByCompany
+from loaders.company import AnalyticsByCompany, CompanyById, TotalsByCompany
 from loaders.contact import ContactById, ContactStats
 from loaders.deal import DealById, StageChangesByDeal, WholeDealById
 from loaders.page import CountByParent, FirstByCompany, Listing, PageByWindow
@@ -91,12 +91,8 @@ class Loaders:
         return self._simple(KindById)
 
     @cached_property
-    def contact_count_by_company(self) -> ContactCountByCompany:
-        return self._simple(ContactCountByCompany)
-
-    @cached_property
-    def deal_totals_by_company(self) -> DealTotalsByCompany:
-        return self._simple(DealTotalsByCompany)
+    def totals_by_company(self) -> TotalsByCompany:
+        return self._simple(TotalsByCompany)
 
     @cached_property
     def analytics_by_company(self) -> AnalyticsByCompany:

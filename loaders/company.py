@@ -6,14 +6,13 @@ from uuid import UUID
 
 from core import tags
 from db.database import Database
-from db.rows import CompanyAnalyticsRow, CompanyRow, ContactCountRow, DealTotalsRow
+from db.rows import CompanyAnalyticsRow, CompanyRow, CompanyTotalsRow
 from db.statements import statement
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
 
 BY_IDS = statement("company.by_ids", CompanyRow)
-CONTACTS = statement("contact.totals_of_companies", ContactCountRow)
-TOTALS = statement("deal.totals_of_companies", DealTotalsRow)
+TOTALS = statement("company.totals", CompanyTotalsRow)
 ANALYTICS = statement("reports.analytics.of_companies", CompanyAnalyticsRow)
 
 
@@ -27,28 +26,15 @@ class CompanyById(Loader[UUID, CompanyRow | None]):
         return (tags.row("company", key) for key in keys)
 
 
-class ContactCountByCompany(Loader[UUID, int]):
-    """Company id to how many contacts it has."""
+class TotalsByCompany(Loader[UUID, CompanyTotalsRow]):
+    """Company id to how many contacts and deals it has, and what those are worth: one statement, of which many want all."""
 
-    async def load_keys(self, keys: list[UUID]) -> Sequence[int]:
-        rows = await self._db.fetch(CONTACTS, self._visible_owner, keys)
-        counts = {row.company_id: row.contacts for row in rows}
-        return [counts.get(key, 0) for key in keys]
-
-    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.listed("contact", "company", key) for key in keys)
-
-
-class DealTotalsByCompany(Loader[UUID, DealTotalsRow]):
-    """Company id to the number and value of its deals; zeros where it has none."""
-
-    async def load_keys(self, keys: list[UUID]) -> Sequence[DealTotalsRow]:
-        rows = await self._db.fetch(TOTALS, self._visible_owner, keys)
-        found = {row.company_id: row for row in rows}
-        return [found.get(key) or DealTotalsRow(key, 0, 0.0, 0) for key in keys]
+    async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyTotalsRow]:
+        rows = {row.company_id: row for row in await self._db.fetch(TOTALS, self._visible_owner, keys)}
+        return [rows[key] for key in keys]
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.listed("deal", "company", key) for key in keys)
+        return (tags.listed(noun, "company", key) for key in keys for noun in ("contact", "deal"))
 
 
 class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):

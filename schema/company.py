@@ -87,15 +87,11 @@ class Company(Node):
         description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after it.")
-    contact_count = follow("contact_count_by_company", "id", type=int, description="How many contacts it has.")
-    deal_count = follow(
-        "deal_totals_by_company", "id", pick="deals", type=int, description="How many deals there are with it."
-    )
-    deals_value = follow(
-        "deal_totals_by_company", "id", pick="value", type=Money, description="Known value of all deals with it."
-    )
+    contact_count = follow("totals_by_company", "id", pick="contacts", type=int, description="How many contacts it has.")
+    deal_count = follow("totals_by_company", "id", pick="deals", type=int, description="How many deals there are with it.")
+    deals_value = follow("totals_by_company", "id", pick="value", type=Money, description="Known value of all deals with it.")
     unpriced_count = follow(
-        "deal_totals_by_company",
+        "totals_by_company",
         "id",
         pick="unpriced",
         type=int,

@@ -75,6 +75,22 @@ given.name, given.domain, given.website, given.industry, given.size, given.reven
 -- name: count_of_search -> CountRow
 {count_of_answers};
 
+-- name: totals -> CompanyTotalsRow
+-- $1 visible owner; $2 ids. What is counted about each, from the rollups; zeros where there is nothing.
+select wanted.id as company_id, contacts.contacts, deals.deals, deals.value, deals.unpriced
+from unnest($2::uuid[]) as wanted (id)
+cross join lateral (
+    select coalesce(sum(contacts), 0)::bigint as contacts
+    from company_contacts
+    where company_id = wanted.id and ($1::uuid is null or owner_id = $1)
+) as contacts
+cross join lateral (
+    select coalesce(sum(deals), 0)::bigint as deals, coalesce(sum(value), 0)::float8 as value,
+           coalesce(sum(unpriced), 0)::bigint as unpriced
+    from company_deals
+    where company_id = wanted.id and ($1::uuid is null or owner_id = $1)
+) as deals;
+
 -- name: create -> CompanyRow
 {create};
 

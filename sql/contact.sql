@@ -86,13 +86,6 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 -- name: count_of_search -> CountRow
 {count_of_answers};
 
--- name: totals_of_companies -> ContactCountRow
--- $1 visible owner; $2 company ids. A company without contacts has no row.
-select company_id, sum(contacts)::bigint as contacts
-from company_contacts
-where company_id = any($2::uuid[]) and ($1::uuid is null or owner_id = $1)
-group by company_id;
-
 -- name: create -> ContactRow
 {create};
 

@@ -124,13 +124,6 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 -- name: count_of_search -> CountRow
 {count_of_answers};
 
--- name: totals_of_companies -> DealTotalsRow
--- $1 visible owner; $2 company ids. A company that never had deals has no row.
-select company_id, sum(deals)::bigint as deals, sum(value)::float8 as value, sum(unpriced)::bigint as unpriced
-from company_deals
-where company_id = any($2::uuid[]) and ($1::uuid is null or owner_id = $1)
-group by company_id;
-
 -- name: create -> DealRow
 {create};
 

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import Unavailable
 from core.viewer import EVERYONE
-from db.rows import CompanyName, ContactCountRow, DealTotalsRow, StageRow, UserRow
+from db.rows import CompanyName, CompanyTotalsRow, StageRow, UserRow
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
@@ -46,21 +46,16 @@ async def test_a_key_asked_for_twice_is_loaded_once() -> None:
 
 
 async def test_every_statement_gets_the_visible_owner_first() -> None:
-    db = FakeDatabase({"app_user.by_ids": [], "contact.totals_of_companies": [], "deal.totals_of_companies": []})
+    db = FakeDatabase({"app_user.by_ids": [], "company.by_ids": [], "contact.by_ids": []})
     loaders = Loaders(db, rep(C), NOW)
-    await asyncio.gather(
-        loaders.user_by_id.load(A), loaders.contact_count_by_company.load(A), loaders.deal_totals_by_company.load(A)
-    )
+    await asyncio.gather(loaders.user_by_id.load(A), loaders.company_by_id.load(A), loaders.contact_by_id.load(A))
     assert [args[0] for _, args in db.asked] == [C, C, C]
 
 
-async def test_a_company_without_contacts_or_deals_has_zeros() -> None:
-    db = FakeDatabase(
-        {"contact.totals_of_companies": [ContactCountRow(A, 3)], "deal.totals_of_companies": [DealTotalsRow(A, 2, 9.5, 1)]}
-    )
-    loaders = Loaders(db, EVERYONE, NOW)
-    assert await loaders.contact_count_by_company.load_many([B, A]) == [0, 3]
-    assert await loaders.deal_totals_by_company.load_many([B, A]) == [DealTotalsRow(B, 0, 0.0, 0), DealTotalsRow(A, 2, 9.5, 1)]
+async def test_what_is_counted_of_companies_comes_in_the_order_of_the_keys() -> None:
+    some, nothing = CompanyTotalsRow(A, 3, 2, 9.5, 1), CompanyTotalsRow(B, 0, 0, 0.0, 0)
+    loaders = Loaders(FakeDatabase({"company.totals": [some, nothing]}), EVERYONE, NOW)
+    assert await loaders.totals_by_company.load_many([B, A]) == [nothing, some]
 
 
 async def test_a_stage_and_all_stages_are_one_statement() -> None:
