@@ -211,7 +211,7 @@ class PooledDatabase:
         stats = self.stats.setdefault(statement.name, StatementStats())
         started = time.perf_counter()
         try:
-            records = await held.prepared[statement.name].fetch(*args)
+            records = await held.run(statement.name, args)
         except Exception as error:
             stats.failed += 1
             raise _translated(error, held, self.pool) from error

@@ -50,6 +50,11 @@ class Connection:
         # goes on running over it. Any statement synchronises.
         await self.raw.execute(SYNCHRONISE)
 
+    async def run(self, name: str, args: tuple[object, ...]) -> "list[asyncpg.Record]":
+        """The rows of a prepared statement, as its ``fetch`` gives them, without three coroutines around asyncpg's own."""
+        rows, _, _ = await self.raw._protocol.bind_execute(self.prepared[name]._state, args, "", 0, True, None)  # type: ignore[attr-defined]
+        return rows  # type: ignore[no-any-return]
+
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""
         try:
