@@ -33,6 +33,6 @@ class Joined:
         self._transport.close()
 
     def _flush(self) -> None:
-        if self._head is not None:
-            self._transport.write(self._head)
-            self._head = None
+        head, self._head = self._head, None
+        if head is not None and not self.is_closing():  # the client may have gone meanwhile
+            self._transport.write(head)

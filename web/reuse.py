@@ -20,9 +20,9 @@ class Reuse:
         return cls(b"public" if settings.auth == "off" else b"private", settings.reuse_s)
 
     def cache_control(self, entry: Entry) -> bytes:
-        """The header's value: as long as what was read for the answer is usually good, from now on, if that is not too long.
+        """The header's value. What was read for the answer says how long it is usually good: not longer than that, from now on.
 
-        It counts from when the answer was made, as ``Age`` does; without a validator asked for each time it may go old.
+        ``max-age`` counts from when the answer was made, as ``Age`` does.
         """
         now = time.time()
         good_s = int(min(self.most_s, entry.made.good_until - now))

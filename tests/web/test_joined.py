@@ -44,6 +44,14 @@ async def test_a_head_whose_body_is_not_there_yet_is_sent_without_it() -> None:
     assert wire.pieces == [b"head", b"body"]
 
 
+async def test_a_head_is_not_written_to_a_client_that_has_gone() -> None:
+    wire, response = joined()
+    response.write(b"head")
+    wire.is_closed = True
+    await asyncio.sleep(0)
+    assert wire.pieces == []
+
+
 async def test_what_was_written_is_sent_before_the_line_is_closed() -> None:
     wire, response = joined()
     response.write(b"head")
