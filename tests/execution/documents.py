@@ -72,7 +72,7 @@ class Generator:
     """Makes documents for a schema. ``samples`` add values for arguments, by their names: texts of the document, variables.
 
     ``wanted`` is about how many fields a document has, ``depth`` how deep they are within each other, ``given`` how many of a
-    hundred arguments are given that may be left out.
+    hundred arguments are given that may be left out, and ``meta`` how many of a hundred fields of the root are of introspection.
     """
 
     schema: GraphQLSchema
@@ -81,6 +81,7 @@ class Generator:
     wanted: int = 20
     depth: int = 5
     given: int = 40
+    meta: int = 5
     kinds: tuple[OperationType, ...] = (OperationType.QUERY,) * 5 + (OperationType.MUTATION,)
 
     def document(self) -> DocumentNode:
@@ -152,7 +153,7 @@ class Generator:
     def _field(self, parent: Any, depth: int) -> str:
         self._left -= 1
         is_full = depth >= self.depth or self._left < 0
-        is_meta = parent is self.schema.query_type and not is_full and self._chance(5)
+        is_meta = parent is self.schema.query_type and not is_full and self._chance(self.meta)
         fields = META if is_meta else parent.fields
         names = [name for name, each in fields.items() if not is_full or is_leaf_type(get_named_type(each.type))]
         if not names:

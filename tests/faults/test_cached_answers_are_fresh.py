@@ -64,11 +64,13 @@ class Two:
             assert shown == (await self.ask(server, text, beside=True, **wanted))[1], (told, text)
 
     async def heard(self, server: int, owner: int, company: int) -> None:
-        """Waits until that server has heard of all that was written before: of one last write, that is."""
-        name = str(os.urandom(4).hex())
-        await self.sql.execute("update company set name = $1 where id = $2", name, self.pipeline.companies[company])
-        async with asyncio.timeout(5):
-            while (await self.ask(server, "query($c: ID!) { company(id: $c) { name } }", c=str(self.pipeline.companies[company])))[1] != {"company": {"name": name}}:
+        """Waits until that server has heard of all that was written before: of one last write to what it keeps, that is."""
+        text, asked, name = "query($c: ID!) { company(id: $c) { name } }", str(self.pipeline.companies[company]), os.urandom(4).hex()
+        async with asyncio.timeout(10):
+            while (await self.ask(server, text, c=asked))[0] != "HIT":
+                await asyncio.sleep(0.005)
+            await self.sql.execute("update company set name = $1 where id = $2", name, self.pipeline.companies[company])
+            while (await self.ask(server, text, c=asked))[1] != {"company": {"name": name}}:
                 await asyncio.sleep(0.005)
 
     async def cut_lines(self) -> None:
@@ -132,6 +134,8 @@ class Linearity(RuleBasedStateMachine):
         self.run(self.two.cut_lines())
         self.run(asyncio.sleep(0.05))  # the kernel tells both that the line is gone
         self.run(self.two.sql.execute("update deal set value = $1::int", value))
+        # Written while nobody listened, or just after: what the server may keep from before is known once it has heard the next.
+        self.run(self.two.heard(server, owner, company))
         self.run(self.two.all_are_fresh(server, owner, company))
 
 
