@@ -84,7 +84,7 @@ class SharedTier(Protocol):
         """``told`` is called, later, with what is kept under the key, by whomever; with None also where the server is away."""
 
     async def get(self, key: bytes) -> Made | None:
-        """The same."""
+        """The same, to be awaited."""
 
     async def put(self, key: bytes, made: Made) -> None:
         """Keeps it for the others."""

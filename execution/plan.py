@@ -17,9 +17,9 @@
                                 └ Followed stage  one load with the distinct stage ids
                                    └ Selection Stage  as many objects as there are distinct stages
 
-Each line runs once, however many objects there are: that is all there is to it. ``selection.py`` runs a level and has the
-kinds of fields; ``values.py`` completes their values, with ``leaves.py`` and ``composites.py``; ``faults.py`` knows where a
-value stands when it fails.
+Each line runs once, however many objects there are: that is all there is to it. ``selection.py`` runs a level, ``fields.py``
+has the kinds of fields; ``values.py`` completes their values, with ``leaves.py`` and ``composites.py``; ``faults.py`` knows
+where a value stands when it fails.
 
 Fragments, aliases, merged fields, ``@skip`` and ``@include`` do not exist at run time: there is one tree for each
 combination of the variables that those two depend on, compiled when it first occurs.
@@ -66,9 +66,10 @@ from execution.asked import Asked
 from execution.batched import BATCHED
 from execution.composites import AbstractOf, ListOf, ObjectOf
 from execution.faults import DEAD, Origin, report
+from execution.fields import Attribute, Field, Followed, Resolved, Typename
 from execution.leaves import Leaf
 from execution.run import Run
-from execution.selection import Attribute, Field, Followed, Resolved, Selection, Typename
+from execution.selection import Selection
 from execution.values import Inside, Position
 
 # Combinations of conditions kept for one operation; there could be two to the power of its variables.

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from execution import Plan, Unplannable, composites, faults, plan, selection, values
+from execution import Plan, Unplannable, composites, faults, fields, plan, values
 from tests.execution.comparing import Answer, by_graphql_core, by_plan, smallest
 from tests.execution.documents import Case, Generator
 from tests.execution.toy import Toy, toy
@@ -125,7 +125,7 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "errors are told as they come": lambda: changed(plan, "report", _as_they_come),
     "an error is forgotten": lambda: changed(plan, "report", _without_the_first),
     "the name of a type is always the same": lambda: changed(
-        selection.Typename, "begin", lambda self, run, objects, read: selection.Begun(["Alpha"] * len(objects))
+        fields.Typename, "begin", lambda self, run, objects, read: fields.Begun(["Alpha"] * len(objects))
     ),
     "aliases are not looked at": lambda: changed(plan.Compiler, "_field", _key_is_name),
     "skip and include are not looked at": lambda: changed(plan.Compiler, "_is_included", lambda self, node: True),

@@ -125,7 +125,7 @@ async def test_every_audit_of_graphql_over_http_is_passed(
     assert len(results) == 61
     assert sorted(each["id"] for each in results if each["status"] != "ok") == sorted([*NEEDS_PREFLIGHT, *otherwise])
     assert [each["name"] for each in results if each["status"] == "error"] == []
-    assert [each["id"] for each in results if each["status"] == "warn"] == [each for each in otherwise if each == "86EE"]
+    assert [each["id"] for each in results if each["status"] == "warn"] == (["86EE"] if otherwise else [])
 
 
 @with_npm
