@@ -1,7 +1,6 @@
 """Lists, objects, interfaces and unions: where a column of values becomes another one, of items or of the next level."""
 
-import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable
+from collections.abc import AsyncIterable, Callable
 from itertools import chain, islice
 from typing import Any
 
@@ -14,11 +13,12 @@ from graphql import (
 )
 from graphql.pyutils import inspect, is_iterable
 
+from core.later import Later, all_of
 from execution.asked import Asked
 from execution.batched import BY_TYPE
-from execution.faults import DEAD, Column, Items, Origin, Picked
-from execution.run import Run
-from execution.values import Level, Position, awaits, put, settled
+from execution.faults import Column, Items, Origin, Picked
+from execution.run import Run, awaits
+from execution.values import Completed, Level, Position, put
 
 
 class ListOf:
@@ -26,34 +26,45 @@ class ListOf:
 
     def __init__(self, item: Position) -> None:
         self.item = item
-        self.suspends = item.inside.suspends
         self.wanted = item.inside.wanted
 
-    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
-        lists: list[Any] = [value if type(value) is list else await _as_list(field, value) for value in column]
-        failed = [at for at, value in enumerate(lists) if isinstance(value, Exception)]
-        causes = {at: lists[at] for at in failed}
-        for at in failed:
-            lists[at] = ()
+    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
+        lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
+        if set(map(type, lists)) <= LISTS:
+            return self._items(run, lists, origin)
+        if awaits(set(map(type, lists))):
+            return run.settled(lists).map(lambda settled: self.complete(run, field, settled, origin))
+        places = [at for at, value in enumerate(lists) if not isinstance(value, Exception)]
+        for at, value in enumerate(lists):
+            if isinstance(value, Exception):
+                run.fail(field, origin, at, value)
+        some = self._items(run, [lists[at] for at in places], Picked(origin, places))
+        return put([None] * len(lists), places, some)
+
+    def _items(self, run: Run, lists: list[Any], origin: Origin) -> Completed:
         lengths = list(map(len, lists))
         flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
-        items = await self.item.complete(run, flat, Items(origin, lengths, self.item.is_nullable)) if flat else flat
-        each = iter(items)
-        done: list[Any] = [list(islice(each, length)) for length in lengths]
-        if run.faults or causes:
-            done = [DEAD if any(value is DEAD for value in items) else items for items in done]
-            for at, cause in causes.items():
-                done[at] = run.fail(field, origin, at, cause)
-        return done
+        if not flat:
+            return [[] for _ in lists]
+        items = self.item.complete(run, flat, Items(origin, lengths, self.item.is_nullable))
+        return items.map(lambda given: _dealt(given, lengths)) if isinstance(items, Later) else _dealt(items, lengths)
 
 
-async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Exception:
-    """The items of what a resolver gave for a list, or why there are none."""
+LISTS = frozenset({list, tuple})
+
+
+def _dealt(items: Column, lengths: list[int]) -> Column:
+    each = iter(items)
+    return [list(islice(each, length)) for length in lengths]
+
+
+def _as_list(field: Asked, value: Any) -> Any:
+    """The items of what a resolver gave for a list, what they are awaited by, or why there are none."""
     try:
-        if isinstance(value, tuple):
+        if isinstance(value, (tuple, Exception)):
             return value
         if isinstance(value, AsyncIterable):
-            return [item async for item in value]
+            return _gathered(value)
         if is_iterable(value):
             return list(value)
     except Exception as error:  # whatever it raises while it is gone through is the error of the field
@@ -61,50 +72,45 @@ async def _as_list(field: Asked, value: Any) -> list[Any] | tuple[Any, ...] | Ex
     return GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")
 
 
-class ObjectOf:
-    """An object type: its objects are the next level, which ``starts_anew`` in a task of its own where many are above it."""
+async def _gathered(iterable: AsyncIterable[Any]) -> list[Any]:
+    return [item async for item in iterable]
 
-    def __init__(self, kind: GraphQLObjectType, selection: Level, *, starts_anew: bool) -> None:
+
+class ObjectOf:
+    """An object type: its objects are the next level."""
+
+    def __init__(self, kind: GraphQLObjectType, selection: Level) -> None:
         self.kind = kind
         self.selection = selection
-        self.suspends = selection.suspends
         self.wanted = selection.wanted
         self._known: set[type[Any]] = set()
-        self._starts_anew = starts_anew
 
-    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
+    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         is_type_of = self.kind.is_type_of
         if is_type_of is None or (getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column))):
-            return await self._level(run, column, origin)
+            return self.selection.run(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
         if awaits(set(map(type, told))):
-            told = await settled(told)
+            return run.settled(told).map(lambda settled: self._those(run, field, column, origin, settled))
+        return self._those(run, field, column, origin, told)
+
+    def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Completed:
+        """The objects that are of the type; the others have failed."""
         if all(answer is True for answer in told):
             self._known.update(map(type, column))
-            return await self._level(run, column, origin)
-        return await self._those(run, field, column, origin, told)
-
-    def _level(self, run: Run, objects: Column, origin: Origin) -> Awaitable[Column]:
-        level = self.selection.run(run, objects, origin)
-        return asyncio.create_task(level) if self._starts_anew else level
-
-    async def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Column:
-        """The objects that are of the type; the others have failed."""
-        done: list[Any] = [None] * len(column)
+            return self.selection.run(run, column, origin)
         places: list[int] = []
         for at, (value, answer) in enumerate(zip(column, told, strict=True)):
             if isinstance(answer, Exception):
-                done[at] = run.fail(field, origin, at, answer)
+                run.fail(field, origin, at, answer)
             elif not answer:
                 wrong = GraphQLError(f"Expected value of type '{self.kind}' but got: {inspect(value)}.", field.nodes)
-                done[at] = run.fail(field, origin, at, wrong)
+                run.fail(field, origin, at, wrong)
             else:
                 places.append(at)
-        if places:
-            some = [column[at] for at in places]
-            put(done, places, await self._level(run, some, Picked(origin, places)))
-        return done
+        some = self.selection.run(run, [column[at] for at in places], Picked(origin, places)) if places else []
+        return put([None] * len(column), places, some)
 
 
 class AbstractOf:
@@ -114,25 +120,30 @@ class AbstractOf:
         self.kind = kind
         self.schema = schema
         self.objects = objects
-        self.suspends = any(each.suspends for each in objects.values())
         self.wanted = frozenset[str]().union(*(each.wanted for each in objects.values()))
 
-    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
+    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
         names: Column = [_told(resolve_type, value, info, self.kind) for value in column]
         if awaits(set(map(type, names))):
-            names = await settled(names)
-        done: list[Any] = [None] * len(column)
+            return run.settled(names).map(lambda settled: self._by_name(run, field, column, origin, settled))
+        return self._by_name(run, field, column, origin, names)
+
+    def _by_name(self, run: Run, field: Asked, column: Column, origin: Origin, names: Column) -> Completed:
         groups: dict[str, list[int]] = {}
         for at, name in enumerate(names):
             if isinstance(name, str) and name in self.objects:
                 groups.setdefault(name, []).append(at)
             else:
-                done[at] = run.fail(field, origin, at, self._wrong(field, column[at], name))
+                run.fail(field, origin, at, self._wrong(field, column[at], name))
+        done: list[Any] = [None] * len(column)
+        waiting: list[Later[Column]] = []
         for name, places in groups.items():
             some = [column[at] for at in places]
-            put(done, places, await self.objects[name].complete(run, field, some, Picked(origin, places)))
-        return done
+            there = put(done, places, self.objects[name].complete(run, field, some, Picked(origin, places)))
+            if isinstance(there, Later):
+                waiting.append(there)
+        return all_of(waiting).map(lambda _: done) if waiting else done
 
     def _wrong(self, field: Asked, value: Any, name: Any) -> Exception:
         """Why that is no type of an object here, in graphql-core's words."""

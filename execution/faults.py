@@ -1,8 +1,8 @@
 """Where in the answer a value stands, and the errors of values that could not be had.
 
 A level holds one ``Origin``, whatever the number of its objects: what each value's path is gets worked out when one has
-failed, by walking up. Errors are found level by level; ``report`` puts them into the order of the document and leaves out
-what executing in that order would never have reached.
+failed, by walking up. Errors are found level by level; ``settle`` puts them into the order of the document, leaves out what
+executing in that order would never have reached, and takes away what may not be null.
 """
 
 from bisect import bisect_right
@@ -16,15 +16,6 @@ from graphql import FieldNode, GraphQLError, located_error
 
 # The values of one place of the document, for all objects of a level.
 Column: TypeAlias = Sequence[Any]
-
-
-class Dead:
-    """In place of a value that failed where null is not allowed: it ends its object or list, up to a place for null."""
-
-    __slots__ = ()
-
-
-DEAD = Dead()
 
 
 class Place(NamedTuple):
@@ -127,11 +118,11 @@ class Fault:
     cause: Exception
 
 
-def report(faults: Sequence[Fault]) -> list[GraphQLError]:
-    """The errors in the order of the document, each with its path and locations.
+def settle(data: Any, faults: Sequence[Fault]) -> tuple[Any, list[GraphQLError]]:
+    """The answer with null wherever something failed that may not be null, and the errors in the order of the document.
 
-    What lies in a region that an error before it has made null is left out: graphql-core, which goes down each branch to its
-    end, stops there and never sees it.
+    Each error has its path and locations. What lies in a region that an error before it has made null is left out:
+    graphql-core, which goes down each branch to its end, stops there and never sees it.
     """
     found: list[tuple[Place, Fault]] = [(place, fault) for fault in faults for place in fault.origin.places(fault.index)]
     found.sort(key=lambda pair: pair[0].order)
@@ -141,6 +132,23 @@ def report(faults: Sequence[Fault]) -> list[GraphQLError]:
         if nulled and any(place.order[:depth] in nulled for depth in range(len(place.order) + 1)):
             continue
         nulled.add(place.nulled)
+        data = _with_null(data, place.path[: len(place.nulled)])
         errors.append(located_error(fault.cause, fault.nodes, list(place.path)))
-    return errors
+    return data, errors
 
+
+def _with_null(data: Any, path: tuple[str | int, ...]) -> Any:
+    if not path:
+        return None
+    above = data
+    for step in path[:-1]:
+        above = above[step]
+        if above is None:  # a shared object, in which an error at another of its places has done that
+            return data
+    above[path[-1]] = None
+    return data
+
+
+def end_all(faults: Sequence[Fault]) -> bool:
+    """Whether any of the failures leaves nothing of the answer."""
+    return any(not place.nulled for fault in faults for place in fault.origin.places(fault.index))

@@ -1,20 +1,20 @@
 """The kinds of fields: how each is resolved for all objects of a level, and completed."""
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, NamedTuple
 
+from core.later import Later
 from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import Column, Origin, Shared, Under
 from execution.run import Run
-from execution.values import BREATH, Position
+from execution.values import Completed, Position
 
 
 class Begun(NamedTuple):
-    """What a field has begun with: its values, some of them awaitable, or what all of them are awaited by.
+    """What a field has begun with: its values, or what all of them are awaited by.
 
     Of values that stand in several places ``which`` has the index of each place's. ``asked`` are the keys that were asked
     for, and ``others`` what stands for the keys that were not.
@@ -31,35 +31,33 @@ class Field(Asked, ABC):
 
     # The attribute of the objects that it reads, if it reads one.
     reads: str | None = None
-    # Whether it may wait for something.
-    suspends = False
     position: Position
 
     @abstractmethod
-    def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
-        """Resolves the field for all objects: an exception as a value is the error of its object alone."""
+    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
+        """Resolves the field for all objects, of which ``read`` is the attribute that it reads.
 
-    async def end(self, run: Run, begun: Begun, origin: Origin) -> Column:
-        """Completes what was begun: what the answer has for each object."""
-        values = begun.values
-        if not isinstance(values, (list, tuple)):
-            try:
-                values = await values  # type: ignore[misc]
-            except Exception as error:  # of the whole batch: the error of each of its keys
-                values = [error] * begun.asked
+        An exception as a value is the error of its object alone.
+        """
+
+    def end(self, run: Run, begun: Begun, values: Any, origin: Origin) -> Completed:
+        """Completes what was begun and has come: what the answer has for each object."""
+        if isinstance(values, Exception):  # of the whole batch: the error of each of its keys
+            values = [values] * begun.asked
         if begun.others:
             values = [*values, *begun.others]
         under = Under(origin, self.key, self.order, self.position.is_nullable)
         if begun.which is None:
-            return await self.position.complete(run, values, under)
-        done = await self.position.complete(run, values, Shared(under, begun.which))
-        return [done[at] for at in begun.which]
+            return self.position.complete(run, values, under)
+        which = begun.which
+        done = self.position.complete(run, values, Shared(under, which))
+        return done.map(lambda given: [given[at] for at in which]) if isinstance(done, Later) else [done[at] for at in which]
 
 
 class Typename(Field):
     """``__typename``."""
 
-    def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
+    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         return Begun([self.parent.name] * len(objects))
 
 
@@ -70,15 +68,12 @@ class Attribute(Field):
         super().__init__(*place)
         self.reads = attribute
 
-    def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
-        assert self.reads is not None
-        return Begun(read[self.reads])
+    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
+        return Begun(read)
 
 
 class Followed(Field):
     """A field that follows a key to what is loaded: for all objects at once, and for each key once."""
-
-    suspends = True
 
     def __init__(self, batched: Batched, arguments: Arguments, *place: Any) -> None:
         super().__init__(*place)
@@ -86,9 +81,8 @@ class Followed(Field):
         self._batched = batched
         self._arguments = arguments
 
-    def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
-        assert self.reads is not None
-        keys = read[self.reads]
+    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
+        keys = read
         try:
             distinct: list[Any] = list(dict.fromkeys(keys))
             arguments = self._arguments.of(run)
@@ -110,33 +104,20 @@ class Followed(Field):
 class Resolved(Field):
     """A field with a resolver, called for each object as graphql-core would; those that are async run at the same time."""
 
-    def __init__(self, resolve: Callable[..., Any], arguments: Arguments, suspends: bool, *place: Any) -> None:
+    def __init__(self, resolve: Callable[..., Any], arguments: Arguments, *place: Any) -> None:
         super().__init__(*place)
-        self.suspends = suspends
         self._resolve = resolve
         self._arguments = arguments
 
-    def begin(self, run: Run, objects: Column, read: dict[str, Column]) -> Begun:
+    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         try:
             arguments, info = self._arguments.of(run), run.info(self)
         except Exception as error:  # an argument that does not fit is the error of every object
             return Begun([error] * len(objects))
-        if len(objects) > BREATH:
-            return Begun(self._slowly(objects, info, arguments))
-        return Begun(self._called(objects, info, arguments))
-
-    def _called(self, objects: Column, info: Any, arguments: dict[str, Any]) -> list[Any]:
         found: list[Any] = []
         for each in objects:
             try:
                 found.append(self._resolve(each, info, **arguments))
             except Exception as error:  # whatever a resolver raises is the error of its field
                 found.append(error)
-        return found
-
-    async def _slowly(self, objects: Column, info: Any, arguments: dict[str, Any]) -> Column:
-        found: list[Any] = []
-        for start in range(0, len(objects), BREATH):
-            found += self._called(objects[start : start + BREATH], info, arguments)
-            await asyncio.sleep(0)
-        return found
+        return Begun(found)

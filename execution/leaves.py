@@ -33,7 +33,6 @@ class Leaf:
     Values of the types ``as_they_are`` need not be looked at any closer.
     """
 
-    suspends = False
     wanted: frozenset[str] = frozenset()
 
     def __init__(self, kind: GraphQLLeafType) -> None:
@@ -50,24 +49,26 @@ class Leaf:
                 return done
         coerce = self._kind.coerce_output_value
         try:
-            coerced = [coerce(value) for value in column]
+            coerced = list(map(coerce, column))
         except Exception:  # one of them will tell, in its own place
             return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
         if not NOTHING.isdisjoint(map(type, coerced)):
             return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
         return coerced
 
-    async def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
+    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
         return self.of(run, field, column, set(map(type, column)), origin)
 
     def _one(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
         try:
             coerced = self._kind.coerce_output_value(value)
         except Exception as error:  # whatever a scalar raises is the error of its field
-            return run.fail(field, origin, at, error)
+            run.fail(field, origin, at, error)
+            return None
         if coerced is None or coerced is Undefined:
             told = f"Expected `{inspect(self._kind)}.coerce_output_value({inspect(value)})` to return non-nullable value"
-            return run.fail(field, origin, at, TypeError(f"{told}, returned: {inspect(coerced)}"))
+            run.fail(field, origin, at, TypeError(f"{told}, returned: {inspect(coerced)}"))
+            return None
         return coerced
 
 

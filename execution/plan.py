@@ -65,7 +65,7 @@ from execution.arguments import Arguments, unwrapped
 from execution.asked import Asked
 from execution.batched import BATCHED
 from execution.composites import AbstractOf, ListOf, ObjectOf
-from execution.faults import DEAD, Origin, report
+from execution.faults import Origin, end_all, settle
 from execution.fields import Attribute, Field, Followed, Resolved, Typename
 from execution.leaves import Leaf
 from execution.run import Run
@@ -76,7 +76,7 @@ from execution.values import Inside, Position
 MOST_VARIANTS = 32
 # As graphql-core does where it is not told otherwise.
 MOST_COERCION_ERRORS = 50
-# Levels that wait for each other within one task: each is some frames, and Python allows 1,000 on each other.
+# Levels on each other in one go: each is some frames, and Python allows 1,000.
 LEVELS_IN_ONE_GO = 32
 CONDITIONS = ("skip", "include")
 # The fields that no type declares (specification, section 4): the last two are of the root of a query.
@@ -129,9 +129,28 @@ class Plan:
             return ExecutionResult(None, coerced)
         run = Run(self._schema._schema, self._operation, self._fragments, context, coerced)
         root = self._variant(coerced.coerced)
-        is_serial = self._operation.operation is OperationType.MUTATION
-        (data,) = await (root.run_serially if is_serial else root.run)(run, [None], Origin())
-        return ExecutionResult(None if data is DEAD else data, report(run.faults) or None)
+        try:
+            if self._operation.operation is OperationType.MUTATION:
+                data = await self._serially(run, root)
+            else:
+                (data,) = root.run(run, [None], Origin())
+                await run.finish()
+        except BaseException:
+            await run.abandon()
+            raise
+        if not run.faults:
+            return ExecutionResult(data)
+        return ExecutionResult(*settle(data, run.faults))
+
+    async def _serially(self, run: Run, root: Selection) -> dict[str, Any]:
+        """One field after the other to its end: the root of a mutation (specification, section 6.2.2)."""
+        row = root.blank()
+        for field in root.fields:
+            root.start(run, field, row)
+            await run.finish()
+            if run.faults and end_all(run.faults):
+                break
+        return row
 
     def _variant(self, variables: dict[str, Any]) -> Selection:
         """The tree for these variables."""
@@ -191,7 +210,8 @@ class Compiler:
         visited: set[str] = set()
         for each in sets:
             self._collect(kind, each, nodes, visited)
-        return Selection([self._field(kind, key, at, nodes[key], above) for at, key in enumerate(nodes)])
+        fields = [self._field(kind, key, at, nodes[key], above) for at, key in enumerate(nodes)]
+        return Selection(fields, is_put_off=_depth(above) % LEVELS_IN_ONE_GO == LEVELS_IN_ONE_GO - 1)
 
     def _collect(
         self, kind: GraphQLObjectType, selected: SelectionSetNode, into: dict[str, list[FieldNode]], visited: set[str]
@@ -246,10 +266,8 @@ class Compiler:
                 return Attribute(declared.python_name, *place)
             if not declared.extensions and not self._handles_exceptions and not declared.is_basic_field:
                 arguments = Arguments(self._schema, definition, node, declared)
-                return Resolved(unwrapped(declared, self._schema.config.info_class), arguments, declared.is_async, *place)
-        is_async = isinstance(declared, StrawberryField) and declared.is_async
-        resolve = definition.resolve or default_field_resolver
-        return Resolved(resolve, Arguments(self._schema, definition, node), is_async, *place)
+                return Resolved(unwrapped(declared, self._schema.config.info_class), arguments, *place)
+        return Resolved(definition.resolve or default_field_resolver, Arguments(self._schema, definition, node), *place)
 
     @property
     def _handles_exceptions(self) -> bool:
@@ -274,7 +292,7 @@ class Compiler:
 
     def _object(self, field: Field, kind: GraphQLObjectType) -> ObjectOf:
         selection = self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field)
-        return ObjectOf(kind, selection, starts_anew=_depth(field) % LEVELS_IN_ONE_GO == 0)
+        return ObjectOf(kind, selection)
 
 
 def _depth(field: Asked | None) -> int:

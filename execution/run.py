@@ -1,6 +1,9 @@
-"""What one execution of a plan has in hand: the request's context, its variables, and the errors so far."""
+"""What one execution of a plan has in hand: the request's context, its variables, the errors so far, and what it waits for."""
 
-from collections.abc import Awaitable, Sequence
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from graphql import FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
@@ -9,14 +12,21 @@ from graphql.pyutils import Path, gather_with_cancel
 from graphql.type.definition import GraphQLResolveInfoHelpers
 from strawberry.execution.is_awaitable import optimized_is_awaitable
 
+from core.later import Later
 from execution.asked import Asked
-from execution.faults import DEAD, Dead, Fault, Origin
+from execution.faults import Column, Fault, Origin
+
+# So many objects are done in one go, which takes some milliseconds; then others have a turn.
+BREATH = 5_000
 
 
 class Run:
-    """One execution. ``faults`` is empty for nearly all of them: then nobody looks for what has died."""
+    """One execution. Whatever it waits for is waited for here, in one task: levels go on when what they need has come."""
 
-    __slots__ = ("_fragments", "_infos", "_operation", "_schema", "context", "faults", "variables")
+    __slots__ = (
+        "_aside", "_come", "_fragments", "_infos", "_operation", "_schema", "_tasks", "_waiting", "_wake", "context", "faults",
+        "variables",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -33,11 +43,87 @@ class Run:
         self._operation = operation
         self._fragments = fragments
         self._infos: dict[int, GraphQLResolveInfo[Any]] = {}
+        # How many things are waited for, those that have come with what goes on from there, and what was put off.
+        self._waiting = 0
+        self._come: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._aside: deque[Callable[[], None]] = deque()
+        self._tasks: list[asyncio.Future[Any]] = []
+        self._wake: asyncio.Future[None] | None = None
 
-    def fail(self, field: Asked, origin: Origin, index: int, cause: Exception) -> Dead:
-        """Takes down why a value could not be had; DEAD, to stand in its place."""
+    def fail(self, field: Asked, origin: Origin, index: int, cause: Exception) -> None:
+        """Takes down why a value could not be had. Null stands in its place until all is there; see ``faults.settle``."""
         self.faults.append(Fault(field.nodes, origin, index, cause))
-        return DEAD
+
+    def when(self, awaited: Awaitable[Any], go_on: Callable[[Any], None]) -> None:
+        """Goes on with the value, or with the exception that came instead, once it is there."""
+        self._waiting += 1
+        if isinstance(awaited, Later):
+            awaited.then(partial(self._take, go_on))
+            return
+        future = asyncio.ensure_future(awaited)
+        self._tasks.append(future)
+        future.add_done_callback(partial(self._take_result, go_on))
+
+    def put_off(self, work: Callable[[], None]) -> None:
+        """Does some work after others have had a turn, from a fresh stack."""
+        self._aside.append(work)
+
+    def settled(self, column: Column) -> Later[Column]:
+        """The column with each awaitable replaced by what it gave, all awaited at the same time; an exception is a value."""
+        done, settled = list(column), Later[Column]()
+        waiting = [at for at, value in enumerate(done) if is_awaitable_kind(type(value))]
+        missing = len(waiting)
+
+        def put(at: int, outcome: Any) -> None:
+            nonlocal missing
+            done[at] = outcome
+            missing -= 1
+            if not missing:
+                settled.give(done)
+
+        for at in waiting:
+            self.when(done[at], partial(put, at))
+        return settled
+
+    async def finish(self) -> None:
+        """Goes on with whatever comes until nothing is waited for."""
+        loop = asyncio.get_running_loop()
+        while self._waiting or self._aside:
+            while self._come:
+                self._waiting -= 1
+                go_on, outcome = self._come.popleft()
+                if isinstance(outcome, BaseException) and not isinstance(outcome, Exception):
+                    raise outcome
+                go_on(outcome)
+                if isinstance(outcome, list) and len(outcome) >= BREATH:
+                    await asyncio.sleep(0)
+            if self._aside:
+                await asyncio.sleep(0)
+                self._aside.popleft()()
+            elif self._waiting:
+                self._wake = loop.create_future()
+                try:
+                    await self._wake
+                except asyncio.CancelledError:
+                    await self.abandon()
+                    # Who is in the middle of something may know better: of a commit under way the outcome is unknown.
+                    if len(self._come) < self._waiting:
+                        raise
+
+    async def abandon(self) -> None:
+        """Cancels what was begun for this execution alone, and waits until it has ended."""
+        for each in self._tasks:
+            each.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    def _take(self, go_on: Callable[[Any], None], outcome: Any) -> None:
+        self._come.append((go_on, outcome))
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _take_result(self, go_on: Callable[[Any], None], done: "asyncio.Future[Any]") -> None:
+        self._take(go_on, asyncio.CancelledError() if done.cancelled() else done.exception() or done.result())
 
     def info(self, field: Asked) -> GraphQLResolveInfo[Any]:
         """What resolvers of that field are told. It is one for all objects of the level: its path has no indexes of lists."""
@@ -60,6 +146,25 @@ class Run:
                 HELPERS,
             )
         return found
+
+
+# Types that have been looked at: nearly all columns are of these, and one comparison of sets says so.
+_never_awaited: set[type[Any]] = set()
+
+
+def is_awaitable_kind(kind: type[Any]) -> bool:
+    """Whether values of that type are awaited."""
+    return hasattr(kind, "__await__")
+
+
+def awaits(kinds: set[type[Any]]) -> bool:
+    """Whether values of any of the types are awaited."""
+    if kinds <= _never_awaited:
+        return False
+    if any(map(is_awaitable_kind, kinds)):
+        return True
+    _never_awaited.update(kinds)
+    return False
 
 
 def _path(field: Asked) -> Path:

@@ -1,165 +1,167 @@
 """One level: the objects of one type at one place of the document, and the fields that are asked of them."""
 
-import asyncio
-import inspect
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-from execution.faults import DEAD, Column, Origin
+from core.later import Later
+from execution.faults import Column, Origin, Picked
 from execution.fields import Attribute, Begun, Field
 from execution.leaves import Leaf
-from execution.run import Run
-from execution.values import BREATH, Position, awaits
+from execution.run import BREATH, Run, awaits
+from execution.values import Completed, Position
 
 
 class _Plain(NamedTuple):
-    """An attribute with a leaf for a value, at its place in the answer; values of some types stay ``as_they_are``."""
+    """An attribute with a leaf for a value, as it is looked at; values of some types stay ``as_they_are``."""
 
     field: Field
-    at: int
+    key: str
     name: str
+    read: Callable[[Any], Any]
     position: Position
     leaf: Leaf
     as_they_are: frozenset[type[Any]]
 
     @classmethod
-    def of(cls, field: Attribute) -> "_Plain":
+    def of(cls, field: Field, leaf: Leaf) -> "_Plain":
         """That field as it is looked at."""
-        position, leaf = field.position, field.position.leaf
         assert field.reads is not None
-        assert leaf is not None
-        unchanged = leaf.as_they_are_or_null if position.is_nullable else leaf.as_they_are
-        return cls(field, field.order, field.reads, position, leaf, unchanged)
+        unchanged = leaf.as_they_are_or_null if field.position.is_nullable else leaf.as_they_are
+        return cls(field, field.key, field.reads, attrgetter(field.reads), field.position, leaf, unchanged)
 
 
 class Selection:
-    """The fields asked of the objects of one type, in the order of the answer."""
+    """The fields asked of the objects of one type, in the order of the answer. ``is_put_off`` one that stands very deep."""
 
-    def __init__(self, fields: Sequence[Field]) -> None:
+    def __init__(self, fields: Sequence[Field], *, is_put_off: bool) -> None:
         self.fields = fields
-        self.suspends = any(field.suspends or field.position.inside.suspends for field in fields)
         self.wanted = frozenset({field.reads for field in fields if field.reads is not None})
-        self._names = sorted(self.wanted)
-        self._readers = {name: attrgetter(name) for name in self._names}
+        self._is_put_off = is_put_off
+        self._readers = {name: attrgetter(name) for name in self.wanted}
         self._layouts: dict[type[Any], dict[str, int] | None] = {}
         # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
-        self._plain = [_Plain.of(field) for field in fields if isinstance(field, Attribute) and field.position.leaf is not None]
-        self._others = [field for field in fields if not isinstance(field, Attribute) or field.position.leaf is None]
-        self._assemble = assembler(tuple(field.key for field in fields)) if fields else None
+        self._plain: list[_Plain] = []
+        self._others: list[Field] = []
+        for field in fields:
+            if isinstance(field, Attribute) and field.position.leaf is not None:
+                self._plain.append(_Plain.of(field, field.position.leaf))
+            else:
+                self._others.append(field)
+        self._blank: dict[str, Any] = {field.key: None for field in fields}
+        filled = frozenset(each.key for each in self._plain)
+        self._assemble = assembler(tuple(self._blank), filled) if filled else None
 
-    async def run(self, run: Run, objects: Column, origin: Origin) -> Column:
-        """An object of the answer for each object, DEAD for those in which something failed that may not be null."""
-        is_long = len(objects) > BREATH
-        read = await self._read_slowly(objects) if is_long else self._read(objects)
-        columns: list[Column] = [()] * len(self.fields)
-        ready: list[tuple[Field, Begun]] = []
-        waiting: list[tuple[Field, Begun]] = []
-        if not is_long:
-            waiting += self._read_plain(run, read, columns, origin)
-        for field in self.fields if is_long else self._others:
-            begun = field.begin(run, objects, read)
-            values, position = begun.values, field.position
-            waits = position.inside.suspends
-            if isinstance(values, (list, tuple)) and len(values) <= BREATH:
-                kinds = set(map(type, values))
-                is_awaited = awaits(kinds)
-                waits = waits or is_awaited
-                if position.leaf is not None and begun.which is None and not is_awaited:
-                    columns[field.order] = position.of_leaves(run, position.leaf, values, kinds, origin, field)
-                    continue
-            (waiting if waits else ready).append((field, begun))
-        # The first of those that wait does so here; only the others need a task. Loads have begun already.
-        tasks = [(field, asyncio.create_task(field.end(run, begun, origin))) for field, begun in waiting[1:]]
-        try:
-            for field, begun in (*ready, *waiting[:1]):
-                columns[field.order] = await field.end(run, begun, origin)
-            for field, task in tasks:
-                columns[field.order] = await task
-        except BaseException:
-            for _, task in tasks:
-                task.cancel()
-            for _, begun in (*ready, *waiting):
-                _abandon(begun)
-            raise
-        return await self._assembled(run, columns, len(objects))
+    def run(self, run: Run, objects: Column, origin: Origin) -> list[Any]:
+        """An object of the answer for each object. What has to be waited for is put into them as it comes."""
+        if len(objects) > BREATH or self._is_put_off:
+            rows: list[Any] = [{} for _ in objects]
+            for start in range(0, len(objects), BREATH):
+                which = range(start, min(start + BREATH, len(objects)))
+                run.put_off(partial(self._some, run, objects, origin, rows, which))
+            return rows
+        return self._one(run, objects, origin) if len(objects) == 1 else self._many(run, objects, origin)
 
-    def _read_plain(
-        self, run: Run, read: dict[str, Column], columns: list[Column], origin: Origin
-    ) -> list[tuple[Field, Begun]]:
-        """Fills the columns of plain attributes, but of those that wait for something."""
+    def start(self, run: Run, field: Field, row: dict[str, Any]) -> None:
+        """Begins one field of the root, whose object ``row`` is: those of a mutation come one after the other."""
+        self._put(run, field, field.begin(run, [None], self._column(field, [None])), Origin(), [row])
+
+    def blank(self) -> dict[str, Any]:
+        """An object of the answer in which nothing is yet."""
+        return self._blank.copy()
+
+    def _one(self, run: Run, objects: Column, origin: Origin) -> list[Any]:
+        """As ``_many``, for an object by itself, as half of the levels of a Dashboard have."""
+        row, (each,) = self._blank.copy(), objects
+        rows = [row]
+        for field, key, _, read, position, leaf, as_they_are in self._plain:
+            try:
+                value = read(each)
+            except Exception as error:  # also whatever a property raises
+                value = error
+            kind = type(value)
+            if kind in as_they_are:
+                row[key] = value
+            elif awaits({kind}):
+                self._put(run, field, Begun([value]), origin, rows)
+            else:
+                (row[key],) = position.of_leaves(run, leaf, [value], {kind}, origin, field)
+        for field in self._others:
+            self._put(run, field, field.begin(run, objects, self._column(field, objects)), origin, rows)
+        return rows
+
+    def _many(self, run: Run, objects: Column, origin: Origin, rows: list[Any] | None = None) -> list[Any]:
+        """The objects of the answer, or ``rows`` made into them."""
+        read = self._read(objects)
+        columns: list[Column] = []
         waiting: list[tuple[Field, Begun]] = []
-        for field, at, name, position, leaf, as_they_are in self._plain:
+        for field, _, name, _, position, leaf, as_they_are in self._plain:
             values = read[name]
             kinds = set(map(type, values))
             if kinds <= as_they_are:
-                columns[at] = values
+                columns.append(values)
             elif awaits(kinds):
                 waiting.append((field, Begun(values)))
+                columns.append([None] * len(objects))
             else:
-                columns[at] = position.of_leaves(run, leaf, values, kinds, origin, field)
-        return waiting
-
-    async def run_serially(self, run: Run, objects: Column, origin: Origin) -> Column:
-        """As ``run``, one field after the other to its end: the root of a mutation (specification, section 6.2.2)."""
-        read = self._read(objects)
-        columns: list[Column] = []
-        for field in self.fields:
-            columns.append(await field.end(run, field.begin(run, objects, read), origin))
-            if columns[-1][0] is DEAD:
-                return [DEAD]
-        return await self._assembled(run, columns, len(objects))
-
-    async def _assembled(self, run: Run, columns: list[Column], count: int) -> Column:
-        rows: list[Any]
-        assemble = self._assemble
-        if assemble is None:  # everything was skipped
-            return [{} for _ in range(count)]
-        if count <= BREATH:
-            rows = assemble(columns)
+                columns.append(position.of_leaves(run, leaf, values, kinds, origin, field))
+        made = self._assemble(columns) if self._assemble else [self._blank.copy() for _ in objects]
+        if rows is None:
+            rows = made
         else:
-            rows = []
-            for start in range(0, count, BREATH):
-                rows += assemble([column[start : start + BREATH] for column in columns])
-                await asyncio.sleep(0)
-        if run.faults:
-            for field, column in zip(self.fields, columns, strict=True):
-                if not field.position.is_nullable:
-                    for at, value in enumerate(column):
-                        if value is DEAD:
-                            rows[at] = DEAD
+            for row, whole in zip(rows, made, strict=True):
+                row.update(whole)
+        for field, begun in waiting:
+            self._put(run, field, begun, origin, rows)
+        for field in self._others:
+            column = () if field.reads is None else read[field.reads]
+            self._put(run, field, field.begin(run, objects, column), origin, rows)
         return rows
+
+    def _some(self, run: Run, objects: Column, origin: Origin, rows: list[Any], which: range) -> None:
+        """Some of the objects, which were put off: into their rows."""
+        part = slice(which.start, which.stop)
+        self._many(run, objects[part], Picked(origin, which), rows[part])
+
+    def _put(self, run: Run, field: Field, begun: Begun, origin: Origin, rows: list[Any]) -> None:
+        """Puts what a field has for each object into its row: now, or when it has come."""
+        values = begun.values
+        if isinstance(values, Sequence):
+            _store(rows, field.key, field.end(run, begun, values, origin))
+        else:
+            run.when(values, lambda come: _store(rows, field.key, field.end(run, begun, come, origin)))
+
+    def _column(self, field: Field, objects: Column) -> Column:
+        """The attribute that the field reads, of all objects."""
+        return () if field.reads is None else _attributes(self._readers[field.reads], objects)
 
     def _read(self, objects: Column) -> dict[str, Column]:
         """The attributes that are wanted of all objects, by name: named tuples of one type are turned into columns at once."""
-        if len(objects) == 1:
-            try:
-                return {name: [read(objects[0])] for name, read in self._readers.items()}
-            except Exception:  # each will tell, in its own place
-                return {name: _attributes(read, objects) for name, read in self._readers.items()}
         kinds = set(map(type, objects))
         layout = self._layout(kinds.pop()) if len(kinds) == 1 else None
         if layout is not None:
             whole = list(zip(*objects, strict=True))
-            return {name: whole[layout[name]] for name in self._names}
+            return {name: whole[at] for name, at in layout.items()}
         return {name: _attributes(read, objects) for name, read in self._readers.items()}
-
-    async def _read_slowly(self, objects: Column) -> dict[str, Column]:
-        read: dict[str, list[Any]] = {name: [] for name in self._names}
-        for start in range(0, len(objects), BREATH):
-            for name, column in self._read(objects[start : start + BREATH]).items():
-                read[name] += column
-            await asyncio.sleep(0)
-        return dict(read)
 
     def _layout(self, kind: type[Any]) -> dict[str, int] | None:
         """Where the attributes are in a named tuple of that type; None if it is something else or lacks one."""
         if kind not in self._layouts:
             names = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else ()
-            found = {name: names.index(name) for name in self._names if name in names}
-            self._layouts[kind] = found if found and len(found) == len(self._names) else None
+            found = {name: names.index(name) for name in self._readers if name in names}
+            self._layouts[kind] = found if found and len(found) == len(self._readers) else None
         return self._layouts[kind]
+
+
+def _store(rows: list[Any], key: str, done: Completed) -> None:
+    if isinstance(done, Later):
+        done.then(partial(_store, rows, key))
+    elif isinstance(done, BaseException):
+        raise done
+    else:
+        for row, value in zip(rows, done, strict=True):
+            row[key] = value
 
 
 def _attributes(read: Callable[[Any], Any], objects: Column) -> list[Any]:
@@ -176,24 +178,14 @@ def _attribute(read: Callable[[Any], Any], each: Any) -> Any:
         return error
 
 
-def _abandon(begun: Begun) -> None:
-    """Ends what was begun and will not be awaited."""
-    values = begun.values
-    for each in values if isinstance(values, (list, tuple)) else (values,):
-        if isinstance(each, asyncio.Future):
-            each.cancel()
-        elif inspect.iscoroutine(each) and inspect.getcoroutinestate(each) == inspect.CORO_CREATED:
-            each.close()
-
-
 @lru_cache(1024)
-def assembler(keys: tuple[str, ...]) -> Callable[[list[Column]], list[Any]]:
-    """A function that makes columns into objects with those keys: one expression, 2.1 times as fast as ``dict(zip())``.
+def assembler(keys: tuple[str, ...], filled: frozenset[str]) -> Callable[[list[Column]], list[Any]]:
+    """A function that makes columns into objects with those keys, null but for the ``filled`` ones.
 
-    Keys are names of GraphQL (``[_A-Za-z][_0-9A-Za-z]*``), so that quoting them is all it takes to be safe.
+    One expression, 2.1 times as fast as ``dict(zip())``. Keys are names of GraphQL (``[_A-Za-z][_0-9A-Za-z]*``), so that
+    quoting them is all it takes to be safe.
     """
-    names = [f"c{at}" for at in range(len(keys))]
-    shown = ", ".join(f"{key!r}: {name}" for key, name in zip(keys, names, strict=True))
+    names = [f"c{at}" for at, key in enumerate(keys) if key in filled]
+    shown = ", ".join(f"{key!r}: c{at}" if key in filled else f"{key!r}: None" for at, key in enumerate(keys))
     made = eval(f"lambda columns: [{{{shown}}} for {', '.join(names)}, in zip(*columns)]")  # noqa: S307
     return made  # type: ignore[no-any-return]
-

@@ -4,15 +4,17 @@ import asyncio
 from abc import abstractmethod
 from asyncio import Future
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
+from operator import itemgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
 from aiodataloader import DataLoader
 
 from cache.reference import Reference
-from core.later import later
+from core.later import Later, all_of
 from db.database import Database
 from loaders.reads import LIST, Reads
 
@@ -20,8 +22,9 @@ Key = TypeVar("Key", bound=Hashable)
 Value = TypeVar("Value")
 Row = TypeVar("Row")
 T = TypeVar("T")
-# What ``Loader.load_all`` gives: values, or what they are awaited by.
-Loading: TypeAlias = Sequence[T] | Awaitable[Sequence[T]]
+# What ``Loader.load_all`` gives: values, now or later.
+Loading: TypeAlias = Sequence[T] | Later[Sequence[T]]
+FIRST = itemgetter(0)
 
 
 class Loader(DataLoader[Key, Value]):
@@ -44,7 +47,7 @@ class Loader(DataLoader[Key, Value]):
         self._visible_owner = visible_owner
         self._batches: set[asyncio.Task[None]] = set()
         self._values: dict[Key, Value] = {}
-        self._under_way: dict[Key, Future[Any]] = {}
+        self._under_way: dict[Key, Later[None]] = {}
         self._gathered: list[Key] = []
 
     def get_cache_key(self, key: Key) -> Key:
@@ -119,10 +122,10 @@ class Loader(DataLoader[Key, Value]):
         return future if future.done() else asyncio.shield(future)
 
     def load_all(self, keys: Sequence[Key]) -> Loading[Value]:
-        """The values of distinct keys in their order: at once if all have been loaded, or else to be awaited.
+        """The values of distinct keys in their order: at once if all have been loaded, or else later.
 
-        One future for a whole level of objects, where ``load`` makes one for each: 5 us a key. What several levels ask for
-        in the same turn of the loop is one batch here as well; an exception as a value is that of its key.
+        What several levels ask for in the same turn of the loop is one batch here as well; an exception as a value is that
+        of its key.
         """
         if self.kept_under is not None:
             self._recall(keys)
@@ -130,33 +133,42 @@ class Loader(DataLoader[Key, Value]):
         missing = [key for key in keys if key not in values]
         if not missing:
             return [values[key] for key in keys]
-        under_way, waited = self._under_way, set[Future[Any]]()
-        for key in missing:
-            batch = under_way.get(key) or self._cache.get(key)
-            if batch is None:
-                if not self._gathered:
-                    self._next = self.loop.create_future()
-                    self.loop.call_soon(self._send)
-                self._gathered.append(key)
-                batch = under_way[key] = self._next
-            waited.add(batch)
-        return self._awaited(keys, waited)
+        batches = {id(batch): batch for batch in map(self._batch_of, missing)}
+        loaded = next(iter(batches.values())) if len(batches) == 1 else all_of(list(batches.values()))
+        return loaded.map(lambda _: [values[key] for key in keys])
 
-    async def one(self, key: Key) -> Value:
-        """The value of one key, in the same batches as ``load_all``."""
-        return await first_of(self.load_all([key]))
+    def one(self, key: Key) -> Later[Value]:
+        """The value of one key, in the same batches as ``load_all``. An exception as its value is raised."""
+        found = self.load_all([key])
+        return found.map(FIRST) if isinstance(found, Later) else Later.given(found[0])
 
     def at_once(self, key: Key) -> Value | None:
         """The value of a key if it has been loaded."""
         self._recall([key])
         return self._values.get(key)
 
-    @later
-    async def _awaited(self, keys: Sequence[Key], batches: Iterable["Future[Any]"]) -> Sequence[Value]:
-        for batch in batches:
-            await _settled(batch)
-        values = self._values
-        return [values[key] if key in values else self._cache[key].result() for key in keys]
+    def _batch_of(self, key: Key) -> Later[None]:
+        """The batch that the key is loaded in: under way, begun by ``load``, or the next one."""
+        batch = self._under_way.get(key)
+        if batch is None:
+            begun = self._cache.get(key)
+            if begun is not None:
+                batch = self._under_way[key] = Later()
+                begun.add_done_callback(partial(self._take, key, batch))
+                return batch
+            if not self._gathered:
+                self._next = Later[None]()
+                self.loop.call_soon(self._send)
+            self._gathered.append(key)
+            batch = self._under_way[key] = self._next
+        return batch
+
+    def _take(self, key: Key, batch: Later[None], begun: "Future[Value]") -> None:
+        del self._under_way[key]
+        error = asyncio.CancelledError() if begun.cancelled() else begun.exception()
+        if error is None:
+            self._values[key] = begun.result()
+        batch.give(error)
 
     def _send(self) -> None:
         keys, self._gathered = self._gathered, []
@@ -164,53 +176,26 @@ class Loader(DataLoader[Key, Value]):
         self._batches.add(task)
         task.add_done_callback(self._batches.discard)
 
-    async def _fill(self, keys: list[Key], done: "Future[None]") -> None:
+    async def _fill(self, keys: list[Key], batch: Later[None]) -> None:
         """Loads a batch, and lets those know who wait for it. One that failed is tried again when it is asked for again."""
+        outcome: BaseException | None = None
         try:
             values = await self._load(keys)
             self._values.update(zip(keys, values, strict=True))
-            _finish(done, None)
-        except asyncio.CancelledError:
-            done.cancel()
+        except asyncio.CancelledError as error:
+            outcome = error
             raise
         except Exception as error:  # whatever it is, it is the error of all who wait
-            _finish(done, error)
+            outcome = error
         finally:
             for key in keys:
                 del self._under_way[key]
+            batch.give(outcome)
 
     def stop(self) -> None:
         """Cancels the batches under way, and with them their statements: nobody waits for them any more."""
         for task in self._batches:
             task.cancel()
-
-
-@later
-async def first_of(loading: Loading[T]) -> T:
-    """The value of the one key that was asked for."""
-    value = (loading if isinstance(loading, list) else await loading)[0]  # type: ignore[misc]
-    if isinstance(value, Exception):
-        raise value
-    return value  # type: ignore[no-any-return]
-
-
-async def _settled(batch: "Future[Any]") -> None:
-    """Waits for what others wait for as well: who is cancelled leaves it alone. As ``asyncio.shield``: 1 against 4 us."""
-    if not batch.done():
-        waiter = batch.get_loop().create_future()
-        batch.add_done_callback(lambda _: _finish(waiter, None))
-        await waiter
-    batch.result()
-
-
-def _finish(done: "Future[None]", error: Exception | None) -> None:
-    if done.done():
-        return
-    if error is None:
-        done.set_result(None)
-    else:
-        done.set_exception(error)
-        done.exception()  # retrieved: those who wanted it may have gone
 
 
 def one_per_key(rows: Iterable[Row], keys: Sequence[Key], *, key: Callable[[Row], Key]) -> list[Row | None]:

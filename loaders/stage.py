@@ -1,13 +1,13 @@
 """Loads stages: few, read whole and once for a request."""
 
-from collections.abc import Awaitable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 from uuid import UUID
 
 from core import tags
 from db.rows import StageRow
 from db.statements import statement
-from loaders.base import Loader
+from loaders.base import Loader, Loading
 from loaders.reads import REFERENCE
 
 ALL = statement("stage.all", StageRow)
@@ -36,7 +36,7 @@ class StageById(Loader[UUID, StageRow | None]):
         super().__init__(stages._db, None)
         self._stages = stages
 
-    def load_all(self, keys: Sequence[UUID]) -> Sequence[StageRow | None] | Awaitable[Sequence[StageRow | None]]:
+    def load_all(self, keys: Sequence[UUID]) -> Loading[StageRow | None]:
         """As ``Loader.load_all``, at once where the stages are known."""
         stages = self._stages.at_once("all")
         return super().load_all(keys) if stages is None else picked(stages, keys)

@@ -1,15 +1,14 @@
 """The dashboard of one owner, or of everyone."""
 
-from collections.abc import Awaitable
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from core.later import Later
 from db.rows import ActivityRow, OverviewRow
 from loaders.activity import RecentList
-from loaders.base import first_of
 from loaders.report import Span
 from resolvers.context import Context
 from resolvers.stats import DealStats, deal_stats
@@ -34,17 +33,17 @@ class Dashboard:
 
     overview = recent = itself
 
-    def deals(self) -> Awaitable[DealStats]:
+    def deals(self) -> Later[DealStats]:
         """The deals by stage."""
         return deal_stats(self._context, "owner", self._owner_id)
 
-    def counted(self) -> Awaitable[OverviewRow]:
+    def counted(self) -> Later[OverviewRow]:
         """What happened today and this week, and the companies."""
-        return first_of(self._context.loaders.overview(self._owner_id).load_all([self._days]))
+        return self._context.loaders.overview(self._owner_id).one(self._days)
 
-    def latest(self, kind: Literal["activities", "tasks"], limit: int) -> Awaitable[list[ActivityRow]]:
+    def latest(self, kind: Literal["activities", "tasks"], limit: int) -> Later[list[ActivityRow]]:
         """One of the short lists."""
-        return first_of(self._context.loaders.recent(self._owner_id).load_all([RecentList(kind, limit)]))
+        return self._context.loaders.recent(self._owner_id).one(RecentList(kind, limit))
 
     @cached_property
     def _days(self) -> tuple[Span, Span]:

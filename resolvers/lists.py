@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from core.later import Later
+from loaders.base import Loading
 from loaders.page import Listing, Noun, Window, has_lines
 from resolvers.arguments import limit_argument, optional_uuid, search_argument
 from resolvers.context import Context
@@ -39,7 +41,7 @@ def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None
 
 def first_rows_of(
     context: Context, listed: Listed, parents: Sequence[UUID], wanted: frozenset[str], limit: int | None
-) -> Sequence[list[Any]] | Awaitable[Sequence[list[Any]]]:
+) -> Loading[list[Any]]:
     """As ``first_rows``, for many parents at once, and for one who reads only the ``wanted`` attributes of the rows."""
     listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
     size = limit_argument(limit)
@@ -50,15 +52,15 @@ def first_rows_of(
     )
 
 
-async def page_below(
+def page_below(
     context: Context, listed: Listed, parent: UUID, asked: Asked, filter_values: tuple[Any, ...] | None
-) -> Page:
+) -> Later[Page]:
     """A page of the list of ``parent``."""
     listing = Listing(listed.noun, listed.scope, listed.sort, filter_values or listed.no_filter)
-    return await read_page(context, ListOf(listing, parent, listed.descending), asked)
+    return read_page(context, ListOf(listing, parent, listed.descending), asked)
 
 
-async def page_of_all(
+def page_of_all(
     context: Context,
     noun: Noun,
     asked: Asked,
@@ -67,7 +69,7 @@ async def page_of_all(
     usual: Order,
     search: str | None,
     owner_id: str | None = None,
-) -> Page:
+) -> Later[Page]:
     """A page of all rows of a noun that the viewer may see: ranked where a search comes without an order."""
     words = search_argument(search)
     owner = optional_uuid(owner_id, "ownerId")
@@ -76,4 +78,4 @@ async def page_of_all(
     if order is None:
         order = usual if words is None else Order("relevance", descending=True)
     listing = Listing(noun, "owner" if owner else "all", order.sort, filter_values, words)
-    return await read_page(context, ListOf(listing, owner, order.descending), asked)
+    return read_page(context, ListOf(listing, owner, order.descending), asked)

@@ -13,6 +13,7 @@ import orjson
 
 from core.cursor import Position
 from core.errors import BadInput
+from core.later import Later
 from loaders.page import Listing, Window
 from resolvers.arguments import limit_argument
 from resolvers.context import Context
@@ -105,52 +106,54 @@ class Page:
         """The sealed position of a row of this page."""
         return self.context.cursors.encode(_position(row), self.whole.binding(self.context))
 
-    async def has_next_page(self) -> bool:
+    def has_next_page(self) -> bool | Later[bool]:
         """Whether the list has an edge after the last of this page."""
         if self.before is None:
             return self.more and not self.backward
         if self.more and not self.backward:
             return True
         last = _position(self.rows[-1]) if self.rows else _beside(self.before, down=not self.whole.descending)
-        return bool(await _read(self.context, self.whole, last, None, 1, backward=False))
+        return _read(self.context, self.whole, last, None, 1, backward=False).map(bool)
 
-    async def has_previous_page(self) -> bool:
+    def has_previous_page(self) -> bool | Later[bool]:
         """Whether the list has an edge before the first of this page."""
         if self.after is None:
             return self.more and self.backward
         if self.more and self.backward:
             return True
         first = _position(self.rows[0]) if self.rows else _beside(self.after, down=self.whole.descending)
-        return bool(await _read(self.context, self.whole, None, first, 1, backward=True))
+        return _read(self.context, self.whole, None, first, 1, backward=True).map(bool)
 
-    async def total_count(self) -> int:
+    def total_count(self) -> Later[int]:
         """How many edges the whole list has."""
         parent = self.whole.parent
-        return await self.context.loaders.count(self.whole.listing).one("everyone" if parent is None else parent)
+        return self.context.loaders.count(self.whole.listing).one("everyone" if parent is None else parent)
 
 
-async def read_page(context: Context, whole: ListOf, asked: Asked) -> Page:
+def read_page(context: Context, whole: ListOf, asked: Asked) -> Later[Page]:
     """The page that was asked for. Raises BadInput, InvalidCursor and what reading raises."""
     size, backward = asked.size()
     binding = whole.binding(context) if asked.after or asked.before else b""
     after = None if asked.after is None else context.cursors.decode(asked.after, binding)
     before = None if asked.before is None else context.cursors.decode(asked.before, binding)
+
+    def page(read: list[Any]) -> Page:
+        rows, more = read[:size], len(read) > size
+        if backward:
+            rows.reverse()
+        return Page(context, whole, after, before, backward, rows, more)
+
     # One more than asked for tells whether the list goes on.
-    rows = await _read(context, whole, after, before, size + 1, backward)
-    more = len(rows) > size
-    rows = rows[:size]
-    if backward:
-        rows.reverse()
-    return Page(context, whole, after, before, backward, rows, more)
+    return _read(context, whole, after, before, size + 1, backward).map(page)
 
 
-async def _read(
+def _read(
     context: Context, whole: ListOf, after: Position | None, before: Position | None, size: int, backward: bool
-) -> list[Any]:
+) -> Later[list[Any]]:
     """At most ``size`` rows strictly between two positions, from the near end: read backward, the last come first."""
     lower, upper = (before, after) if whole.descending else (after, before)
     way = "up" if whole.descending == backward else "down"
-    return list(await context.loaders.page(whole.listing, way).one(Window(whole.parent, lower, upper, size)))
+    return context.loaders.page(whole.listing, way).one(Window(whole.parent, lower, upper, size))
 
 
 def _position(row: Any) -> Position:

@@ -1,13 +1,11 @@
 """What is counted over deals by stage, put together for the screens that show it."""
 
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
 
-from core.later import later
+from core.later import Later
 from db.rows import ContactStatsRow, StageRow, StageTotalsRow
-from loaders.base import Loading, first_of
 from loaders.report import Whose
 from resolvers.context import Context
 
@@ -87,24 +85,19 @@ class DealStats:
         return self.won_count / closed if closed else None
 
 
-def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Awaitable[DealStats]:
+def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Later[DealStats]:
     """The deals of an owner or company, or everyone's with None, counted by every stage there is.
 
     Begun when it is called, so that several of them are read at the same time.
     """
-    totals = context.loaders.stage_totals(whose if of else "all").load_all([of or "everyone"])
-    stages = context.loaders.stages.load_all(["all"])
-    return _deal_stats(totals, stages)
+    totals = context.loaders.stage_totals(whose if of else "all").one(of or "everyone")
+    stages = context.loaders.stages.one("all")
+    return stages.map(lambda known: totals.map(lambda counted: DealStats(_by_stage(known, counted))))
 
 
-@later
-async def _deal_stats(totals: Loading[list[StageTotalsRow]], stages: Loading[list[StageRow]]) -> DealStats:
-    return DealStats(_by_stage(await first_of(stages), await first_of(totals)))
-
-
-async def contact_stats(context: Context, owner_id: UUID | None) -> ContactStatsRow:
+def contact_stats(context: Context, owner_id: UUID | None) -> Later[ContactStatsRow]:
     """The contacts of an owner, or everyone's with None, counted."""
-    return await context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id or "everyone")
+    return context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id or "everyone")
 
 
 def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:

@@ -1,6 +1,6 @@
 """Connections after the Relay specification: edges with cursors, and where the page lies in its list."""
 
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import strawberry
 from strawberry import Parent
@@ -11,28 +11,32 @@ from schema.price import COST, Price
 T = TypeVar("T")
 
 
-async def has_next_page(page: Parent[Page]) -> bool:
+def has_next_page(page: Parent[Page]) -> Any:
     """Whether anything comes after the page."""
-    return await page.has_next_page()
+    return page.has_next_page()
 
 
-async def has_previous_page(page: Parent[Page]) -> bool:
+def has_previous_page(page: Parent[Page]) -> Any:
     """Whether anything comes before the page."""
-    return await page.has_previous_page()
+    return page.has_previous_page()
 
 
-async def total_count(page: Parent[Page]) -> int:
+def total_count(page: Parent[Page]) -> Any:
     """How long the whole list is."""
-    return await page.total_count()
+    return page.total_count()
 
 
 @strawberry.type(description="Where a page lies in its list. Both flags are exact in both directions.")
 class PageInfo:
     has_next_page: bool = strawberry.field(
-        resolver=has_next_page, description="Whether the list has anything after the last edge of this page."
+        resolver=has_next_page,
+        graphql_type=bool,
+        description="Whether the list has anything after the last edge of this page.",
     )
     has_previous_page: bool = strawberry.field(
-        resolver=has_previous_page, description="Whether the list has anything before the first edge of this page."
+        resolver=has_previous_page,
+        graphql_type=bool,
+        description="Whether the list has anything before the first edge of this page.",
     )
     start_cursor: str | None = strawberry.field(description="Cursor of the first edge; null on an empty page.")
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge; null on an empty page.")
@@ -54,6 +58,7 @@ class Connection(Generic[T]):
     page_info: PageInfo = strawberry.field(description="Where the page lies in the list.")
     total_count: int = strawberry.field(
         resolver=total_count,
+        graphql_type=int,
         description="How long the whole list is. Counted only when asked for.",
         metadata={COST: Price(weight=1)},
     )

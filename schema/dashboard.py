@@ -1,13 +1,14 @@
 """The screens: the dashboard, and statistics of deals and contacts."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, Literal
 
 import strawberry
 from strawberry import Parent
 
-from core.later import later
+from core.later import Later, all_of
 from execution import BATCHED, Batched
 from resolvers import stats
 from resolvers.arguments import limit_argument
@@ -45,13 +46,13 @@ class CompaniesOverview:
     companies_with_deals: int = strawberry.field(name="withDeals", description="Those with at least one deal.")
 
 
-def _part(read: Callable[[DashboardOf], Awaitable[Any]], *, type: Any, description: str) -> Any:  # noqa: A002
+def _part(read: Callable[[DashboardOf], Later[Any]], *, type: Any, description: str) -> Any:  # noqa: A002
     """A part of the dashboard, read at the same time as the others."""
 
-    async def resolve(dashboard: Parent[DashboardOf]) -> Any:
-        return await read(dashboard)
+    def resolve(dashboard: Parent[DashboardOf]) -> Any:
+        return read(dashboard)
 
-    def load(context: Context, dashboards: Sequence[DashboardOf]) -> Awaitable[Sequence[Any]]:
+    def load(context: Context, dashboards: Sequence[DashboardOf]) -> Later[list[Any]]:
         return all_of([read(each) for each in dashboards])
 
     return strawberry.field(
@@ -62,10 +63,10 @@ def _part(read: Callable[[DashboardOf], Awaitable[Any]], *, type: Any, descripti
 def _short_list(kind: Literal["activities", "tasks"], most: int, *, description: str) -> Any:
     """One of the lists of what happened and what is due, with ``most`` entries where no limit is given."""
 
-    async def resolve(dashboard: Parent[DashboardOf], limit: Limit = None) -> Any:
-        return await dashboard.latest(kind, limit_argument(limit, default=most))
+    def resolve(dashboard: Parent[DashboardOf], limit: Limit = None) -> Any:
+        return dashboard.latest(kind, limit_argument(limit, default=most))
 
-    def load(context: Context, dashboards: Sequence[DashboardOf], limit: int | None = None) -> Awaitable[Sequence[Any]]:
+    def load(context: Context, dashboards: Sequence[DashboardOf], limit: int | None = None) -> Later[list[Any]]:
         return all_of([each.latest(kind, limit_argument(limit, default=most)) for each in dashboards])
 
     return strawberry.field(
@@ -76,20 +77,9 @@ def _short_list(kind: Literal["activities", "tasks"], most: int, *, description:
     )
 
 
-@later
-async def all_of(begun: Sequence[Awaitable[Any]]) -> Sequence[Any]:
-    """What all of them give: they have begun already."""
-    return [await each for each in begun]
-
-
-def stages_of(dashboard: DashboardOf) -> Awaitable[list[stats.StageStats]]:
+def stages_of(dashboard: DashboardOf) -> Later[list[stats.StageStats]]:
     """Every stage with its deals."""
-    return _stages(dashboard.deals())
-
-
-@later
-async def _stages(deals: Awaitable[stats.DealStats]) -> list[stats.StageStats]:
-    return (await deals).stages
+    return dashboard.deals().map(attrgetter("stages"))
 
 
 @strawberry.type(description="The figures at the head of the dashboard.")

@@ -4,13 +4,13 @@ The declaration is kept in the field's metadata (``Batched``), where the executo
 finds it; Strawberry gets an ordinary resolver from it.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
 
 import strawberry
 
-from core.later import later
+from core.later import Later
 from execution import BATCHED, Batched
 from resolvers.context import Context, Info
 from schema.direct import DIRECT
@@ -54,13 +54,12 @@ def follow(
         except Exception as error:  # of one key, and not of the others
             return error
 
-    @later
-    async def picked(found: Awaitable[Sequence[Any]]) -> Sequence[Any]:
-        return [pick_of(each) for each in await found]
-
     def load_and_pick(context: Context, keys: Sequence[Any]) -> Any:
         found = load(context, keys)
-        return [pick_of(each) for each in found] if isinstance(found, list) else picked(found)
+        return found.map(pick_all) if isinstance(found, Later) else pick_all(found)
+
+    def pick_all(found: Sequence[Any]) -> list[Any]:
+        return [pick_of(each) for each in found]
 
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)

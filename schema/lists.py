@@ -25,7 +25,6 @@ def first_of(listed: Listed, *, type: Any, description: str) -> Any:  # noqa: A0
     def resolve(root: Any, info: Info, limit: Limit = None) -> Any:
         return first_rows(info.context, listed, root.id, limit)
 
-
     def load(context: Context, parents: Sequence[UUID], wanted: frozenset[str], limit: int | None = None) -> Any:
         return first_rows_of(context, listed, parents, wanted, limit)
 
@@ -41,7 +40,7 @@ def connection_of(listed: Listed, *, type: Any, filter: Any, description: str) -
     """A field with the list of its parent as a connection, in its own order."""
     filter_type = Annotated[filter | None, argument(name="filter", description="Only what meets all of this.")]
 
-    async def resolve(
+    def resolve(
         root: Any,
         info: Info,
         first: First = None,
@@ -52,6 +51,6 @@ def connection_of(listed: Listed, *, type: Any, filter: Any, description: str) -
         filter_: filter_type = None,
     ) -> Any:
         asked = Asked(first, after, last, before, limit)
-        return await page_below(info.context, listed, root.id, asked, filter_ and filter_.values())
+        return page_below(info.context, listed, root.id, asked, filter_ and filter_.values())
 
     return strawberry.field(resolver=resolve, graphql_type=Connection[type], description=description)

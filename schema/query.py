@@ -5,6 +5,7 @@ from typing import Annotated
 import strawberry
 from strawberry import argument
 
+from core.later import Later
 from core.viewer import Viewer as WhoAsks
 from db.rows import ActivityRow, CompanyRow, ContactRow, ContactStatsRow, DealRow, StageRow, UserRow
 from resolvers.arguments import optional_uuid, uuid_argument, zone_argument
@@ -41,31 +42,31 @@ class Query:
         return row
 
     @strawberry.field(graphql_type=Company | None, description="A company by its id; null if none may be seen.")
-    async def company(self, info: Info, id: Id) -> CompanyRow | None:  # noqa: A002
-        return await info.context.loaders.company_by_id.one(uuid_argument(id, "id"))
+    def company(self, info: Info, id: Id) -> Later[CompanyRow | None]:  # noqa: A002
+        return info.context.loaders.company_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Contact | None, description="A contact by its id; null if none may be seen.")
-    async def contact(self, info: Info, id: Id) -> ContactRow | None:  # noqa: A002
-        return await info.context.loaders.contact_by_id.one(uuid_argument(id, "id"))
+    def contact(self, info: Info, id: Id) -> Later[ContactRow | None]:  # noqa: A002
+        return info.context.loaders.contact_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Deal | None, description="A deal by its id; null if none may be seen.")
-    async def deal(self, info: Info, id: Id) -> DealRow | None:  # noqa: A002
-        return await info.context.loaders.whole_deal_by_id.one(uuid_argument(id, "id"))
+    def deal(self, info: Info, id: Id) -> Later[DealRow | None]:  # noqa: A002
+        return info.context.loaders.whole_deal_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Activity | None, description="An activity by its id; null if none may be seen.")
-    async def activity(self, info: Info, id: Id) -> ActivityRow | None:  # noqa: A002
-        return await info.context.loaders.activity_by_id.one(uuid_argument(id, "id"))
+    def activity(self, info: Info, id: Id) -> Later[ActivityRow | None]:  # noqa: A002
+        return info.context.loaders.activity_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Stage | None, description="A stage by its id; null if there is none.")
-    async def stage(self, info: Info, id: Id) -> StageRow | None:  # noqa: A002
-        return await info.context.loaders.stage_by_id.one(uuid_argument(id, "id"))
+    def stage(self, info: Info, id: Id) -> Later[StageRow | None]:  # noqa: A002
+        return info.context.loaders.stage_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=User | None, description="A user by their id; null if none may be seen.")
-    async def user(self, info: Info, id: Id) -> UserRow | None:  # noqa: A002
-        return await info.context.loaders.user_by_id.one(uuid_argument(id, "id"))
+    def user(self, info: Info, id: Id) -> Later[UserRow | None]:  # noqa: A002
+        return info.context.loaders.user_by_id.one(uuid_argument(id, "id"))
 
     @strawberry.field(graphql_type=Connection[Company], description="Companies, page by page; by name unless sorted.")
-    async def companies(
+    def companies(
         self,
         info: Info,
         owner_id: OwnerId = None,
@@ -78,13 +79,13 @@ class Query:
         sort: Annotated[CompanySort | None, Sort] = None,
         search: Search = None,
         include_stats: IncludeStats = None,
-    ) -> Page:
+    ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or CompanyFilter()).values(), None if sort is None else sort.order()
-        return await page_of_all(info.context, "company", asked, values, order, CompanySort().order(), search, owner_id)
+        return page_of_all(info.context, "company", asked, values, order, CompanySort().order(), search, owner_id)
 
     @strawberry.field(graphql_type=Connection[Contact], description="Contacts, page by page; by name unless sorted.")
-    async def contacts(
+    def contacts(
         self,
         info: Info,
         owner_id: OwnerId = None,
@@ -96,13 +97,13 @@ class Query:
         filter_: Annotated[ContactFilter | None, Filter] = None,
         sort: Annotated[ContactSort | None, Sort] = None,
         search: Search = None,
-    ) -> Page:
+    ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or ContactFilter()).values(), None if sort is None else sort.order()
-        return await page_of_all(info.context, "contact", asked, values, order, ContactSort().order(), search, owner_id)
+        return page_of_all(info.context, "contact", asked, values, order, ContactSort().order(), search, owner_id)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Deals, page by page; newest first unless sorted.")
-    async def deals(
+    def deals(
         self,
         info: Info,
         owner_id: OwnerId = None,
@@ -114,15 +115,15 @@ class Query:
         filter_: Annotated[DealFilter | None, Filter] = None,
         sort: Annotated[DealSort | None, Sort] = None,
         search: Search = None,
-    ) -> Page:
+    ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or DealFilter()).values(), None if sort is None else sort.order()
-        return await page_of_all(info.context, "deal", asked, values, order, DealSort().order(), search, owner_id)
+        return page_of_all(info.context, "deal", asked, values, order, DealSort().order(), search, owner_id)
 
     @strawberry.field(
         graphql_type=Connection[Activity], description="Activities, page by page; latest first unless sorted."
     )
-    async def activities(
+    def activities(
         self,
         info: Info,
         owner_id: OwnerId = None,
@@ -134,13 +135,13 @@ class Query:
         filter_: Annotated[ActivityFilter | None, Filter] = None,
         sort: Annotated[ActivitySort | None, Sort] = None,
         search: Search = None,
-    ) -> Page:
+    ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or ActivityFilter()).values(), None if sort is None else sort.order()
-        return await page_of_all(info.context, "activity", asked, values, order, ActivitySort().order(), search, owner_id)
+        return page_of_all(info.context, "activity", asked, values, order, ActivitySort().order(), search, owner_id)
 
     @strawberry.field(graphql_type=Connection[User], description="Users, page by page; by name unless sorted.")
-    async def users(
+    def users(
         self,
         info: Info,
         first: First = None,
@@ -151,29 +152,29 @@ class Query:
         filter_: Annotated[UserFilter | None, Filter] = None,
         sort: Annotated[UserSort | None, Sort] = None,
         search: Search = None,
-    ) -> Page:
+    ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or UserFilter()).values(), None if sort is None else sort.order()
-        return await page_of_all(info.context, "app_user", asked, values, order, UserSort().order(), search)
+        return page_of_all(info.context, "app_user", asked, values, order, UserSort().order(), search)
 
     @strawberry.field(graphql_type=list[Stage], description="Every stage, in the order of the pipeline.")
-    async def stages(self, info: Info) -> list[StageRow]:
-        return await info.context.loaders.stages.one("all")
+    def stages(self, info: Info) -> Later[list[StageRow]]:
+        return info.context.loaders.stages.one("all")
 
     @strawberry.field(graphql_type=Dashboard, description="The dashboard of one owner, or of all that may be seen.")
-    async def dashboard(self, info: Info, owner_id: OwnerId = None, time_zone: TimeZone = "UTC") -> DashboardOf:
+    def dashboard(self, info: Info, owner_id: OwnerId = None, time_zone: TimeZone = "UTC") -> DashboardOf:
         owner = optional_uuid(owner_id, "ownerId") or info.context.viewer.visible_owner
         return DashboardOf(info.context, owner, zone_argument(time_zone))
 
     @strawberry.field(graphql_type=PipelineStats, description="Deals counted and summed, in all and by stage.")
-    async def pipeline_stats(self, info: Info, owner_id: OwnerId = None) -> DealStats:
+    def pipeline_stats(self, info: Info, owner_id: OwnerId = None) -> Later[DealStats]:
         owner = optional_uuid(owner_id, "ownerId") or info.context.viewer.visible_owner
-        return await deal_stats(info.context, "owner", owner)
+        return deal_stats(info.context, "owner", owner)
 
     @strawberry.field(graphql_type=ContactStats, description="Contacts counted.")
-    async def contact_stats(self, info: Info, owner_id: OwnerId = None) -> ContactStatsRow:
+    def contact_stats(self, info: Info, owner_id: OwnerId = None) -> Later[ContactStatsRow]:
         owner = optional_uuid(owner_id, "ownerId") or info.context.viewer.visible_owner
-        return await contact_stats(info.context, owner)
+        return contact_stats(info.context, owner)
 
     @strawberry.field(graphql_type=Viewer, description="Who asks.")
     def viewer(self, info: Info) -> WhoAsks:

@@ -15,7 +15,7 @@ MAY_IMPORT = {
     "cache": {"core"},
     "loaders": {"core", "db", "cache"},
     "resolvers": {"core", "db", "loaders"},
-    "execution": set(),
+    "execution": {"core"},
     "schema": {"core", "db.rows", "resolvers", "execution"},
     "jobs": {"core", "db", "cache"},
     "web": {"core", "db", "cache", "loaders", "resolvers", "schema", "execution", "jobs"},

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from execution import Plan, Unplannable, composites, faults, fields, plan, values
+from execution import Plan, Unplannable, composites, faults, fields, plan
 from tests.execution.comparing import Answer, by_graphql_core, by_plan, smallest
 from tests.execution.documents import Case, Generator
 from tests.execution.toy import Toy, toy
@@ -115,15 +115,16 @@ def _first_only(self: plan.Compiler, kind: Any, key: str, order: int, nodes: Any
     return COMPILED_FIELD(self, kind, key, order, nodes[:1], above)
 
 
-def _without_the_first(found: Any) -> Any:
-    return REPORTED(found)[1:] if len(found) > 1 else REPORTED(found)
+def _without_the_first(data: Any, found: Any) -> Any:
+    settled, errors = SETTLED(data, found)
+    return settled, errors[1:] if len(found) > 1 else errors
 
 
-COMPILED_FIELD, REPORTED = plan.Compiler._field, faults.report
+COMPILED_FIELD, SETTLED = plan.Compiler._field, faults.settle
 MUTANTS: dict[str, Callable[[], Any]] = {
-    "what failed does not end what is above it": lambda: changed(values, "DEAD", None),
-    "errors are told as they come": lambda: changed(plan, "report", _as_they_come),
-    "an error is forgotten": lambda: changed(plan, "report", _without_the_first),
+    "what failed does not end what is above it": lambda: changed(faults, "_with_null", lambda data, path: data),
+    "errors are told as they come": lambda: changed(plan, "settle", _as_they_come),
+    "an error is forgotten": lambda: changed(plan, "settle", _without_the_first),
     "the name of a type is always the same": lambda: changed(
         fields.Typename, "begin", lambda self, run, objects, read: fields.Begun(["Alpha"] * len(objects))
     ),
@@ -135,13 +136,14 @@ MUTANTS: dict[str, Callable[[], Any]] = {
         faults.Items, "places", lambda self, index: iter([next(iter(self.above.places(0))).below(0, 0, is_nullable=True)])
     ),
     "any row is of every type": lambda: changed(
-        composites.ObjectOf, "_those", lambda self, run, field, column, origin, told: self._level(run, column, origin)
+        composites.ObjectOf, "_those", lambda self, run, field, column, origin, told: self.selection.run(run, column, origin)
     ),
 }
 
 
-def _as_they_come(found: Any) -> Any:
-    return sorted(REPORTED(found), key=lambda each: each.message)
+def _as_they_come(data: Any, found: Any) -> Any:
+    settled, errors = SETTLED(data, found)
+    return settled, sorted(errors, key=lambda each: each.message)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS)
