@@ -26,9 +26,9 @@ STAGES, USERS = "stages", "users"
 MOST = 400
 
 
-def row(noun: Noun, row_id: UUID) -> str:
-    """The tag of one row."""
-    return f"{noun}:{row_id}"
+def rows(noun: Noun, ids: Iterable[UUID]) -> list[str]:
+    """The tags of rows."""
+    return [f"{noun}:{each}" for each in ids]
 
 
 def document(name: str) -> str:
@@ -38,8 +38,15 @@ def document(name: str) -> str:
 
 def listed(noun: str, scope: str, parent: UUID | None) -> str:
     """The tag of a list: of its parent, or of all rows where there is none. Users are one list."""
+    return lists(noun, scope, [parent])[0]
+
+
+def lists(noun: str, scope: str, parents: Iterable[UUID | None]) -> list[str]:
+    """The tags of the lists of several parents."""
     plural = PLURALS[noun]
-    return plural if parent is None or plural == USERS else f"{plural}-of-{scope}:{parent}"
+    if plural == USERS:
+        return [USERS]
+    return [plural if each is None else f"{plural}-of-{scope}:{each}" for each in parents]
 
 
 def api_key(key_id: UUID) -> str:

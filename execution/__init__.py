@@ -3,7 +3,8 @@
 Start with ``plan.py``, which has the drawing. ``schema.operation`` is the only caller.
 """
 
-from execution.batched import BATCHED, Batched, instance_of
+from execution.batched import BATCHED, Batched, by_column, instance_of
+from execution.leaves import finite_floats
 from execution.plan import Plan, Unplannable, compile_plan
 
-__all__ = ["BATCHED", "Batched", "Plan", "Unplannable", "compile_plan", "instance_of"]
+__all__ = ["BATCHED", "Batched", "Plan", "Unplannable", "by_column", "compile_plan", "finite_floats", "instance_of"]

@@ -6,12 +6,16 @@ declaration gave it. Resolvers and types do not know which of the two is used.
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias, TypeVar
 
 # In a field's metadata: its ``Batched``.
 BATCHED = "batched"
 # An attribute of an ``is_type_of`` that looks at nothing but the type of the object: then one look at a type is enough.
 BY_TYPE = "by_type"
+# An attribute of a scalar's ``serialize``: what does a whole column of values of some types, or answers None.
+BY_COLUMN = "by_column"
+Serialize = TypeVar("Serialize", bound=Callable[[Any], Any])
+ByColumn: TypeAlias = Callable[[Sequence[Any], set[type[Any]]], Sequence[Any] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,16 @@ class Batched:
     key: str
     load: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
     looks_ahead: bool = False
+
+
+def by_column(whole: ByColumn) -> Callable[[Serialize], Serialize]:
+    """Says of a scalar's ``serialize`` that ``whole`` gives the same for whole columns, of those that it can do."""
+
+    def declared(serialize: Serialize) -> Serialize:
+        setattr(serialize, BY_COLUMN, whole)
+        return serialize
+
+    return declared
 
 
 def instance_of(*rows: type[Any]) -> Any:

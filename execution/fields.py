@@ -8,9 +8,9 @@ from core.later import Later
 from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
-from execution.faults import Column, Origin, Shared, Under
+from execution.faults import Column, Origin, Shared
 from execution.run import Run
-from execution.values import Completed, Position
+from execution.values import Completed, Position, are_ordinary, ordinary
 
 
 class Begun(NamedTuple):
@@ -46,7 +46,7 @@ class Field(Asked, ABC):
             values = [values] * begun.asked
         if begun.others:
             values = [*values, *begun.others]
-        under = Under(origin, self.key, self.order, self.position.is_nullable)
+        under = self.position.under(origin)
         if begun.which is None:
             return self.position.complete(run, values, under)
         which = begun.which
@@ -86,7 +86,9 @@ class Followed(Field):
         try:
             distinct: list[Any] = list(dict.fromkeys(keys))
             arguments = self._arguments.of(run)
-            asked = [key for key in distinct if key is not None and not isinstance(key, Exception)]
+            asked, kinds = distinct, set(map(type, distinct))
+            if not (kinds <= ordinary or are_ordinary(kinds)):
+                asked = [key for key in distinct if key is not None and not isinstance(key, Exception)]
             if self._batched.looks_ahead:
                 arguments = {"wanted": self.position.inside.wanted, **arguments}
             found = self._batched.load(run.context, asked, **arguments) if asked else []

@@ -1,7 +1,6 @@
 """Scalars and enums: a column of them completed, for most columns by one look at the types that are in it."""
 
 import math
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +17,7 @@ from graphql import (
 from graphql.pyutils import inspect
 
 from execution.asked import Asked
+from execution.batched import BY_COLUMN, ByColumn
 from execution.faults import Column, Origin
 from execution.run import Run
 
@@ -28,36 +28,33 @@ _MOST_INT, _LEAST_INT = 2**31 - 1, -(2**31)
 
 
 class Leaf:
-    """A scalar or an enum. For most columns one look at the types in it says that nothing is to be done.
-
-    Values of the types ``as_they_are`` need not be looked at any closer.
-    """
+    """A scalar or an enum. Values of types that are ``unchanged`` need not be looked at any closer."""
 
     wanted: frozenset[str] = frozenset()
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind
-        self._at_once = AT_ONCE.get(kind) if not isinstance(kind, GraphQLEnumType) else _each_once(kind)
-        self.as_they_are = AS_THEY_ARE.get(kind, frozenset())
-        self.as_they_are_or_null = self.as_they_are | {type(None)}
-
-    def of(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
-        """What the answer has for each value of a column in which these types are, and no null: no leaf waits for anything."""
-        if self._at_once is not None:
-            done = self._at_once(column, kinds)
-            if done is not None:
-                return done
-        coerce = self._kind.coerce_output_value
-        try:
-            coerced = list(map(coerce, column))
-        except Exception:  # one of them will tell, in its own place
-            return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
-        if not NOTHING.isdisjoint(map(type, coerced)):
-            return [self._one(run, field, value, origin, at) for at, value in enumerate(column)]
-        return coerced
+        by_column = getattr(kind.coerce_output_value, BY_COLUMN, None) or BUILT_IN.get(kind)
+        self._by_column = _each_once(kind) if isinstance(kind, GraphQLEnumType) else by_column
+        self.unchanged = UNCHANGED.get(kind, frozenset())
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
-        return self.of(run, field, column, set(map(type, column)), origin)
+        """What the answer has for each value of a column without nulls: no leaf waits for anything."""
+        kinds = set(map(type, column))
+        done = column if kinds <= self.unchanged else self.whole(column, kinds)
+        return [self._one(run, field, value, origin, at) for at, value in enumerate(column)] if done is None else done
+
+    def whole(self, column: Column, kinds: set[type[Any]]) -> Column | None:
+        """The same for a column of values of these types in one go; None where each has to be looked at by itself."""
+        if self._by_column is not None:
+            done = self._by_column(column, kinds)
+            if done is not None:
+                return done
+        try:
+            coerced = list(map(self._kind.coerce_output_value, column))
+        except Exception:  # one of them will tell, in its own place
+            return None
+        return coerced if NOTHING.isdisjoint(map(type, coerced)) else None
 
     def _one(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
         try:
@@ -86,24 +83,25 @@ def _integers(column: Column, kinds: set[type[Any]]) -> Column | None:
     return column if max(column) <= _MOST_INT and min(column) >= _LEAST_INT else None
 
 
-def _floats(column: Column, kinds: set[type[Any]]) -> Column | None:
+def finite_floats(column: Column, kinds: set[type[Any]]) -> Column | None:
+    """Floats as they are, if that is all there is in the column, and JSON has a number for each."""
     return column if kinds == {float} and all(map(math.isfinite, column)) else None
 
 
 # By identity: a schema may have a scalar of the same name that does something else.
-AS_THEY_ARE: dict[Any, frozenset[type[Any]]] = {
+UNCHANGED: dict[Any, frozenset[type[Any]]] = {
     GraphQLString: frozenset({str}),
     GraphQLBoolean: frozenset({bool}),
     GraphQLID: frozenset({str}),
 }
-AT_ONCE: dict[Any, Callable[[Column, set[type[Any]]], Column | None]] = {
+BUILT_IN: dict[Any, ByColumn] = {
     GraphQLID: _ids,
     GraphQLInt: _integers,
-    GraphQLFloat: _floats,
+    GraphQLFloat: finite_floats,
 }
 
 
-def _each_once(kind: GraphQLEnumType) -> Callable[[Column, set[type[Any]]], Column | None]:
+def _each_once(kind: GraphQLEnumType) -> ByColumn:
     def names(column: Column, kinds: set[type[Any]]) -> Column | None:
         try:
             found = {value: kind.coerce_output_value(value) for value in set(column)}

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -148,23 +148,14 @@ class Run:
         return found
 
 
-# Types that have been looked at: nearly all columns are of these, and one comparison of sets says so.
-_never_awaited: set[type[Any]] = set()
-
-
 def is_awaitable_kind(kind: type[Any]) -> bool:
     """Whether values of that type are awaited."""
     return hasattr(kind, "__await__")
 
 
-def awaits(kinds: set[type[Any]]) -> bool:
+def awaits(kinds: Iterable[type[Any]]) -> bool:
     """Whether values of any of the types are awaited."""
-    if kinds <= _never_awaited:
-        return False
-    if any(map(is_awaitable_kind, kinds)):
-        return True
-    _never_awaited.update(kinds)
-    return False
+    return any(map(is_awaitable_kind, kinds))
 
 
 def _path(field: Asked) -> Path:

@@ -9,27 +9,25 @@ from core.later import Later
 from execution.faults import Column, Origin, Picked
 from execution.fields import Attribute, Begun, Field
 from execution.leaves import Leaf
-from execution.run import BREATH, Run, awaits
-from execution.values import Completed, Position
+from execution.run import BREATH, Run, is_awaitable_kind
+from execution.values import Completed, Position, ordinary
 
 
 class _Plain(NamedTuple):
-    """An attribute with a leaf for a value, as it is looked at; values of some types stay ``as_they_are``."""
+    """An attribute with a leaf for a value, as it is looked at; values of some types are ``unchanged``."""
 
-    field: Field
     key: str
     name: str
     read: Callable[[Any], Any]
     position: Position
     leaf: Leaf
-    as_they_are: frozenset[type[Any]]
+    unchanged: frozenset[type[Any]]
 
     @classmethod
     def of(cls, field: Field, leaf: Leaf) -> "_Plain":
         """That field as it is looked at."""
         assert field.reads is not None
-        unchanged = leaf.as_they_are_or_null if field.position.is_nullable else leaf.as_they_are
-        return cls(field, field.key, field.reads, attrgetter(field.reads), field.position, leaf, unchanged)
+        return cls(field.key, field.reads, attrgetter(field.reads), field.position, leaf, field.position.unchanged)
 
 
 class Selection:
@@ -75,18 +73,17 @@ class Selection:
         """As ``_many``, for an object by itself, as half of the levels of a Dashboard have."""
         row, (each,) = self._blank.copy(), objects
         rows = [row]
-        for field, key, _, read, position, leaf, as_they_are in self._plain:
+        for key, _, read, position, leaf, unchanged in self._plain:
             try:
                 value = read(each)
             except Exception as error:  # also whatever a property raises
                 value = error
             kind = type(value)
-            if kind in as_they_are:
+            if kind in unchanged:
                 row[key] = value
-            elif awaits({kind}):
-                self._put(run, field, Begun([value]), origin, rows)
-            else:
-                (row[key],) = position.of_leaves(run, leaf, [value], {kind}, origin, field)
+                continue
+            done: Completed | None = leaf.whole([value], {kind}) if kind in ordinary else None
+            _store(rows, key, position.complete(run, [value], position.under(origin)) if done is None else done)
         for field in self._others:
             self._put(run, field, field.begin(run, objects, self._column(field, objects)), origin, rows)
         return rows
@@ -95,25 +92,28 @@ class Selection:
         """The objects of the answer, or ``rows`` made into them."""
         read = self._read(objects)
         columns: list[Column] = []
-        waiting: list[tuple[Field, Begun]] = []
-        for field, _, name, _, position, leaf, as_they_are in self._plain:
+        waiting: list[tuple[str, Later[Column]]] = []
+        for key, name, _, position, leaf, unchanged in self._plain:
             values = read[name]
             kinds = set(map(type, values))
-            if kinds <= as_they_are:
+            if kinds <= unchanged:
                 columns.append(values)
-            elif awaits(kinds):
-                waiting.append((field, Begun(values)))
-                columns.append([None] * len(objects))
-            else:
-                columns.append(position.of_leaves(run, leaf, values, kinds, origin, field))
+                continue
+            done: Completed | None = leaf.whole(values, kinds) if kinds <= ordinary else None
+            if done is None:
+                done = position.complete(run, values, position.under(origin))
+            if isinstance(done, Later):
+                waiting.append((key, done))
+                done = [None] * len(objects)
+            columns.append(done)
         made = self._assemble(columns) if self._assemble else [self._blank.copy() for _ in objects]
         if rows is None:
             rows = made
         else:
             for row, whole in zip(rows, made, strict=True):
                 row.update(whole)
-        for field, begun in waiting:
-            self._put(run, field, begun, origin, rows)
+        for key, late in waiting:
+            _store(rows, key, late)
         for field in self._others:
             column = () if field.reads is None else read[field.reads]
             self._put(run, field, field.begin(run, objects, column), origin, rows)
@@ -126,11 +126,11 @@ class Selection:
 
     def _put(self, run: Run, field: Field, begun: Begun, origin: Origin, rows: list[Any]) -> None:
         """Puts what a field has for each object into its row: now, or when it has come."""
-        values = begun.values
-        if isinstance(values, Sequence):
-            _store(rows, field.key, field.end(run, begun, values, origin))
-        else:
+        values: Any = begun.values
+        if is_awaitable_kind(type(values)):
             run.when(values, lambda come: _store(rows, field.key, field.end(run, begun, come, origin)))
+        else:
+            _store(rows, field.key, field.end(run, begun, values, origin))
 
     def _column(self, field: Field, objects: Column) -> Column:
         """The attribute that the field reads, of all objects."""

@@ -49,40 +49,29 @@ class Position:
         self.inside = inside
         self.is_nullable = is_nullable
         self.leaf = inside if isinstance(inside, Leaf) else None
+        # Values of these types are in the answer as they are.
+        self.unchanged: frozenset[type[Any]] = frozenset()
+        if self.leaf is not None:
+            self.unchanged = self.leaf.unchanged | {type(None)} if is_nullable else self.leaf.unchanged
 
     def complete(self, run: Run, column: Column, origin: Origin) -> Completed:
         """What the answer has for each value of the column."""
         kinds = set(map(type, column))
+        if kinds <= ordinary or are_ordinary(kinds):
+            return self.inside.complete(run, self.field, column, origin)
         if awaits(kinds):
             return run.settled(column).map(lambda settled: self.complete(run, settled, origin))
-        if self.leaf is not None:
-            return self.of_leaves(run, self.leaf, column, kinds, origin)
-        if not _has_special(kinds):
-            return self.inside.complete(run, self.field, column, origin)
+        if self.leaf is not None and kinds <= self.unchanged:
+            return column
         done, places = self._without(run, column, origin)
         if not places:
             return done
         some = self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
         return put(done, places, some)
 
-    def of_leaves(
-        self, run: Run, leaf: Leaf, column: Column, kinds: set[type[Any]], origin: Origin, under: Asked | None = None
-    ) -> Column:
-        """As ``complete``, for values of these types of which none is awaited: a leaf waits for nothing.
-
-        ``origin`` is that of the values, or of the objects whose field ``under`` they are.
-        """
-        if kinds <= (leaf.as_they_are_or_null if self.is_nullable else leaf.as_they_are):
-            return column
-        if under is not None:
-            origin = Under(origin, under.key, under.order, self.is_nullable)
-        if not _has_special(kinds):
-            return leaf.of(run, self.field, column, kinds, origin)
-        done, places = self._without(run, column, origin)
-        if places:
-            some = [column[at] for at in places]
-            put(done, places, leaf.of(run, self.field, some, set(map(type, some)), Picked(origin, places)))
-        return done
+    def under(self, origin: Origin) -> Origin:
+        """Where the values of the field stand, of objects that stand there."""
+        return Under(origin, self.field.key, self.field.order, self.is_nullable)
 
     def _without(self, run: Run, column: Column, origin: Origin) -> tuple[list[Any], list[int]]:
         """Null for the nulls and errors of a column and for all else, and the places of all else."""
@@ -111,15 +100,17 @@ def _not_null(field: Asked) -> TypeError:
     return TypeError(f"Cannot return null for non-nullable field {field.parent}.{field.name}.")
 
 
-# Types that have been looked at, of which no value is null or an error.
-_ordinary: set[type[Any]] = set()
+# Types that have been looked at, whose values are neither null, nor errors, nor awaited: nearly all columns are of these, and
+# one comparison of sets says so.
+ordinary: set[type[Any]] = set()
 
 
-def _has_special(kinds: set[type[Any]]) -> bool:
-    """Whether values of any of the types are null or an error; graphql-core raises exceptions that a resolver returns."""
-    if kinds <= _ordinary:
+def are_ordinary(kinds: set[type[Any]]) -> bool:
+    """Whether all of these types belong to the ``ordinary`` ones; graphql-core raises exceptions that a resolver returns."""
+    if awaits(kinds) or any(kind in SPECIAL or issubclass(kind, Exception) for kind in kinds):
         return False
-    if any(kind is type(None) or kind is type(Undefined) or issubclass(kind, Exception) for kind in kinds):
-        return True
-    _ordinary.update(kinds)
-    return False
+    ordinary.update(kinds)
+    return True
+
+
+SPECIAL = (type(None), type(Undefined))

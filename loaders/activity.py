@@ -1,9 +1,8 @@
 """Loads activities, and the two short lists of a dashboard."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
@@ -25,11 +24,10 @@ class ActivityById(Loader[UUID, ActivityRow | None]):
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.row("activity", key) for key in keys)
+        return tags.rows("activity", keys)
 
 
-@dataclass(frozen=True, slots=True)
-class RecentList:
+class RecentList(NamedTuple):
     """One of the two lists, and how many of it."""
 
     kind: Literal["activities", "tasks"]
@@ -76,9 +74,8 @@ class Recent(Loader[RecentList, list[ActivityRow]]):
         return [lists[key.kind][: key.limit] for key in keys]
 
     def tags(self, keys: Sequence[RecentList]) -> Iterable[str]:
-        companies = (tags.row("company", each) for each in self._companies)
-        deals = (tags.row("deal", each) for each in self._deals)
-        return [tags.listed("activity", "owner", self._owner_id), *companies, *deals]
+        names = [*tags.rows("company", self._companies), *tags.rows("deal", self._deals)]
+        return [tags.listed("activity", "owner", self._owner_id), *names]
 
     def until(self, keys: Sequence[RecentList], values: Sequence[list[ActivityRow]], usual: datetime) -> datetime:
         """What lies in the future comes into the list by itself."""

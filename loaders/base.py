@@ -133,9 +133,7 @@ class Loader(DataLoader[Key, Value]):
         missing = [key for key in keys if key not in values]
         if not missing:
             return [values[key] for key in keys]
-        batches = {id(batch): batch for batch in map(self._batch_of, missing)}
-        loaded = next(iter(batches.values())) if len(batches) == 1 else all_of(list(batches.values()))
-        return loaded.map(lambda _: [values[key] for key in keys])
+        return all_of(self._batches_of(missing)).map(lambda _: [values[key] for key in keys])
 
     def one(self, key: Key) -> Later[Value]:
         """The value of one key, in the same batches as ``load_all``. An exception as its value is raised."""
@@ -147,20 +145,30 @@ class Loader(DataLoader[Key, Value]):
         self._recall([key])
         return self._values.get(key)
 
-    def _batch_of(self, key: Key) -> Later[None]:
-        """The batch that the key is loaded in: under way, begun by ``load``, or the next one."""
-        batch = self._under_way.get(key)
-        if batch is None:
-            begun = self._cache.get(key)
-            if begun is not None:
-                batch = self._under_way[key] = Later()
-                begun.add_done_callback(partial(self._take, key, batch))
-                return batch
+    def _batches_of(self, keys: list[Key]) -> list[Later[None]]:
+        """The batches in which the keys are loaded: those under way, those begun by ``load``, and the next one."""
+        found: dict[int, Later[None]] = {}
+        if self._under_way or self._cache:
+            for key in keys:
+                batch = self._under_way.get(key) or self._begun(key)
+                if batch is not None:
+                    found[id(batch)] = batch
+            keys = [key for key in keys if key not in self._under_way]
+        if keys:
             if not self._gathered:
                 self._next = Later[None]()
                 self.loop.call_soon(self._send)
-            self._gathered.append(key)
-            batch = self._under_way[key] = self._next
+            self._gathered += keys
+            self._under_way.update(dict.fromkeys(keys, self._next))
+            found[id(self._next)] = self._next
+        return list(found.values())
+
+    def _begun(self, key: Key) -> Later[None] | None:
+        begun = self._cache.get(key)
+        if begun is None:
+            return None
+        batch = self._under_way[key] = Later[None]()
+        begun.add_done_callback(partial(self._take, key, batch))
         return batch
 
     def _take(self, key: Key, batch: Later[None], begun: "Future[Value]") -> None:
@@ -188,8 +196,11 @@ class Loader(DataLoader[Key, Value]):
         except Exception as error:  # whatever it is, it is the error of all who wait
             outcome = error
         finally:
-            for key in keys:
-                del self._under_way[key]
+            if len(keys) == len(self._under_way):
+                self._under_way.clear()
+            else:
+                for key in keys:
+                    del self._under_way[key]
             batch.give(outcome)
 
     def stop(self) -> None:

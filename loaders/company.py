@@ -23,7 +23,7 @@ class CompanyById(Loader[UUID, CompanyRow | None]):
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.row("company", key) for key in keys)
+        return tags.rows("company", keys)
 
 
 class TotalsByCompany(Loader[UUID, CompanyTotalsRow]):
@@ -34,7 +34,7 @@ class TotalsByCompany(Loader[UUID, CompanyTotalsRow]):
         return [rows[key] for key in keys]
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.listed(noun, "company", key) for key in keys for noun in ("contact", "deal"))
+        return [tag for noun in ("contact", "deal") for tag in tags.lists(noun, "company", keys)]
 
 
 class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
@@ -51,5 +51,5 @@ class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
         return one_per_key(rows, keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        below = (tags.listed(noun, "company", key) for key in keys for noun in ("contact", "deal", "activity"))
-        return [tags.STAGES, *(tags.row("company", key) for key in keys), *below]
+        below = [tag for noun in ("contact", "deal", "activity") for tag in tags.lists(noun, "company", keys)]
+        return [tags.STAGES, *tags.rows("company", keys), *below]

@@ -23,7 +23,7 @@ class ContactById(Loader[UUID, ContactRow | None]):
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.row("contact", key) for key in keys)
+        return tags.rows("contact", keys)
 
 
 class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
@@ -41,4 +41,4 @@ class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
         return await self._db.fetch(self._statement, self._visible_owner, owners, self._new_since)
 
     def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
-        return (tags.listed("contact", "owner", None if key == "everyone" else key) for key in keys)
+        return tags.lists("contact", "owner", (None if key == "everyone" else key for key in keys))

@@ -22,7 +22,7 @@ class DealById(Loader[UUID, DealRow | None]):
         return one_per_key(await self._db.fetch(BY_IDS, self._visible_owner, keys), keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return [tags.STAGES, *(tags.row("deal", key) for key in keys)]
+        return [tags.STAGES, *tags.rows("deal", keys)]
 
 
 class WholeDealById(Loader[UUID, DealRow | None]):
@@ -45,7 +45,7 @@ class WholeDealById(Loader[UUID, DealRow | None]):
         return one_per_key(deals, keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return [tags.STAGES, *(tags.row("deal", key) for key in keys)]
+        return [tags.STAGES, *tags.rows("deal", keys)]
 
 
 class StageChangesByDeal(Loader[UUID, list[StageChangeRow]]):
@@ -56,4 +56,4 @@ class StageChangesByDeal(Loader[UUID, list[StageChangeRow]]):
         return many_per_key(rows, keys, key=lambda row: row.deal_id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        return (tags.row("deal", key) for key in keys)
+        return tags.rows("deal", keys)

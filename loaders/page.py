@@ -62,7 +62,7 @@ class Listing(NamedTuple):
 
     def tags(self, parents: Iterable[UUID | None]) -> Iterable[str]:
         """The tags of the lists of these parents; deals have their status from their stage."""
-        lists = (tags.listed(self.noun, self.scope, parent) for parent in parents)
+        lists = tags.lists(self.noun, self.scope, parents)
         return [tags.STAGES, *lists] if self.noun == "deal" else lists
 
 

@@ -1,9 +1,8 @@
 """Loads what is counted and summed over many rows."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
@@ -21,8 +20,7 @@ KINDS = statement("node.kinds", NodeKindRow)
 Whose = Literal["all", "owner", "company"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A time from and before."""
 
     start: datetime
@@ -45,8 +43,7 @@ class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
         return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
 
     def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
-        lists = (tags.listed("deal", self._whose, None if key == "everyone" else key) for key in keys)
-        return [tags.STAGES, *lists]
+        return [tags.STAGES, *tags.lists("deal", self._whose, (None if key == "everyone" else key for key in keys))]
 
 
 class Overview(Loader[tuple[Span, Span], OverviewRow]):
@@ -86,4 +83,4 @@ class KindById(Loader[UUID, str | None]):
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         nouns: tuple[tags.Noun, ...] = ("company", "contact", "deal", "activity")
-        return [tags.STAGES, tags.USERS, *(tags.row(noun, key) for noun in nouns for key in keys)]
+        return [tags.STAGES, tags.USERS, *(tag for noun in nouns for tag in tags.rows(noun, keys))]

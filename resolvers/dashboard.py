@@ -17,7 +17,7 @@ from resolvers.stats import DealStats, deal_stats
 class Dashboard:
     """Whose dashboard, and where the day begins; its parts are read when they are asked for.
 
-    Reading begins when a part is asked for, not when it is awaited: all parts are read at the same time.
+    Reading begins when a part is asked for, not when it is awaited: all parts are read at the same time, and each once.
     """
 
     def __init__(self, context: Context, owner_id: UUID | None, zone: ZoneInfo) -> None:
@@ -33,21 +33,20 @@ class Dashboard:
 
     overview = recent = itself
 
+    @cached_property
     def deals(self) -> Later[DealStats]:
-        """The deals by stage."""
+        """The deals by stage, for whichever part wants them first."""
         return deal_stats(self._context, "owner", self._owner_id)
 
+    @cached_property
     def counted(self) -> Later[OverviewRow]:
         """What happened today and this week, and the companies."""
-        return self._context.loaders.overview(self._owner_id).one(self._days)
+        days = day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
+        return self._context.loaders.overview(self._owner_id).one(days)
 
     def latest(self, kind: Literal["activities", "tasks"], limit: int) -> Later[list[ActivityRow]]:
         """One of the short lists."""
         return self._context.loaders.recent(self._owner_id).one(RecentList(kind, limit))
-
-    @cached_property
-    def _days(self) -> tuple[Span, Span]:
-        return day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> Span:

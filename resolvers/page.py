@@ -6,7 +6,7 @@ position, not a row: it still works when its row has gone.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -57,8 +57,7 @@ class ListOf:
         return orjson.dumps(parts, default=str)
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """One row of a page; its cursor is sealed only when it is asked for."""
 
     node: Any

@@ -79,14 +79,14 @@ def _short_list(kind: Literal["activities", "tasks"], most: int, *, description:
 
 def stages_of(dashboard: DashboardOf) -> Later[list[stats.StageStats]]:
     """Every stage with its deals."""
-    return dashboard.deals().map(attrgetter("stages"))
+    return dashboard.deals.map(attrgetter("stages"))
 
 
 @strawberry.type(description="The figures at the head of the dashboard.")
 class Overview:
-    deals = _part(DashboardOf.deals, type=DealsOverview, description="The deals in a few figures.")
-    activities = _part(DashboardOf.counted, type=ActivitiesOverview, description="How much happened lately.")
-    companies = _part(DashboardOf.counted, type=CompaniesOverview, description="How many companies there are.")
+    deals = _part(attrgetter("deals"), type=DealsOverview, description="The deals in a few figures.")
+    activities = _part(attrgetter("counted"), type=ActivitiesOverview, description="How much happened lately.")
+    companies = _part(attrgetter("counted"), type=CompaniesOverview, description="How many companies there are.")
 
 
 @strawberry.type(description="What happened last, and what is due next.")

@@ -43,7 +43,7 @@ def follow(
 
     def load_or_know(context: Context, keys: Sequence[Any], wanted: frozenset[str]) -> Any:
         known = getattr(context.loaders, names or "")
-        if wanted <= NAMED and all(each in known for each in keys):
+        if wanted <= NAMED and known.keys() >= set(keys):
             return [known[each] for each in keys]
         return load(context, keys)
 
@@ -59,7 +59,11 @@ def follow(
         return found.map(pick_all) if isinstance(found, Later) else pick_all(found)
 
     def pick_all(found: Sequence[Any]) -> list[Any]:
-        return [pick_of(each) for each in found]
+        assert read_answer is not None
+        try:
+            return list(map(read_answer, found))
+        except Exception:  # of one key, which will tell
+            return list(map(pick_of, found))
 
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)

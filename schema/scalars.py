@@ -7,6 +7,8 @@ from typing import NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
+from execution import by_column, finite_floats
+
 Money = NewType("Money", float)
 
 
@@ -26,6 +28,7 @@ def parse_money(value: object) -> Decimal:
     return amount
 
 
+@by_column(finite_floats)
 def money_as_json(value: object) -> float:
     """An amount as the double that prints as that amount. Raises ValueError for anything else."""
     if isinstance(value, (int, float)) and math.isfinite(value):

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from cache.freshness import Freshness
-from core.tags import everything_of, listed, row
+from core.tags import everything_of, listed, rows
 from core.viewer import EVERYONE
 from db.database import Database, PooledDatabase
 from db.listener import listen
@@ -48,15 +48,15 @@ async def test_a_row_and_every_list_it_is_in_are_heard_of(freshness: Freshness, 
     contact = await crm.contact(owner, company_id=company)
     before = freshness.number
     deal = await crm.deal(owner, stage, company_id=company)
-    await until(lambda: freshness.written_since([row("deal", deal)], before))
+    await until(lambda: freshness.written_since(rows("deal", [deal]), before))
     began = freshness.number
     activity = await crm.activity(owner, company_id=company, deal_id=deal, contact_id=contact)
     heard = [
-        row("activity", activity), "activities", listed("activity", "owner", owner), listed("activity", "company", company),
+        *rows("activity", [activity]), "activities", listed("activity", "owner", owner), listed("activity", "company", company),
         listed("activity", "deal", deal), listed("activity", "contact", contact),
     ]  # fmt: skip
     await until(lambda: all(freshness.written_since([tag], began) for tag in heard))
-    assert not freshness.written_since([listed("activity", "owner", other), "deals", row("deal", deal)], began)
+    assert not freshness.written_since([listed("activity", "owner", other), "deals", *rows("deal", [deal])], began)
 
 
 async def test_both_lists_hear_of_a_row_that_moves_between_them(
@@ -66,7 +66,7 @@ async def test_both_lists_hear_of_a_row_that_moves_between_them(
     company = await crm.company(other)
     before = freshness.number
     deal = await crm.deal(one, stage, company_id=company)
-    await until(lambda: freshness.written_since([row("deal", deal)], before))
+    await until(lambda: freshness.written_since(rows("deal", [deal]), before))
     began = freshness.number
     await sql.execute("update deal set owner_id = $1 where id = $2", other, deal)
     wanted = [listed("deal", "owner", one), listed("deal", "owner", other), f"deals-with-owner:{other}"]
@@ -79,7 +79,7 @@ async def test_too_much_at_once_is_heard_of_as_everything(
     owner, stage = await crm.user(), await crm.stage()
     began = freshness.number
     await sql.execute("insert into deal (name, owner_id, stage_id) select 'D' || n, $1, $2 from generate_series(1, 5000) n", owner, stage)
-    never_named = row("deal", owner)
+    [never_named] = rows("deal", [owner])
     await until(lambda: freshness.written_since([never_named], began))
     assert not freshness.written_since(["companies"], began)
 
@@ -94,12 +94,12 @@ async def test_users_stages_and_a_loaded_history_are_heard_of(
     await until(lambda: freshness.written_since(["users"], began))
     before = freshness.number
     deal = await crm.deal(owner, stage)
-    await until(lambda: freshness.written_since([row("deal", deal)], before))
+    await until(lambda: freshness.written_since(rows("deal", [deal]), before))
     began = freshness.number
     async with sql.transaction():
         await sql.execute("set local dealgraph.loading = 'on'")
         await crm.add("stage_change", deal_id=deal, to_stage_id=stage)
-    await until(lambda: freshness.written_since([row("deal", deal)], began))
+    await until(lambda: freshness.written_since(rows("deal", [deal]), began))
 
 
 async def test_the_next_read_of_whoever_wrote_shows_the_write(database_url: str, freshness: Freshness, crm: Crm) -> None:
@@ -115,7 +115,7 @@ async def test_the_next_read_of_whoever_wrote_shows_the_write(database_url: str,
 
         began = freshness.number
         await db.write(EVERYONE, rename, is_repeatable=False)
-        assert freshness.written_since([row("deal", deal)], began)
+        assert freshness.written_since(rows("deal", [deal]), began)
     await pool.close()
 
 
