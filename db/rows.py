@@ -155,6 +155,22 @@ class ActivityRow(NamedTuple):
     deal_name: str | None = None
 
 
+class ActivityLine(NamedTuple):
+    """What the short lists of a dashboard show of an activity."""
+
+    id: UUID
+    type: str
+    subject: str
+    status: str
+    occurred_at: datetime
+    due_at: datetime | None
+    company_id: UUID | None
+    deal_id: UUID | None
+    place: int = 0
+    company_name: str | None = None
+    deal_name: str | None = None
+
+
 class CompanyName(NamedTuple):
     """What a list shows of a company that one of its rows has to do with."""
 
@@ -205,6 +221,21 @@ class OverviewRow(NamedTuple):
     activities_this_week: int
     companies: int
     companies_with_deals: int
+
+
+class OverviewWithDealsRow(NamedTuple):
+    """The columns of ``OverviewRow``, and those of ``StageTotalsRow``, which are None where there are no deals at all."""
+
+    activities_today: int
+    activities_this_week: int
+    companies: int
+    companies_with_deals: int
+    place: int | None
+    stage_id: UUID | None
+    deals: int | None
+    value: float | None
+    weighted_value: float | None
+    unpriced: int | None
 
 
 class ContactStatsRow(NamedTuple):

@@ -32,7 +32,7 @@ SQL = Path(__file__).parent.parent / "sql"
 SECTION = re.compile(r"^-- (name|define): (.+)$", re.M)
 NAME = re.compile(r"([\w{}]+) -> (\w+)")
 VARIANT = re.compile(r"^-- with (\w+) (\w+):(.*)(?:\n|\Z)", re.M)
-USE = re.compile(r"^-- use: (\w+)$", re.M)
+USE = re.compile(r"^-- use: ([\w/]+)$", re.M)
 COMMENT = re.compile(r"^--(?! (?:name|define|with)\b).*\n", re.M)
 BLANK = re.compile(r"\{(\w+(?:\.\w+)?)\}")
 
@@ -148,6 +148,11 @@ def statement(name: str, row: type[Row], *, held: bool = True) -> Statement[Row]
 def family(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
     """The statements whose names begin with ``prefix``, by their full names. Raises as ``statement`` does."""
     return {name: statement(name, row) for name in TEXTS if name.startswith(prefix)}
+
+
+def by_scope(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
+    """The statements whose names begin with ``prefix``, by the rest of their names. Raises as ``statement`` does."""
+    return {name.removeprefix(prefix): each for name, each in family(prefix, row).items()}
 
 
 def script(name: str) -> str:

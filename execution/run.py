@@ -70,7 +70,8 @@ class Run:
 
     def settled(self, column: Column) -> Later[Column]:
         """The column with each awaitable replaced by what it gave, all awaited at the same time; an exception is a value."""
-        done, settled = list(column), Later[Column]()
+        done = list(column)
+        settled: Later[Column] = Later()
         waiting = [at for at, value in enumerate(done) if is_awaitable_kind(type(value))]
         missing = len(waiting)
 

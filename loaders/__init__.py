@@ -113,7 +113,7 @@ class Loaders:
         )
 
     def overview(self, owner_id: UUID | None) -> Overview:
-        """The head of the dashboard of one owner, or of everyone."""
+        """The figures of the dashboard of one owner, or of everyone."""
         return self._get((Overview, owner_id), lambda: Overview(self.db, self.visible_owner, owner_id))
 
     def recent(self, owner_id: UUID | None) -> Recent:

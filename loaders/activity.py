@@ -2,19 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
 from db.database import Database
-from db.rows import ActivityRow, CompanyName, DealName
-from db.statements import statement
+from db.rows import ActivityLine, ActivityRow, CompanyName, DealName
+from db.statements import Statement, by_scope, statement
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
 
 BY_IDS = statement("activity.by_ids", ActivityRow)
-RECENT_OF_OWNER = statement("reports.recent.of_owner", ActivityRow)
-RECENT_OF_ALL = statement("reports.recent.of_all", ActivityRow)
+WHOLE = by_scope("reports.recent.of_", ActivityRow)
+LINES = by_scope("reports.recent.lines_of_", ActivityLine)
 
 
 class ActivityById(Loader[UUID, ActivityRow | None]):
@@ -28,16 +28,18 @@ class ActivityById(Loader[UUID, ActivityRow | None]):
 
 
 class RecentList(NamedTuple):
-    """One of the two lists, and how many of it."""
+    """One of the two lists, how many of it, and whether lines are enough: not whole rows."""
 
     kind: Literal["activities", "tasks"]
     limit: int
+    as_lines: bool = False
 
 
-class Recent(Loader[RecentList, list[ActivityRow]]):
+class Recent(Loader[RecentList, list[Any]]):
     """The latest activities and the open tasks that are due next, of one owner or of everyone.
 
-    The names of their companies and deals are read along, and put into the dictionaries.
+    They are lines where those are enough for both lists. The names of their companies and deals are read along, and put
+    into the dictionaries.
     """
 
     good_for = DASHBOARD
@@ -56,8 +58,10 @@ class Recent(Loader[RecentList, list[ActivityRow]]):
         self._deals = deals
         self._next_at: datetime | None = None
 
-    async def load_keys(self, keys: list[RecentList]) -> Sequence[list[ActivityRow]]:
-        which = RECENT_OF_ALL if self._owner_id is None else RECENT_OF_OWNER
+    async def load_keys(self, keys: list[RecentList]) -> Sequence[list[Any]]:
+        scope = "all" if self._owner_id is None else "owner"
+        as_lines = all(key.as_lines for key in keys)
+        which: Statement[Any] = LINES[scope] if as_lines else WHOLE[scope]
         most = {kind: max((key.limit for key in keys if key.kind == kind), default=0) for kind in ("activities", "tasks")}
         rows = await self._db.fetch(which, self._visible_owner, self._owner_id, most["activities"], most["tasks"])
         lists = {
@@ -77,6 +81,6 @@ class Recent(Loader[RecentList, list[ActivityRow]]):
         names = [*tags.rows("company", self._companies), *tags.rows("deal", self._deals)]
         return [tags.listed("activity", "owner", self._owner_id), *names]
 
-    def until(self, keys: Sequence[RecentList], values: Sequence[list[ActivityRow]], usual: datetime) -> datetime:
+    def until(self, keys: Sequence[RecentList], values: Sequence[list[Any]], usual: datetime) -> datetime:
         """What lies in the future comes into the list by itself."""
         return usual if self._next_at is None else min(usual, self._next_at)

@@ -49,6 +49,7 @@ class Loader(DataLoader[Key, Value]):
         self._values: dict[Key, Value] = {}
         self._under_way: dict[Key, Later[None]] = {}
         self._gathered: list[Key] = []
+        self._next: Later[None]
 
     def get_cache_key(self, key: Key) -> Key:
         """The key itself; see DataLoader."""
@@ -156,7 +157,7 @@ class Loader(DataLoader[Key, Value]):
             keys = [key for key in keys if key not in self._under_way]
         if keys:
             if not self._gathered:
-                self._next = Later[None]()
+                self._next = Later()
                 self.loop.call_soon(self._send)
             self._gathered += keys
             self._under_way.update(dict.fromkeys(keys, self._next))
@@ -167,7 +168,7 @@ class Loader(DataLoader[Key, Value]):
         begun = self._cache.get(key)
         if begun is None:
             return None
-        batch = self._under_way[key] = Later[None]()
+        batch = self._under_way[key] = Later()
         begun.add_done_callback(partial(self._take, key, batch))
         return batch
 

@@ -2,19 +2,20 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from core import tags
+from core.later import Later
 from db.database import Database
-from db.rows import NodeKindRow, OverviewRow, StageTotalsRow
-from db.statements import family, statement
+from db.rows import NodeKindRow, OverviewRow, OverviewWithDealsRow, StageTotalsRow
+from db.statements import by_scope, statement
 from loaders.base import Loader, many_per_key
 from loaders.reads import DASHBOARD
 
-PIPELINE = family("reports.pipeline.of_", StageTotalsRow)
-OVERVIEW_OF_OWNER = statement("reports.overview.of_owner", OverviewRow)
-OVERVIEW_OF_ALL = statement("reports.overview.of_all", OverviewRow)
+PIPELINE = by_scope("reports.pipeline.of_", StageTotalsRow)
+OVERVIEW = by_scope("reports.overview.of_", OverviewRow)
+WITH_DEALS = by_scope("reports.overview.with_deals_of_", OverviewWithDealsRow)
 KINDS = statement("node.kinds", NodeKindRow)
 
 Whose = Literal["all", "owner", "company"]
@@ -35,7 +36,7 @@ class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
     def __init__(self, db: Database, visible_owner: UUID | None, whose: Whose) -> None:
         super().__init__(db, visible_owner)
         self._whose = whose
-        self._statement = PIPELINE[f"reports.pipeline.of_{whose}"]
+        self._statement = PIPELINE[whose]
 
     async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[list[StageTotalsRow]]:
         ids = [None if key == "everyone" else key for key in keys]
@@ -46,32 +47,65 @@ class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
         return [tags.STAGES, *tags.lists("deal", self._whose, (None if key == "everyone" else key for key in keys))]
 
 
-class Overview(Loader[tuple[Span, Span], OverviewRow]):
-    """A day and a week to what happened in them, of one owner or of everyone."""
+# What the head of a dashboard is made of: what happened in a day and in a week, or the deals by stage.
+Days: TypeAlias = tuple[Span, Span]
+Figures: TypeAlias = Days | Literal["deals"]
+
+
+class Overview(Loader[Figures, OverviewRow | list[StageTotalsRow]]):
+    """The figures of one owner or of everyone: what happened in a day and a week, and deals by stage, in one statement."""
 
     good_for = DASHBOARD
 
     def __init__(self, db: Database, visible_owner: UUID | None, owner_id: UUID | None) -> None:
         super().__init__(db, visible_owner)
         self._owner_id = owner_id
+        self._scope = "all" if owner_id is None else "owner"
 
-    async def load_keys(self, keys: list[tuple[Span, Span]]) -> Sequence[OverviewRow]:
-        which = OVERVIEW_OF_ALL if self._owner_id is None else OVERVIEW_OF_OWNER
-        found = []
-        for day, week in keys:  # one, unless a document asks for several time zones at once
-            times = (day.start, day.end, week.start, week.end)
-            found += await self._db.fetch(which, self._visible_owner, self._owner_id, *times)
+    def counted(self, day: Span, week: Span) -> Later[OverviewRow]:
+        """What happened in them, and how many companies there are."""
+        return self.one((day, week))  # type: ignore[return-value]
+
+    def deals(self) -> Later[list[StageTotalsRow]]:
+        """The deals by stage, stages without deals left out."""
+        return self.one("deals")  # type: ignore[return-value]
+
+    async def load_keys(self, keys: list[Figures]) -> Sequence[OverviewRow | list[StageTotalsRow]]:
+        days = _days(keys)
+        if len(days) == 1 and len(keys) == 2:
+            rows = await self._db.fetch(WITH_DEALS[self._scope], self._visible_owner, self._owner_id, *_times(days[0]))
+            deals = [StageTotalsRow._make(row[4:]) for row in rows if row.stage_id is not None]
+            found: dict[Figures, OverviewRow | list[StageTotalsRow]] = {"deals": deals, days[0]: OverviewRow._make(rows[0][:4])}
+            return [found[key] for key in keys]
+        return [await self._alone(key) for key in keys]  # one, unless a document asks for several time zones at once
+
+    async def _alone(self, key: Figures) -> OverviewRow | list[StageTotalsRow]:
+        if key == "deals":
+            return await self._db.fetch(PIPELINE[self._scope], self._visible_owner, [self._owner_id])
+        (row,) = await self._db.fetch(OVERVIEW[self._scope], self._visible_owner, self._owner_id, *_times(key))
+        return row
+
+    def tags(self, keys: Sequence[Figures]) -> Iterable[str]:
+        found = [tags.STAGES, tags.listed("deal", "owner", self._owner_id)] if "deals" in keys else []
+        if _days(keys):
+            found += [tags.listed(noun, "owner", self._owner_id) for noun in ("activity", "company")]
+            found.append("deals" if self._owner_id is None else f"deals-with-owner:{self._owner_id}")
         return found
 
-    def tags(self, keys: Sequence[tuple[Span, Span]]) -> Iterable[str]:
-        owned = [tags.listed(noun, "owner", self._owner_id) for noun in ("activity", "company")]
-        return [*owned, "deals" if self._owner_id is None else f"deals-with-owner:{self._owner_id}"]
-
     def until(
-        self, keys: Sequence[tuple[Span, Span]], values: Sequence[OverviewRow], usual: datetime
+        self, keys: Sequence[Figures], values: Sequence[OverviewRow | list[StageTotalsRow]], usual: datetime
     ) -> datetime:
         """Today ends at midnight of its time zone, and with it this week at the latest."""
-        return min(usual, *(day.end for day, _ in keys))
+        return min((usual, *(day.end for day, _ in _days(keys))))
+
+
+def _days(keys: Sequence[Figures]) -> list[Days]:
+    return [key for key in keys if key != "deals"]
+
+
+def _times(days: Days) -> tuple[datetime, datetime, datetime, datetime]:
+    day, week = days
+    return day.start, day.end, week.start, week.end
 
 
 class KindById(Loader[UUID, str | None]):

@@ -2,16 +2,16 @@
 
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.later import Later
-from db.rows import ActivityRow, OverviewRow
+from db.rows import ActivityLine, OverviewRow
 from loaders.activity import RecentList
 from loaders.report import Span
 from resolvers.context import Context
-from resolvers.stats import DealStats, deal_stats
+from resolvers.stats import DealStats, by_every_stage
 
 
 class Dashboard:
@@ -36,17 +36,20 @@ class Dashboard:
     @cached_property
     def deals(self) -> Later[DealStats]:
         """The deals by stage, for whichever part wants them first."""
-        return deal_stats(self._context, "owner", self._owner_id)
+        return by_every_stage(self._context, self._context.loaders.overview(self._owner_id).deals())
 
     @cached_property
     def counted(self) -> Later[OverviewRow]:
         """What happened today and this week, and the companies."""
-        days = day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
-        return self._context.loaders.overview(self._owner_id).one(days)
+        day, week = day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
+        return self._context.loaders.overview(self._owner_id).counted(day, week)
 
-    def latest(self, kind: Literal["activities", "tasks"], limit: int) -> Later[list[ActivityRow]]:
-        """One of the short lists."""
-        return self._context.loaders.recent(self._owner_id).one(RecentList(kind, limit))
+    def latest(
+        self, kind: Literal["activities", "tasks"], limit: int, wanted: frozenset[str] | None = None
+    ) -> Later[list[Any]]:
+        """One of the short lists, for one who reads only the ``wanted`` attributes of its rows, or all."""
+        as_lines = wanted is not None and wanted.issubset(ActivityLine._fields)
+        return self._context.loaders.recent(self._owner_id).one(RecentList(kind, limit, as_lines))
 
 
 def day_of(now: datetime, zone: ZoneInfo) -> Span:

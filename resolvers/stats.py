@@ -86,11 +86,12 @@ class DealStats:
 
 
 def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Later[DealStats]:
-    """The deals of an owner or company, or everyone's with None, counted by every stage there is.
+    """The deals of an owner or company, or everyone's with None, counted by every stage there is."""
+    return by_every_stage(context, context.loaders.stage_totals(whose if of else "all").one(of or "everyone"))
 
-    Begun when it is called, so that several of them are read at the same time.
-    """
-    totals = context.loaders.stage_totals(whose if of else "all").one(of or "everyone")
+
+def by_every_stage(context: Context, totals: Later[list[StageTotalsRow]]) -> Later[DealStats]:
+    """Deals that are being counted, by every stage there is: also those that have none."""
     stages = context.loaders.stages.one("all")
     return stages.map(lambda known: totals.map(lambda counted: DealStats(_by_stage(known, counted))))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import strawberry
 
-from db.rows import ActivityRow
+from db.rows import ActivityLine, ActivityRow
 from execution import instance_of
 from resolvers.arguments import moment_argument, optional_uuid
 from resolvers.lists import Listed, Order
@@ -68,7 +68,7 @@ class Activity(Node):
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who did it, or is to do it.")
 
-    is_type_of = instance_of(ActivityRow)
+    is_type_of = instance_of(ActivityRow, ActivityLine)
 
 
 @strawberry.enum(description="What activities can be sorted by.")

@@ -66,14 +66,16 @@ def _short_list(kind: Literal["activities", "tasks"], most: int, *, description:
     def resolve(dashboard: Parent[DashboardOf], limit: Limit = None) -> Any:
         return dashboard.latest(kind, limit_argument(limit, default=most))
 
-    def load(context: Context, dashboards: Sequence[DashboardOf], limit: int | None = None) -> Later[list[Any]]:
-        return all_of([each.latest(kind, limit_argument(limit, default=most)) for each in dashboards])
+    def load(
+        context: Context, dashboards: Sequence[DashboardOf], wanted: frozenset[str], limit: int | None = None
+    ) -> Later[list[Any]]:
+        return all_of([each.latest(kind, limit_argument(limit, default=most), wanted) for each in dashboards])
 
     return strawberry.field(
         resolver=resolve,
         graphql_type=list[Activity],
         description=description,
-        metadata={BATCHED: Batched("itself", load), COST: Price(size=most)},
+        metadata={BATCHED: Batched("itself", load, looks_ahead=True), COST: Price(size=most)},
     )
 
 

@@ -1,9 +1,11 @@
 -- The head of the dashboard: how much happened lately, and how many companies there are. From the rollups.
+-- use: reports/pipeline
 
--- name: of_{scope} -> OverviewRow
 -- $1 visible owner; $2 owner, unused for everyone's; $3-$4 the day and $5-$6 the week, from and before.
 -- Activities are kept by whole hours of UTC; where a day does not begin with one (in Kathmandu, say), those of the
 -- broken hours at its ends are counted. Everyone's figures, asked by one who sees their own alone, are those.
+
+-- define: counted
 -- with scope all: whose = coalesce($1::uuid, everyone()); of_activity = ($2::uuid is null or true)
 -- with scope owner: whose = $2::uuid; of_activity = activity.owner_id = $2::uuid
 with spans as (
@@ -30,4 +32,19 @@ select (select activities::bigint from counted where place = 1) as activities_to
        coalesce(sum(companies), 0)::bigint as companies,
        coalesce(sum(case when $1::uuid is null then with_deals else with_own_deals end), 0)::bigint as companies_with_deals
 from owner_companies
-where owner_id = {whose} and ($1::uuid is null or owner_id = $1);
+where owner_id = {whose} and ($1::uuid is null or owner_id = $1)
+
+-- name: of_{scope} -> OverviewRow
+{counted};
+
+-- name: with_deals_of_{scope} -> OverviewWithDealsRow
+-- The pipeline of the same owner along with it, for less than half of what a second statement takes: a row for each stage
+-- that has deals, or a single one without a stage.
+-- with ids one: wanted = (values ($2::uuid, 1::bigint)) as wanted (id, place)
+select head.*, deals.*
+from (
+{counted}
+) as head
+left join (
+{by_stage}
+) as deals on true;

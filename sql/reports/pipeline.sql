@@ -6,13 +6,12 @@
 -- define: weighted
 (totals.own + totals.usual * stage.probability::numeric)::numeric(20, 2)::float8 as weighted_value
 
--- name: of_{scope} -> StageTotalsRow
 -- From the rollup. Everyone's deals, asked by one who sees their own alone, are those.
--- with scope all: whose = coalesce($1::uuid, everyone())
--- with scope owner: whose = wanted.id
+
+-- define: by_stage
 select wanted.place, totals.stage_id, totals.deals::bigint as deals, totals.value::float8 as value, {weighted},
        totals.unpriced::bigint as unpriced
-from unnest($2::uuid[]) with ordinality as wanted (id, place)
+from {wanted}
 cross join lateral (
     select stage_id, sum(deals) as deals, sum(value) as value, sum(unpriced) as unpriced, sum(usual) as usual,
            sum(own) as own
@@ -21,7 +20,13 @@ cross join lateral (
     group by stage_id
     having sum(deals) > 0
 ) as totals
-join stage on stage.id = totals.stage_id;
+join stage on stage.id = totals.stage_id
+
+-- name: of_{scope} -> StageTotalsRow
+-- with scope all: whose = coalesce($1::uuid, everyone())
+-- with scope owner: whose = wanted.id
+-- with ids several: wanted = unnest($2::uuid[]) with ordinality as wanted (id, place)
+{by_stage};
 
 -- name: of_company -> StageTotalsRow
 -- From the deals themselves: a company has few.

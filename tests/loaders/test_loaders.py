@@ -1,7 +1,7 @@
 """Loaders: one statement a batch, answers in key order, and nobody's failure or departure harms another reader."""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,12 @@ import pytest
 
 from core.errors import Unavailable
 from core.viewer import EVERYONE
-from db.rows import CompanyName, CompanyTotalsRow, StageRow, UserRow
+from db.rows import CompanyName, CompanyTotalsRow, OverviewRow, OverviewWithDealsRow, StageRow, StageTotalsRow, UserRow
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
 from loaders.page import Listing, Window
+from loaders.report import Span
 from tests.loaders.fake import FakeDatabase
 from tests.viewers import rep
 
@@ -91,6 +92,42 @@ async def test_both_short_lists_of_a_dashboard_are_one_statement_and_cut_to_what
     assert db.asked == [("reports.recent.of_owner", (None, A, 5, 5))]
     assert (loaders.company_names, loaders.deal_names) == ({B: CompanyName(B, "Acme")}, {C: None})
     assert {f"company:{B}", f"deal:{C}"} <= loaders.reads.tags, "a name that is written makes the answer old"
+
+
+async def test_short_lists_are_lines_where_those_are_enough_for_both() -> None:
+    db = FakeDatabase({"reports.recent.lines_of_all": [], "reports.recent.of_all": []})
+    recent = Loaders(db, EVERYONE, NOW).recent(None)
+    lines, tasks = RecentList("activities", 1, as_lines=True), RecentList("tasks", 1, as_lines=True)
+    await asyncio.gather(recent.one(lines), recent.one(tasks))
+    assert db.ran == {"reports.recent.lines_of_all": 1}
+    await asyncio.gather(recent.one(RecentList("activities", 2)), recent.one(RecentList("tasks", 2, as_lines=True)))
+    assert db.ran == {"reports.recent.lines_of_all": 1, "reports.recent.of_all": 1}
+
+
+@pytest.mark.parametrize("stages", [[A, B], []])
+async def test_the_figures_of_a_dashboard_are_one_statement_where_all_of_them_are_wanted(stages: list[UUID]) -> None:
+    counted = OverviewRow(1, 2, 3, 4)
+    deals = [StageTotalsRow(1, stage, 2, 3.0, 1.5, 0) for stage in stages]
+    day, week = Span(NOW, NOW + timedelta(days=1)), Span(NOW, NOW + timedelta(days=7))
+    beside: list[tuple[Any, ...]] = [*deals] or [(None,) * 6]
+    rows = [OverviewWithDealsRow._make((*counted, *each)) for each in beside]
+    db = FakeDatabase(
+        {
+            "reports.overview.with_deals_of_owner": rows,
+            "reports.overview.of_owner": [counted],
+            "reports.pipeline.of_owner": deals,
+        }
+    )
+    both, head, pipeline = (Loaders(db, EVERYONE, NOW) for _ in range(3))
+    pipeline_of, counted_of = both.overview(A).deals(), both.overview(A).counted(day, week)
+    assert (await pipeline_of, await counted_of) == (deals, counted)
+    assert db.ran == {"reports.overview.with_deals_of_owner": 1}
+    assert await head.overview(A).counted(day, week) == counted
+    assert await pipeline.overview(A).deals() == deals
+    assert db.ran == dict.fromkeys(
+        ("reports.overview.with_deals_of_owner", "reports.overview.of_owner", "reports.pipeline.of_owner"), 1
+    )
+    assert both.reads.tags == head.reads.tags | pipeline.reads.tags
 
 
 async def test_a_level_of_keys_is_one_batch_with_whatever_else_is_asked_for_in_that_moment() -> None:
