@@ -2,8 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from functools import cached_property
-from typing import Any, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from uuid import UUID
 
 from cache.reference import Reference
@@ -24,11 +23,49 @@ from loaders.user import UserById
 AnyLoader = TypeVar("AnyLoader", bound=Loader[Any, Any])
 
 
+class Once(Generic[AnyLoader]):
+    """A loader of ``Loaders``, made at its first use; ``functools.cached_property`` takes four times as long, for its lock."""
+
+    def __init__(self, make: "Callable[[Loaders], AnyLoader]") -> None:
+        self._make = make
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        self._name = name
+
+    def __get__(self, loaders: "Loaders", owner: type[Any]) -> AnyLoader:
+        made = vars(loaders)[self._name] = loaders.begin(self._name, self._make(loaders))
+        return made
+
+
+def simple(kind: type[AnyLoader]) -> Once[AnyLoader]:
+    """One that needs nothing but the database and whose rows may be seen."""
+    return Once(lambda loaders: kind(loaders.db, loaders.visible_owner))
+
+
 class Loaders:
     """What a request reads through. ``stop`` it when the request ends, so that nothing runs on for nobody.
 
     ``reference`` is what the process has kept of rows that hardly ever change.
     """
+
+    db: Database
+    visible_owner: UUID | None
+    now: datetime
+
+    company_by_id = simple(CompanyById)
+    contact_by_id = simple(ContactById)
+    deal_by_id = simple(DealById)
+    whole_deal_by_id = Once(
+        lambda loaders: WholeDealById(loaders.db, loaders.visible_owner, loaders.company_by_id, loaders.contact_by_id)
+    )
+    activity_by_id = simple(ActivityById)
+    user_by_id = simple(UserById)
+    stages = simple(Stages)
+    stage_by_id = Once(lambda loaders: StageById(loaders.stages))
+    kind_by_id = simple(KindById)
+    totals_by_company = simple(TotalsByCompany)
+    analytics_by_company = Once(lambda loaders: AnalyticsByCompany(loaders.db, loaders.visible_owner, loaders.now))
+    stage_changes_by_deal = simple(StageChangesByDeal)
 
     def __init__(self, db: Database, viewer: Viewer, now: datetime, reference: Reference | None = None) -> None:
         self.db = db
@@ -41,66 +78,15 @@ class Loaders:
         self.deal_names: dict[UUID, DealName | None] = {}
         self._made: dict[object, Loader[Any, Any]] = {}
 
+    def begin(self, key: object, made: AnyLoader) -> AnyLoader:
+        """Takes in a loader that was made: it tells of what it reads, and is stopped with the others."""
+        self._made[key] = made
+        made.reads, made.reference = self.reads, self.reference
+        return made
+
     def _get(self, key: object, make: Callable[[], AnyLoader]) -> AnyLoader:
         found = self._made.get(key)
-        if found is None:
-            found = self._made[key] = make()
-            found.reads, found.reference = self.reads, self.reference
-        return found  # type: ignore[return-value]
-
-    def _simple(self, kind: type[AnyLoader]) -> AnyLoader:
-        return self._get(kind, lambda: kind(self.db, self.visible_owner))
-
-    @cached_property
-    def company_by_id(self) -> CompanyById:
-        return self._simple(CompanyById)
-
-    @cached_property
-    def contact_by_id(self) -> ContactById:
-        return self._simple(ContactById)
-
-    @cached_property
-    def deal_by_id(self) -> DealById:
-        return self._simple(DealById)
-
-    @cached_property
-    def whole_deal_by_id(self) -> WholeDealById:
-        return self._get(
-            WholeDealById,
-            lambda: WholeDealById(self.db, self.visible_owner, self.company_by_id, self.contact_by_id),
-        )
-
-    @cached_property
-    def activity_by_id(self) -> ActivityById:
-        return self._simple(ActivityById)
-
-    @cached_property
-    def user_by_id(self) -> UserById:
-        return self._simple(UserById)
-
-    @cached_property
-    def stages(self) -> Stages:
-        return self._simple(Stages)
-
-    @cached_property
-    def stage_by_id(self) -> StageById:
-        return self._get(StageById, lambda: StageById(self.stages))
-
-    @cached_property
-    def kind_by_id(self) -> KindById:
-        return self._simple(KindById)
-
-    @cached_property
-    def totals_by_company(self) -> TotalsByCompany:
-        return self._simple(TotalsByCompany)
-
-    @cached_property
-    def analytics_by_company(self) -> AnalyticsByCompany:
-        return self._get(AnalyticsByCompany, lambda: AnalyticsByCompany(self.db, self.visible_owner, self.now))
-
-    @cached_property
-    def stage_changes_by_deal(self) -> StageChangesByDeal:
-        return self._simple(StageChangesByDeal)
+        return self.begin(key, make()) if found is None else found  # type: ignore[return-value]
 
     def stage_totals(self, whose: Whose) -> StageTotals:
         """Deals by stage of owners, of companies, or of everyone."""

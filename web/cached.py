@@ -20,7 +20,7 @@ from core.viewer import Viewer
 from web.client import client_of
 from web.graphql_request import PREFLIGHT_HEADERS
 from web.middleware.request_id import request_id_of
-from web.middleware.security_headers import HEADERS
+from web.middleware.security_headers import SECURITY
 from web.reuse import Reuse, age_s
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
@@ -33,7 +33,6 @@ REMEMBERED = 4_096
 # Who asks is decided before, and is part of the question.
 DECIDING = frozenset({b"accept", b"content-type", *(name.encode() for name in PREFLIGHT_HEADERS)})
 ELSEWHERE = frozenset({b"origin", b"x-forwarded-proto", b"x-request-timeout"})
-SECURITY: RawHeaders = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
 SUFFIXES: dict[Encoding, str] = {"identity": "", "br": "-br", "gzip": "-gz"}
 

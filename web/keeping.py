@@ -122,9 +122,10 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
     It is made in a context of its own, for all who wait for it: the first of them may go away. Its ``spent`` is what it
     cost to make, and 0 for who has it from others.
     """
-    responses, key = state["responses"], key_of(state["version"], ready, viewer)
+    responses = state["responses"]
+    key = key_of(state["version"], ready, viewer) if responses.is_on else None
     together = state["together"] if "together" in state else None  # noqa: SIM401 - a request's has no get
-    if key is None or not responses.is_on:
+    if key is None:
         with _reading(state, viewer, together) as context:
             return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
     state["warming"].note(key, ready.name, ready, viewer)

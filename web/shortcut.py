@@ -21,7 +21,6 @@ from core.viewer import Viewer
 from web.authenticator import Authenticator
 from web.cached import (
     LONGEST_BODY,
-    SECURITY,
     Asked,
     RawHeaders,
     etag_of,
@@ -38,6 +37,7 @@ from web.errors import app_error
 from web.gate import BUSY
 from web.joined import Joined
 from web.middleware.request_id import request_id_of
+from web.middleware.security_headers import SECURITY
 from web.negotiation import GRAPHQL, JSON, best
 from web.throttle import Throttle
 

@@ -1,6 +1,5 @@
 """Headers that every answer carries, unless the page says something stricter itself."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.client import is_from_trusted_proxy
@@ -10,6 +9,8 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
+# As they are sent.
+SECURITY = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 class SecurityHeaders:
@@ -20,19 +21,18 @@ class SecurityHeaders:
 
     def __init__(self, app: ASGIApp, hsts_s: int) -> None:
         self.app = app
-        self._hsts = f"max-age={hsts_s}; includeSubDomains" if hsts_s else ""
+        hsts = b"max-age=%d; includeSubDomains" % hsts_s
+        self._by_tls = [(b"strict-transport-security", hsts)] if hsts_s else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        is_by_tls = bool(self._hsts) and scope["type"] == "http" and _is_by_tls(scope)
+        is_by_tls = bool(self._by_tls) and scope["type"] == "http" and _is_by_tls(scope)
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                if is_by_tls:
-                    headers["Strict-Transport-Security"] = self._hsts
+                given = {name.lower() for name, _ in message["headers"]}
+                added = [pair for pair in SECURITY if pair[0] not in given]
+                message = {**message, "headers": [*message["headers"], *added, *(self._by_tls if is_by_tls else ())]}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
