@@ -9,6 +9,11 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from asyncpg.pgproto import pgproto
+
+# The class of the ids in rows, which are hashed and written in C.
+Identifier = pgproto.UUID
+
 
 class UserRow(NamedTuple):
     id: UUID

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
-from operator import itemgetter
 from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -24,7 +23,6 @@ Row = TypeVar("Row")
 T = TypeVar("T")
 # What ``Loader.load_all`` gives: values, now or later.
 Loading: TypeAlias = Sequence[T] | Later[Sequence[T]]
-FIRST = itemgetter(0)
 
 
 class Loader(DataLoader[Key, Value]):
@@ -134,12 +132,19 @@ class Loader(DataLoader[Key, Value]):
         missing = [key for key in keys if key not in values]
         if not missing:
             return [values[key] for key in keys]
-        return all_of(self._batches_of(missing)).map(lambda _: [values[key] for key in keys])
+        batches = self._batches_of(missing)
+        loaded: Later[Any] = batches[0] if len(batches) == 1 else all_of(batches)
+        return loaded.map(lambda _: [values[key] for key in keys])
 
     def one(self, key: Key) -> Later[Value]:
         """The value of one key, in the same batches as ``load_all``. An exception as its value is raised."""
-        found = self.load_all([key])
-        return found.map(FIRST) if isinstance(found, Later) else Later.given(found[0])
+        if self.kept_under is not None:
+            self._recall([key])
+        values = self._values
+        if key in values:
+            return Later.given(values[key])
+        (batch,) = self._batches_of([key])
+        return batch.map(lambda _: values[key])
 
     def at_once(self, key: Key) -> Value | None:
         """The value of a key if it has been loaded."""

@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from core.errors import BadInput
+from db.rows import Identifier
 
 # What ``numeric(14,2)`` holds.
 MONEY_MOST = Decimal("999999999999.99")
@@ -22,7 +23,7 @@ def uuid_argument(value: str, name: str) -> UUID:
     """The id that was meant."""
     if not CANONICAL_UUID.fullmatch(value):
         raise BadInput(f"{name}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not.")
-    return UUID(value)
+    return Identifier(value)
 
 
 def optional_uuid(value: str | None, name: str) -> UUID | None:

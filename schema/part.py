@@ -129,7 +129,8 @@ class Part:
 def _below(parts: Sequence[Part], entries: Sequence[Any], variables: Variables) -> int:
     spent = 0
     for part in parts:
-        values = [value for value in [entry.get(part.name) for entry in entries] if value is not None]
+        name = part.name
+        values = [value for entry in entries if (value := entry.get(name)) is not None]
         spent += part.weight * len(values) if part._is_single else part.spent(values, variables)
     return spent
 

@@ -6,7 +6,7 @@ import math
 from starlette.requests import Request
 
 from core.errors import BadRequest
-from web.state import State
+from web.state import State, state_of
 
 
 def timeout_of(header: str | None, most_s: float) -> float | None:
@@ -24,6 +24,6 @@ def timeout_of(header: str | None, most_s: float) -> float | None:
 
 def keep_time(request: Request[State]) -> None:
     """Lets the request end when its client wishes, if it says so. Raises BadRequest."""
-    timeout_s = timeout_of(request.headers.get("x-request-timeout"), request.state["settings"].request_deadline_s)
+    timeout_s = timeout_of(request.headers.get("x-request-timeout"), state_of(request)["settings"].request_deadline_s)
     if timeout_s is not None:
-        request.state["until"] = asyncio.get_running_loop().time() + timeout_s
+        state_of(request)["until"] = asyncio.get_running_loop().time() + timeout_s

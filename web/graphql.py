@@ -22,7 +22,7 @@ from web.graphql_request import GraphQLRequest, asks_for_page, read_request
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, JSON, best
-from web.state import State
+from web.state import State, state_of
 from web.wanted import to_nobody, while_wanted
 
 Page = Callable[[Request[State]], Awaitable[Response]]
@@ -50,13 +50,13 @@ class GraphQLEndpoint:
         if media_type is None:
             error = {"message": f"The answer can be {GRAPHQL} or {JSON}.", "extensions": {"code": "NOT_ACCEPTABLE"}}
             return _response(Answer(orjson.dumps({"errors": [error]}), 406), JSON)
-        settings = request.state["settings"]
+        settings = state_of(request)["settings"]
         try:
             keep_time(request)
             asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
             return await while_wanted(request, lambda: answer(request, asked, media_type))
         except AppError as error:
-            return _response(refusal(request.state, error, strict=media_type == GRAPHQL), media_type)
+            return _response(refusal(state_of(request), error, strict=media_type == GRAPHQL), media_type)
         except ClientDisconnect:
             return to_nobody()
 
@@ -66,9 +66,9 @@ async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRe
     context = make_context(request, viewer_of(request))
     try:
         if isinstance(asked, list):
-            return _response(await answer_batch(request.state, asked, context), JSON)
+            return _response(await answer_batch(state_of(request), asked, context), JSON)
         answered = await answer_one(
-            request.state,
+            state_of(request),
             asked,
             context,
             strict=media_type == GRAPHQL,
@@ -84,7 +84,7 @@ async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRe
 
 def make_context(request: Request[State], viewer: Viewer) -> Context:
     """What the resolvers of this request share."""
-    return context_of(request.state, viewer, request.headers.get("idempotency-key"))
+    return context_of(state_of(request), viewer, request.headers.get("idempotency-key"))
 
 
 def _response(answer: Answer, media_type: str) -> Response:

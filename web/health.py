@@ -14,7 +14,7 @@ from db.database import Database, PooledDatabase
 from db.rows import PingRow, SizeRow
 from db.statements import statement
 from web.operating import is_local, is_operator
-from web.state import State
+from web.state import State, state_of
 
 log = structlog.get_logger("web")
 PING = statement("health.ping", PingRow)
@@ -29,10 +29,10 @@ async def health(request: Request[State]) -> Response:
     and what there is.
     """
     if request.query_params.get("detailed") == "true" and (is_local(request) or is_operator(request)):
-        return as_json(await _detailed(request.state), 200)
+        return as_json(await _detailed(state_of(request)), 200)
     if "ready" not in request.query_params:
         return as_json({"status": "ok"}, 200)
-    told = await _checked(request.state)
+    told = await _checked(state_of(request))
     return as_json(told, 503 if told["status"] == "unavailable" else 200)
 
 

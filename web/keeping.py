@@ -124,7 +124,7 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
     """
     responses = state["responses"]
     key = key_of(state["version"], ready, viewer) if responses.is_on else None
-    together = state["together"] if "together" in state else None  # noqa: SIM401 - a request's has no get
+    together = state.get("together")
     if key is None:
         with _reading(state, viewer, together) as context:
             return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
@@ -139,7 +139,7 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
 
     began = together.began if together else None
     try:
-        async with asyncio.timeout_at(state["until"] if "until" in state else None):  # noqa: SIM401 - a request's has no get
+        async with asyncio.timeout_at(state.get("until")):
             entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh, began=began)
     except TimeoutError:
         return Kept(refusal(state, DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")

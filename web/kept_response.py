@@ -9,7 +9,7 @@ from cache.encoding import encoded_aside
 from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
 from web.keeping import Kept
 from web.reuse import age_s
-from web.state import State
+from web.state import State, state_of
 
 
 async def kept_response(request: Request[State], kept: Kept, media_type: str) -> Response:
@@ -34,8 +34,8 @@ async def kept_response(request: Request[State], kept: Kept, media_type: str) ->
         return _response(await encoded_aside(kept.answer.body, encoding), kept.answer.status, headers)
     deciding = request.scope["state"].get("deciding")
     if deciding is not None:
-        request.state["remembered"].add(deciding, Asked(kept.entry.key, content_type))
-    headers = entry_headers(kept.entry, content_type, encoding, kept.outcome, request.state["reuse"], started)
+        state_of(request)["remembered"].add(deciding, Asked(kept.entry.key, content_type))
+    headers = entry_headers(kept.entry, content_type, encoding, kept.outcome, state_of(request)["reuse"], started)
     if request.method == "GET" and matches(
         request.headers.get("if-none-match", "").encode("latin-1") or None, etag_of(kept.entry, encoding)
     ):
@@ -43,7 +43,7 @@ async def kept_response(request: Request[State], kept: Kept, media_type: str) ->
     if kept.answer.body is not kept.entry.made.body:  # it says more than what is kept, and is not what the validator is of
         headers = [(name, value) for name, value in headers if name != b"etag"]
         return _response(await encoded_aside(kept.answer.body, encoding), kept.answer.status, headers)
-    return _response(await request.state["responses"].form_aside(kept.entry, encoding), kept.answer.status, headers)
+    return _response(await state_of(request)["responses"].form_aside(kept.entry, encoding), kept.answer.status, headers)
 
 
 def _response(body: bytes, status: int, headers: list[tuple[bytes, bytes]]) -> Response:

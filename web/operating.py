@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from core.errors import AppError
 from web.auth import viewer_of
-from web.state import State
+from web.state import State, state_of
 
 LOOPBACK = ("127.0.0.1", "::1")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
@@ -25,7 +25,7 @@ def is_local(request: Request[State]) -> bool:
 
 def is_operator(request: Request[State]) -> bool:
     """Whether the viewer is one by scope, or where nobody is asked who they are, asks on this machine."""
-    if request.state["authenticator"].is_off:
+    if state_of(request)["authenticator"].is_off:
         return is_local(request)
     return viewer_of(request).is_admin
 

@@ -25,7 +25,7 @@ from web.health import pool_told, responses_told
 from web.operating import require_operator
 from web.rest_answer import RestAnswer
 from web.rest_response import rest_response
-from web.state import State
+from web.state import State, state_of
 
 ANNOUNCE = statement("transaction.announce", ToldRow)
 # What NOTIFY takes: 8,000 bytes.
@@ -44,13 +44,13 @@ async def clear_cache(request: Request[State]) -> Response:
     started = time.perf_counter()
     require_operator(request)
     tags = _tags(await read_json(request))
-    responses = request.state["responses"]
+    responses = state_of(request)["responses"]
     before = len(responses)
 
     async def announce(db: Database) -> None:
         await db.fetch(ANNOUNCE, " ".join(tags))
 
-    await request.state["database"].write(viewer_of(request), announce, is_repeatable=True)
+    await state_of(request)["database"].write(viewer_of(request), announce, is_repeatable=True)
     cleared = max(0, before - len(responses))
     return rest_response(request, RestAnswer(200, {"data": {"tags": tags, "cleared": cleared}}), started)
 
@@ -62,9 +62,9 @@ async def performance_stats(request: Request[State]) -> Response:
     Raises NotForClients, RateLimited.
     """
     started = time.perf_counter()
-    await charge_request(request.state, viewer_of(request), ("overall", "statistics"))
+    await charge_request(state_of(request), viewer_of(request), ("overall", "statistics"))
     require_operator(request)
-    return rest_response(request, RestAnswer(200, {"data": _told(request.state)}), started)
+    return rest_response(request, RestAnswer(200, {"data": _told(state_of(request))}), started)
 
 
 def _tags(asked: Any) -> list[str]:

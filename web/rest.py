@@ -24,7 +24,7 @@ from web.rest_batch import RestBatch
 from web.rest_response import rest_response
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import Found, RestTable
-from web.state import State
+from web.state import State, state_of
 from web.wanted import to_nobody, while_wanted
 
 Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response]]
@@ -100,7 +100,7 @@ async def _served(request: Request[State], found: Found, method: str, started: f
 
     async def work() -> Response:
         served = found.by_method[method]
-        answer = await answer_served(request.state, served, context, found.in_path, pairs, body, refresh=refresh)
+        answer = await answer_served(state_of(request), served, context, found.in_path, pairs, body, refresh=refresh)
         return rest_response(request, answer, started)
 
     try:

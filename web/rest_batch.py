@@ -27,7 +27,7 @@ from web.graphql_request import BatchLimitExceeded, read_json
 from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
-from web.state import State
+from web.state import State, state_of
 from web.together import Together
 from web.wanted import while_wanted
 
@@ -78,7 +78,7 @@ class RestBatch:
         refresh = "no-cache" in request.headers.get("cache-control", "")
 
         async def work() -> Response:
-            answers = await _answers(request.state, items, context, refresh=refresh)
+            answers = await _answers(state_of(request), items, context, refresh=refresh)
             headers = {"content-type": "application/json", "cache-control": "no-store"}
             return Response(orjson.dumps(answers), 200, headers)
 

@@ -6,12 +6,12 @@ from starlette.responses import Response
 
 from web.cached import matches
 from web.rest_answer import RestAnswer
-from web.state import State
+from web.state import State, state_of
 
 
 def rest_response(request: Request[State], answer: RestAnswer, started: float) -> Response:
     """The answer over HTTP; not modified for a GET or HEAD that has it already."""
-    body, headers = answer.written(request.state["reuse"], started)
+    body, headers = answer.written(state_of(request)["reuse"], started)
     etag = headers.get("etag")
     headers["vary"] = "Authorization, X-API-Key"
     asks_if = request.headers.get("if-none-match", "").encode("latin-1")

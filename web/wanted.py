@@ -7,7 +7,7 @@ from typing import TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.state import State
+from web.state import State, state_of
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ async def while_wanted(request: Request[State], work: Callable[[], Awaitable[T]]
     The line itself tells. To wait for ASGI's ``http.disconnect`` takes a task beside each request: 25 us of 380. Behind another
     protocol than ours nobody tells, and all work comes to its end.
     """
-    line = request.state["line"] if "line" in request.state else None  # noqa: SIM401 - a request's has no get
+    line = state_of(request).get("line")
     if line is None:
         return await work()
     task = asyncio.current_task()
