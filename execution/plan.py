@@ -19,7 +19,7 @@
 
 Each line runs once, however many objects there are: that is all there is to it. ``selection.py`` runs a level, ``fields.py``
 has the kinds of fields; ``values.py`` completes their values, with ``leaves.py`` and ``composites.py``; ``faults.py`` knows
-where a value stands when it fails.
+where a value stands when it fails. What has to be waited for is a ``Later``, and ``run.py`` goes on when it has come.
 
 Fragments, aliases, merged fields, ``@skip`` and ``@include`` do not exist at run time: there is one tree for each
 combination of the variables that those two depend on, compiled when it first occurs.

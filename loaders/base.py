@@ -186,7 +186,7 @@ class Loader(DataLoader[Key, Value]):
 
     def _send(self) -> None:
         keys, self._gathered = self._gathered, []
-        task = asyncio.create_task(self._fill(keys, self._next))
+        task = self.loop.create_task(self._fill(keys, self._next))
         self._batches.add(task)
         task.add_done_callback(self._batches.discard)
 
