@@ -5,9 +5,14 @@
 -- Activities are kept by whole hours of UTC; where a day does not begin with one (in Kathmandu, say), those of the
 -- broken hours at its ends are counted. Everyone's figures, asked by one who sees their own alone, are those.
 
+-- `owner_companies` without its rows for everyone, which an owner has none of: only to set that up takes 50 of 280 us.
+
+-- define: of_owners
+(table owner_companies_rollup union all table company_shift) as of_owners
+
 -- define: counted
--- with scope all: whose = coalesce($1::uuid, everyone()); of_activity = ($2::uuid is null or true)
--- with scope owner: whose = $2::uuid; of_activity = activity.owner_id = $2::uuid
+-- with scope all: whose = coalesce($1::uuid, everyone()); of_activity = ($2::uuid is null or true); companies_of = owner_companies
+-- with scope owner: whose = $2::uuid; of_activity = activity.owner_id = $2::uuid; companies_of = {of_owners}
 with spans as (
     select place, start, before, hour_of(start + interval '1 hour - 1 microsecond') as first_hour, hour_of(before) as last_hour
     from (values (1, $3::timestamptz, $4::timestamptz), (2, $5::timestamptz, $6::timestamptz)) as span (place, start, before)
@@ -31,7 +36,7 @@ select (select activities::bigint from counted where place = 1) as activities_to
        (select activities::bigint from counted where place = 2) as activities_this_week,
        coalesce(sum(companies), 0)::bigint as companies,
        coalesce(sum(case when $1::uuid is null then with_deals else with_own_deals end), 0)::bigint as companies_with_deals
-from owner_companies
+from {companies_of}
 where owner_id = {whose} and ($1::uuid is null or owner_id = $1)
 
 -- name: of_{scope} -> OverviewRow
