@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
@@ -113,7 +114,7 @@ class PooledDatabase:
     ) -> None:
         self.pool = pool
         self._echoes = echoes
-        self.stats: dict[str, StatementStats] = {}
+        self.stats: defaultdict[str, StatementStats] = defaultdict(StatementStats)
         self.written = asyncio.Event()
         self._slow_s = slow_s
         self._jitter = jitter
@@ -208,7 +209,7 @@ class PooledDatabase:
             raise
 
     async def _run(self, held: Connection, statement: Statement[Row], args: tuple[object, ...]) -> list[Row]:
-        stats = self.stats.setdefault(statement.name, StatementStats())
+        stats = self.stats[statement.name]
         started = time.perf_counter()
         try:
             records = await held.run(statement.name, args)

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import groupby
 from typing import Any, ClassVar, TypeAlias, TypeVar
 from uuid import UUID
 
@@ -224,6 +225,6 @@ def one_per_key(rows: Iterable[Row], keys: Sequence[Key], *, key: Callable[[Row]
 def many_per_key(rows: Iterable[Row], keys: Sequence[Key], *, key: Callable[[Row], Key]) -> list[list[Row]]:
     """For each key its rows, in the order they came."""
     groups: defaultdict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
-        groups[key(row)].append(row)
+    for found, some in groupby(rows, key):  # most come grouped: then it is a step for each group, not for each row
+        groups[found] += some
     return [groups[wanted] for wanted in keys]
