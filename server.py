@@ -12,11 +12,10 @@ from pathlib import Path
 
 import structlog
 import uvicorn
-from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from cache.embedded import ValkeyError
@@ -90,7 +89,7 @@ def create_app(settings: Settings) -> ASGIApp:
         return graphiql_page(request, ASSETS)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[State]:
+    async def lifespan(app: object) -> AsyncIterator[State]:
         async with AsyncExitStack() as stack:
             freshness = Freshness()
             database = await _open_database(settings, freshness, stack)
@@ -137,7 +136,8 @@ def create_app(settings: Settings) -> ASGIApp:
                 stack.callback(asyncio.create_task(each).cancel)
             yield state
 
-    served = Starlette(
+    # A ``Starlette`` would put two more around each request, for errors that are answered in here already.
+    served = Router(
         lifespan=lifespan,
         middleware=[
             Middleware(CountTraffic),
@@ -150,11 +150,11 @@ def create_app(settings: Settings) -> ASGIApp:
             Middleware(Authenticate),
         ],
         routes=[
-            Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
             Route("/graphql", GraphQLEndpoint(page), methods=["GET", "POST"]),
             Route("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
-            *graphiql_routes(ASSETS),
             Route("/api/{path:any_path}", open_rest(executable, trusted)),
+            *graphiql_routes(ASSETS),
+            Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
         ],
     )
     return ServeCached(served)
