@@ -43,7 +43,7 @@ class Arguments:
             if isinstance(each.value, VariableNode)
         }
         self._varying = variables if len(variables) == len(varying) else None
-        # The others, once they are known.
+        # All arguments once the others are known: those that vary have a place in it.
         self._constant: dict[str, Any] | None = None if definition.args else {}
 
     def of(self, run: Run) -> dict[str, Any]:
@@ -64,9 +64,10 @@ class Arguments:
         """As graphql-core finds them, which takes 10 us for a list with all its arguments."""
         raw = get_argument_values(self._definition, self._node, run.variables)
         found = {self._python_name(name): self._converted(name, value) for name, value in raw.items()}
-        if self._varying is not None:
-            varying = set(map(self._python_name, self._varying))
-            constant = {name: value for name, value in found.items() if name not in varying}
+        varying = set(map(self._python_name, self._varying or ()))
+        if self._varying is not None and varying <= found.keys():
+            # All in their order, which a resolver that takes any arguments sees; those that vary have no value here.
+            constant = {name: None if name in varying else value for name, value in found.items()}
             if all(type(value) in UNCHANGING or isinstance(value, Enum) for value in constant.values()):
                 self._constant = constant
         return found

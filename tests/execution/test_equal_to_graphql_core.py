@@ -14,6 +14,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from graphql import OperationDefinitionNode, parse
 
 from execution import Plan, Unplannable, composites, faults, fields, plan
 from tests.execution.comparing import Answer, by_graphql_core, by_plan, smallest
@@ -94,6 +95,17 @@ async def test_a_schema_that_waits_is_answered_with_the_same_data_and_its_errors
     seen = await compare(toy(waits=True), range(100 * FUZZ))
     gc.collect()  # whose complaints are of this test, and not of the next
     assert 0.3 < seen["with errors"] / seen["cases"] < 0.8
+
+
+async def test_a_plan_that_is_used_again_gives_resolvers_the_same_arguments_in_the_same_order() -> None:
+    document = parse("query Q($f: Int = 3) { deltaAll { asked(color: GREEN, factor: $f) } }")
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    world, plans = toy(waits=False), dict[Any, Plan]()
+    for variables in ({"f": 2}, {}, {"f": 5}, {"f": None}, {"f": 7}):
+        wanted, found = await both(world, Case(document, operation, variables), 31803, plans)
+        assert found == wanted
+        assert (b"factor" in found.data) != bool(found.errors)
 
 
 @contextmanager
