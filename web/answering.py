@@ -5,8 +5,8 @@ two stands everything that may look at an operation before it runs.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from loaders import Loaders
 from resolvers.context import Context
 from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
+from web.auth import Asker
 from web.document_errors import DocumentError
 from web.errors import app_error, field_errors, left_out, request_errors, status_of
 from web.graphql_request import GraphQLRequest, MalformedRequest
@@ -112,6 +113,16 @@ def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None)
     now = datetime.now(UTC)
     loaders = Loaders(state["database"], viewer, now, state["reference"])
     return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
+
+
+@contextmanager
+def working(state: State, asker: Asker) -> Iterator[Context]:
+    """A context for the time of the block: what is still being loaded after it is stopped."""
+    context = context_of(state, *asker)
+    try:
+        yield context
+    finally:
+        context.loaders.stop()
 
 
 def deadline(state: State) -> float:

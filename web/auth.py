@@ -1,5 +1,7 @@
 """Who asks: the viewer of a request."""
 
+from typing import NamedTuple
+
 from starlette.requests import Request
 
 from core.viewer import Viewer
@@ -9,3 +11,15 @@ from web.state import State, state_of
 def viewer_of(request: Request[State]) -> Viewer:
     """Who asks, as ``web/middleware/authenticate.py`` found out; at an address that is open to all it may be nobody."""
     return state_of(request)["viewer"]
+
+
+class Asker(NamedTuple):
+    """Who asks, and the name that they have given to their request, if any: a change of that name is made once."""
+
+    viewer: Viewer
+    idempotency_key: str | None = None
+
+
+def asker_of(request: Request[State]) -> Asker:
+    """Who asks, with their ``Idempotency-Key``."""
+    return Asker(viewer_of(request), request.headers.get("idempotency-key"))

@@ -12,10 +12,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.errors import AppError
-from core.viewer import Viewer
-from resolvers.context import Context
-from web.answering import Answer, context_of, refusal
-from web.auth import viewer_of
+from web.answering import Answer, refusal, working
+from web.auth import asker_of
 from web.batch import answer_batch
 from web.deadline import keep_time
 from web.graphql_request import GraphQLRequest, asks_for_page, read_request
@@ -63,28 +61,21 @@ class GraphQLEndpoint:
 
 async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRequest], media_type: str) -> Response:
     """Runs what was asked for. An array is JSON whatever was accepted: the other type is of one answer only."""
-    context = make_context(request, viewer_of(request))
-    try:
-        if isinstance(asked, list):
-            return _response(await answer_batch(state_of(request), asked, context), JSON)
-        answered = await answer_one(
-            state_of(request),
-            asked,
-            context,
-            strict=media_type == GRAPHQL,
-            only_reads=request.method != "POST",
-            refresh="no-cache" in request.headers.get("cache-control", ""),
-        )
-        if isinstance(answered, Kept):
-            return await kept_response(request, answered, media_type)
-        return _response(answered, media_type)
-    finally:
-        context.loaders.stop()
-
-
-def make_context(request: Request[State], viewer: Viewer) -> Context:
-    """What the resolvers of this request share."""
-    return context_of(state_of(request), viewer, request.headers.get("idempotency-key"))
+    state, asker = state_of(request), asker_of(request)
+    if isinstance(asked, list):
+        with working(state, asker) as context:
+            return _response(await answer_batch(state, asked, context), JSON)
+    answered = await answer_one(
+        state,
+        asked,
+        asker,
+        strict=media_type == GRAPHQL,
+        only_reads=request.method != "POST",
+        refresh="no-cache" in request.headers.get("cache-control", ""),
+    )
+    if isinstance(answered, Kept):
+        return await kept_response(request, answered, media_type)
+    return _response(answered, media_type)
 
 
 def _response(answer: Answer, media_type: str) -> Response:

@@ -3,8 +3,8 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -18,7 +18,8 @@ from core.viewer import Viewer
 from db.statements import TEXTS
 from resolvers.context import Context
 from schema.operation import Executable, label_of
-from web.answering import TOO_LATE, Answer, Ready, Refused, context_of, deadline, latest, prepare, refusal, run, run_now
+from web.answering import TOO_LATE, Answer, Ready, Refused, deadline, latest, prepare, refusal, run, run_now, working
+from web.auth import Asker
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
@@ -70,7 +71,7 @@ def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
 async def answer_one(
     state: State,
     asked: GraphQLRequest,
-    context: Context,
+    asker: Asker,
     *,
     strict: bool,
     only_reads: bool,
@@ -81,25 +82,27 @@ async def answer_one(
 
     It is charged here; ``kinds`` are the limits of its route, beside those of every request.
     """
+    viewer = asker.viewer
     try:
-        ready = await prepare(state, asked, context.viewer, strict=strict, only_reads=only_reads)
+        ready = await prepare(state, asked, viewer, strict=strict, only_reads=only_reads)
     except Refused as refused:
         return refused.answer
     try:
         if not ready.is_query:
-            charged = await charge(state, context.viewer, ready, kinds)
-            return settled(charged, await run(state, ready, context, deadline(state), strict=strict))
+            charged = await charge(state, viewer, ready, kinds)
+            with working(state, asker) as context:
+                return settled(charged, await run(state, ready, context, deadline(state), strict=strict))
         refresh = refresh or asked.refresh
         # Where nobody has limits this look would be one too many.
-        found = state["throttle"].is_on and not refresh and await _find(state, ready, context.viewer, strict=strict)
+        found = state["throttle"].is_on and not refresh and await _find(state, ready, viewer, strict=strict)
         if found:
-            await charge_little(state, context.viewer, is_kept=True)
+            await charge_little(state, viewer, is_kept=True)
             return found
-        charged = await charge(state, context.viewer, ready, kinds)
+        charged = await charge(state, viewer, ready, kinds)
     except RateLimited as error:
         return limited(error)
     try:
-        kept = await answer_kept(state, ready, context.viewer, strict=strict, refresh=refresh)
+        kept = await answer_kept(state, ready, viewer, strict=strict, refresh=refresh)
     except AppError as error:
         return settled(charged, refusal(state, error, strict=strict))
     # What a GET brings may be kept by the client, under its validator; how the client stands is in the headers.
@@ -155,18 +158,9 @@ def _status(state: State, status: int, *, strict: bool) -> int:
     return 200 if not strict and status in (state["settings"].refused_status, state["settings"].partial_status) else status
 
 
-@contextmanager
-def _reading(state: State, viewer: Viewer, together: Together | None) -> Iterator[Context]:
+def _reading(state: State, viewer: Viewer, together: Together | None) -> AbstractContextManager[Context]:
     """The context to read in: of its own, or that of reads which share what they load."""
-    if together is not None:
-        with together.reading() as context:
-            yield context
-        return
-    context = context_of(state, viewer)
-    try:
-        yield context
-    finally:
-        context.loaders.stop()
+    return working(state, Asker(viewer)) if together is None else together.reading()
 
 
 async def _make(state: State, ready: Ready, context: Context, together: Together | None) -> tuple[Made, int | None]:

@@ -12,9 +12,8 @@ from starlette.types import Receive, Scope, Send
 from core.errors import AppError
 from schema.documents import TrustedDocuments
 from schema.operation import Executable
-from web.auth import viewer_of
+from web.auth import asker_of
 from web.deadline import keep_time
-from web.graphql import make_context
 from web.graphql_request import read_json
 from web.health import health
 from web.openapi import OpenApiPage
@@ -96,14 +95,11 @@ async def _served(request: Request[State], found: Found, method: str, started: f
     keep_time(request)
     pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
     refresh = "no-cache" in request.headers.get("cache-control", "")
-    context = make_context(request, viewer_of(request))
+    asker = asker_of(request)
 
     async def work() -> Response:
         served = found.by_method[method]
-        answer = await answer_served(state_of(request), served, context, found.in_path, pairs, body, refresh=refresh)
+        answer = await answer_served(state_of(request), served, asker, found.in_path, pairs, body, refresh=refresh)
         return rest_response(request, answer, started)
 
-    try:
-        return await while_wanted(request, work)
-    finally:
-        context.loaders.stop()
+    return await while_wanted(request, work)

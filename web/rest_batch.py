@@ -7,7 +7,7 @@ before it are done, as in an array of GraphQL requests (``web/batch.py``).
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 from urllib.parse import unquote
@@ -17,12 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.errors import AppError, BadRequest
-from resolvers.context import Context
 from web.answering import context_of
-from web.auth import viewer_of
+from web.auth import Asker, asker_of
 from web.charging import charge_little
 from web.deadline import keep_time
-from web.graphql import make_context
 from web.graphql_request import BatchLimitExceeded, read_json
 from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import answer_served, meant, pairs_of
@@ -74,18 +72,15 @@ class RestBatch:
         """The answers. Raises BadRequest for what is no batch, TooLarge, UnsupportedMediaType."""
         items = self._read(await read_json(request))
         keep_time(request)
-        context = make_context(request, viewer_of(request))
+        asker = asker_of(request)
         refresh = "no-cache" in request.headers.get("cache-control", "")
 
         async def work() -> Response:
-            answers = await _answers(state_of(request), items, context, refresh=refresh)
+            answers = await _answers(state_of(request), items, asker, refresh=refresh)
             headers = {"content-type": "application/json", "cache-control": "no-store"}
             return Response(orjson.dumps(answers), 200, headers)
 
-        try:
-            return await while_wanted(request, work)
-        finally:
-            context.loaders.stop()
+        return await while_wanted(request, work)
 
     def _read(self, batch: Any) -> list[Item]:
         """The items. Raises BadRequest for one that could not be answered under an id of its own."""
@@ -126,17 +121,17 @@ class RestBatch:
         return Item(name, method, served, found.in_path, pairs, asked.get("body"))
 
 
-async def _answers(state: State, items: Sequence[Item], context: Context, *, refresh: bool) -> list[dict[str, Any]]:
+async def _answers(state: State, items: Sequence[Item], asker: Asker, *, refresh: bool) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def answer(item: Item) -> dict[str, Any]:
         async with turns:
-            return await _answer(state, item, context, refresh=refresh)
+            return await _answer(state, item, asker, refresh=refresh)
 
     for _, group in groupby(enumerate(items), key=lambda each: each[0] if each[1].changes else None):
         # What reads loaded before a change is no longer so.
-        together = Together(context_of(state, context.viewer), state["responses"].freshness.number)
+        together = Together(context_of(state, asker.viewer), state["responses"].freshness.number)
         state["together"] = together
         try:
             answers += await asyncio.gather(*(answer(item) for _, item in group))
@@ -145,14 +140,14 @@ async def _answers(state: State, items: Sequence[Item], context: Context, *, ref
     return answers
 
 
-async def _answer(state: State, item: Item, context: Context, *, refresh: bool) -> dict[str, Any]:
+async def _answer(state: State, item: Item, asker: Asker, *, refresh: bool) -> dict[str, Any]:
     started = time.perf_counter()
     try:
         if item.served is None:
-            await charge_little(state, context.viewer)
+            await charge_little(state, asker.viewer)
             answer = item.refusal
         else:
-            own = _for_item(context, item)
+            own = _for_item(asker, item)
             answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
     except AppError as error:
         answer = refused(error)
@@ -160,10 +155,10 @@ async def _answer(state: State, item: Item, context: Context, *, refresh: bool) 
     return {"id": item.id, "status": answer.status, "headers": headers, "body": None if item.method == "HEAD" else body}
 
 
-def _for_item(context: Context, item: Item) -> Context:
-    """The context of one request: the client's one idempotency key makes one for each."""
-    key = context.idempotency_key
-    return context if key is None else replace(context, idempotency_key=f"{item.id}.{key}")
+def _for_item(asker: Asker, item: Item) -> Asker:
+    """Who asks one of the requests: the client's one idempotency key makes one for each."""
+    key = asker.idempotency_key
+    return asker if key is None else Asker(asker.viewer, f"{item.id}.{key}")
 
 
 def _id(asked: Any, place: int) -> str | int:

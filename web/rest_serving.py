@@ -5,7 +5,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from core.errors import BadRequest
-from resolvers.context import Context
+from web.auth import Asker
 from web.charging import charge_little
 from web.graphql_request import GraphQLRequest
 from web.keeping import answer_one
@@ -39,7 +39,7 @@ def pairs_of(query: str) -> list[tuple[str, str]]:
 async def answer_served(
     state: State,
     served: Served,
-    context: Context,
+    asker: Asker,
     in_path: Mapping[str, str],
     pairs: Iterable[tuple[str, str]],
     body: Any,
@@ -52,16 +52,16 @@ async def answer_served(
         if served.line.method == "POST":
             asked = Given(_body(served, body), False)
     except WrongParameters as wrong:
-        await charge_little(state, context.viewer)
+        await charge_little(state, asker.viewer)
         told = wrong.errors[: state["settings"].max_errors]
         return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in told]})
     except BadRequest as error:
-        await charge_little(state, context.viewer)
+        await charge_little(state, asker.viewer)
         return refused(error)
     answered = await answer_one(
         state,
         GraphQLRequest(operation_name=served.line.document, variables=asked.variables),
-        context,
+        asker,
         strict=True,
         only_reads=served.line.method == "GET",
         refresh=refresh or asked.refresh,
