@@ -30,9 +30,10 @@ class ListOf:
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
-        if set(map(type, lists)) <= LISTS:
+        kinds = set(map(type, lists))
+        if kinds <= LISTS:
             return self._items(run, lists, origin)
-        if awaits(set(map(type, lists))):
+        if awaits(kinds):
             return run.settled(lists).map(lambda settled: self.complete(run, field, settled, origin))
         places = [at for at, value in enumerate(lists) if not isinstance(value, Exception)]
         for at, value in enumerate(lists):

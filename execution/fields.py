@@ -82,9 +82,8 @@ class Followed(Field):
         self._arguments = arguments
 
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
-        keys = read
         try:
-            distinct: list[Any] = list(dict.fromkeys(keys))
+            distinct: list[Any] = list(dict.fromkeys(read))
             arguments = self._arguments.of(run)
             asked, kinds = distinct, set(map(type, distinct))
             if not (kinds <= ordinary or are_ordinary(kinds)):
@@ -93,14 +92,14 @@ class Followed(Field):
                 arguments = {"wanted": self.position.inside.wanted, **arguments}
             found = self._batched.load(run.context, asked, **arguments) if asked else []
         except Exception as error:  # of an argument or of the loader: the error of every object
-            return Begun([error] * len(keys))
-        if len(asked) == len(keys):
+            return Begun([error] * len(read))
+        if len(asked) == len(read):
             return Begun(found, asked=len(asked))
         where = {key: at for at, key in enumerate(asked)}
         # Objects without a key have null, and those whose key could not be read its error: each a value of its own.
         others = [key for key in distinct if key not in where] if len(asked) < len(distinct) else []
         where |= {key: len(asked) + at for at, key in enumerate(others)}
-        return Begun(found, [where[key] for key in keys], len(asked), others)
+        return Begun(found, [where[key] for key in read], len(asked), others)
 
 
 class Resolved(Field):

@@ -118,14 +118,6 @@ class Run:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def _take(self, go_on: Callable[[Any], None], outcome: Any) -> None:
-        self._come.append((go_on, outcome))
-        if self._wake is not None and not self._wake.done():
-            self._wake.set_result(None)
-
-    def _take_result(self, go_on: Callable[[Any], None], done: "asyncio.Future[Any]") -> None:
-        self._take(go_on, asyncio.CancelledError() if done.cancelled() else done.exception() or done.result())
-
     def info(self, field: Asked) -> GraphQLResolveInfo[Any]:
         """What resolvers of that field are told. It is one for all objects of the level: its path has no indexes of lists."""
         found = self._infos.get(id(field))
@@ -147,6 +139,14 @@ class Run:
                 HELPERS,
             )
         return found
+
+    def _take(self, go_on: Callable[[Any], None], outcome: Any) -> None:
+        self._come.append((go_on, outcome))
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
+
+    def _take_result(self, go_on: Callable[[Any], None], done: "asyncio.Future[Any]") -> None:
+        self._take(go_on, asyncio.CancelledError() if done.cancelled() else done.exception() or done.result())
 
 
 def is_awaitable_kind(kind: type[Any]) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from graphql import OperationDefinitionNode, parse
 
-from execution import Plan, Unplannable, composites, faults, fields, plan
+from execution import Plan, Unplannable, compiler, composites, faults, fields, plan
 from tests.execution.comparing import Answer, by_graphql_core, by_plan, smallest
 from tests.execution.documents import Case, Generator
 from tests.execution.toy import Toy, toy
@@ -119,11 +119,11 @@ def changed(place: Any, name: str, other: Any) -> Iterator[None]:
         setattr(place, name, before)
 
 
-def _key_is_name(self: plan.Compiler, kind: Any, key: str, order: int, nodes: Any, above: Any) -> Any:
+def _key_is_name(self: compiler.Compiler, kind: Any, key: str, order: int, nodes: Any, above: Any) -> Any:
     return COMPILED_FIELD(self, kind, nodes[0].name.value, order, nodes, above)
 
 
-def _first_only(self: plan.Compiler, kind: Any, key: str, order: int, nodes: Any, above: Any) -> Any:
+def _first_only(self: compiler.Compiler, kind: Any, key: str, order: int, nodes: Any, above: Any) -> Any:
     return COMPILED_FIELD(self, kind, key, order, nodes[:1], above)
 
 
@@ -132,7 +132,7 @@ def _without_the_first(data: Any, found: Any) -> Any:
     return settled, errors[1:] if len(found) > 1 else errors
 
 
-COMPILED_FIELD, SETTLED = plan.Compiler._field, faults.settle
+COMPILED_FIELD, SETTLED = compiler.Compiler._field, faults.settle
 MUTANTS: dict[str, Callable[[], Any]] = {
     "what failed does not end what is above it": lambda: changed(faults, "_with_null", lambda data, path: data),
     "errors are told as they come": lambda: changed(plan, "settle", _as_they_come),
@@ -140,10 +140,10 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "the name of a type is always the same": lambda: changed(
         fields.Typename, "begin", lambda self, run, objects, read: fields.Begun(["Alpha"] * len(objects))
     ),
-    "aliases are not looked at": lambda: changed(plan.Compiler, "_field", _key_is_name),
-    "skip and include are not looked at": lambda: changed(plan.Compiler, "_is_included", lambda self, node: True),
-    "fragments are on everything": lambda: changed(plan.Compiler, "_applies", lambda self, name, kind: kind.name != name),
-    "fields are not merged": lambda: changed(plan.Compiler, "_field", _first_only),
+    "aliases are not looked at": lambda: changed(compiler.Compiler, "_field", _key_is_name),
+    "skip and include are not looked at": lambda: changed(compiler.Compiler, "_is_included", lambda self, node: True),
+    "fragments are on everything": lambda: changed(compiler.Compiler, "_applies", lambda self, name, kind: kind.name != name),
+    "fields are not merged": lambda: changed(compiler.Compiler, "_field", _first_only),
     "all items of lists stand at the start": lambda: changed(
         faults.Items, "places", lambda self, index: iter([next(iter(self.above.places(0))).below(0, 0, is_nullable=True)])
     ),
