@@ -66,8 +66,6 @@ class Later(Generic[T]):
 
 def all_of(laters: Sequence[Later[T]]) -> Later[list[T]]:
     """All their values, in their order; or the first error that is given."""
-    if len(laters) == 1:
-        return laters[0].map(_alone)
     together: Later[list[T]] = Later()
     values: list[Any] = [None] * len(laters)
     missing = set(range(len(laters)))
@@ -87,10 +85,6 @@ def all_of(laters: Sequence[Later[T]]) -> Later[list[T]]:
     for at, each in enumerate(laters):
         each.then(partial(take, at))
     return together if laters else Later.given([])
-
-
-def _alone(value: T) -> list[T]:
-    return [value]
 
 
 def _give_changed(changed: Later[Any], change: Callable[[Any], Any], outcome: Any) -> None:

@@ -150,7 +150,7 @@ def family(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
     return {name: statement(name, row) for name in TEXTS if name.startswith(prefix)}
 
 
-def by_scope(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
+def variants(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
     """The statements whose names begin with ``prefix``, by the rest of their names. Raises as ``statement`` does."""
     return {name.removeprefix(prefix): each for name, each in family(prefix, row).items()}
 

@@ -8,13 +8,13 @@ from uuid import UUID
 from core import tags
 from db.database import Database
 from db.rows import ActivityLine, ActivityRow, CompanyName, DealName
-from db.statements import Statement, by_scope, statement
+from db.statements import Statement, statement, variants
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
 
 BY_IDS = statement("activity.by_ids", ActivityRow)
-WHOLE = by_scope("reports.recent.of_", ActivityRow)
-LINES = by_scope("reports.recent.lines_of_", ActivityLine)
+WHOLE = variants("reports.recent.of_", ActivityRow)
+LINES = variants("reports.recent.lines_of_", ActivityLine)
 
 
 class ActivityById(Loader[UUID, ActivityRow | None]):

@@ -8,12 +8,12 @@ from uuid import UUID
 from core import tags
 from db.database import Database
 from db.rows import ContactRow, ContactStatsRow
-from db.statements import family, statement
+from db.statements import statement, variants
 from loaders.base import Loader, one_per_key
 from loaders.reads import STATISTICS
 
 BY_IDS = statement("contact.by_ids", ContactRow)
-STATS = family("reports.contacts.of_", ContactStatsRow)
+STATS = variants("reports.contacts.of_", ContactStatsRow)
 
 
 class ContactById(Loader[UUID, ContactRow | None]):
@@ -33,7 +33,7 @@ class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
 
     def __init__(self, db: Database, visible_owner: UUID | None, whose: Literal["all", "owner"], now: datetime) -> None:
         super().__init__(db, visible_owner)
-        self._statement = STATS[f"reports.contacts.of_{whose}"]
+        self._statement = STATS[whose]
         self._new_since = now - timedelta(days=30)
 
     async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[ContactStatsRow]:

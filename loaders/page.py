@@ -9,7 +9,7 @@ from core import tags
 from core.cursor import Position
 from db.database import Database
 from db.rows import ActivityRow, CompanyRow, ContactLine, ContactRow, CountRow, DealLine, DealRow, UserRow
-from db.statements import Statement, family
+from db.statements import Statement, family, variants
 from loaders.base import Loader, many_per_key
 
 Noun = Literal["company", "contact", "deal", "activity", "app_user"]
@@ -29,7 +29,7 @@ PAGES: dict[str, Statement[Any]] = {
 # The first rows below a company, and of them only what lists show: what such a row has, and the statement for each size.
 LINES: dict[Noun, type[Any]] = {"deal": DealLine, "contact": ContactLine}
 FIRST: dict[Noun, dict[int, Statement[Any]]] = {
-    noun: {int(name.rpartition("_")[2]): each for name, each in family(f"{noun}.first_of_company_", line).items()}
+    noun: {int(size): each for size, each in variants(f"{noun}.first_of_company_", line).items()}
     for noun, line in LINES.items()
 }
 COUNTS: dict[str, Statement[CountRow]] = {

@@ -9,13 +9,13 @@ from core import tags
 from core.later import Later
 from db.database import Database
 from db.rows import NodeKindRow, OverviewRow, OverviewWithDealsRow, StageTotalsRow
-from db.statements import by_scope, statement
+from db.statements import statement, variants
 from loaders.base import Loader, many_per_key
 from loaders.reads import DASHBOARD
 
-PIPELINE = by_scope("reports.pipeline.of_", StageTotalsRow)
-OVERVIEW = by_scope("reports.overview.of_", OverviewRow)
-WITH_DEALS = by_scope("reports.overview.with_deals_of_", OverviewWithDealsRow)
+PIPELINE = variants("reports.pipeline.of_", StageTotalsRow)
+OVERVIEW = variants("reports.overview.of_", OverviewRow)
+WITH_DEALS = variants("reports.overview.with_deals_of_", OverviewWithDealsRow)
 KINDS = statement("node.kinds", NodeKindRow)
 
 Whose = Literal["all", "owner", "company"]

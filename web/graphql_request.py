@@ -8,6 +8,7 @@ from typing import Any
 from starlette.requests import Request
 
 from core.errors import AppError, BadRequest
+from core.settings import Settings
 from web.document_errors import IdAndBody
 from web.json_depth import json_of
 from web.negotiation import GRAPHQL, HTML, JSON, best
@@ -199,8 +200,7 @@ async def _body(request: Request[Any], most: int) -> bytes:
     return b"".join(parts)
 
 
-async def read_json(request: Request[Any]) -> Any:
+async def read_json(request: Request[Any], settings: Settings) -> Any:
     """The JSON of a POST, whatever it is. Raises BadRequest, TooLarge, UnsupportedMediaType."""
-    settings = request.state["settings"]
     _require_json(request, for_body=True)
     return json_of(await _body(request, settings.max_body_bytes), "The body", settings.max_json_depth)

@@ -43,7 +43,7 @@ async def clear_cache(request: Request[State]) -> Response:
     """
     started = time.perf_counter()
     require_operator(request)
-    tags = _tags(await read_json(request))
+    tags = _tags(await read_json(request, state_of(request)["settings"]))
     responses = state_of(request)["responses"]
     before = len(responses)
 

@@ -91,7 +91,7 @@ class RestEndpoint:
 
 
 async def _served(request: Request[State], found: Found, method: str, started: float) -> Response:
-    body = await read_json(request) if method == "POST" else None
+    body = await read_json(request, state_of(request)["settings"]) if method == "POST" else None
     keep_time(request)
     pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
     refresh = "no-cache" in request.headers.get("cache-control", "")

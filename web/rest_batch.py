@@ -70,7 +70,7 @@ class RestBatch:
 
     async def __call__(self, request: Request[State]) -> Response:
         """The answers. Raises BadRequest for what is no batch, TooLarge, UnsupportedMediaType."""
-        items = self._read(await read_json(request))
+        items = self._read(await read_json(request, state_of(request)["settings"]))
         keep_time(request)
         asker = asker_of(request)
         refresh = "no-cache" in request.headers.get("cache-control", "")
