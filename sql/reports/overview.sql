@@ -12,7 +12,7 @@
 
 -- define: counted
 -- with scope all: whose = coalesce($1::uuid, everyone()); of_activity = ($2::uuid is null or true); companies_of = owner_companies
--- with scope owner: whose = $2::uuid; of_activity = activity.owner_id = $2::uuid; companies_of = {of_owners}
+-- with scope owner: whose = nullif($2::uuid, everyone()); of_activity = activity.owner_id = $2::uuid; companies_of = {of_owners}
 with spans as (
     select place, start, before, hour_of(start + interval '1 hour - 1 microsecond') as first_hour, hour_of(before) as last_hour
     from (values (1, $3::timestamptz, $4::timestamptz), (2, $5::timestamptz, $6::timestamptz)) as span (place, start, before)

@@ -6,7 +6,8 @@
 -- define: weighted
 (totals.own + totals.usual * stage.probability::numeric)::numeric(20, 2)::float8 as weighted_value
 
--- From the rollup. Everyone's deals, asked by one who sees their own alone, are those.
+-- From the rollup. Everyone's deals, asked by one who sees their own alone, are those. The key of everyone's rows is no
+-- owner: who asks for it as one gets nothing.
 
 -- define: by_stage
 select wanted.place, totals.stage_id, totals.deals::bigint as deals, totals.value::float8 as value, {weighted},
@@ -24,7 +25,7 @@ join stage on stage.id = totals.stage_id
 
 -- name: of_{scope} -> StageTotalsRow
 -- with scope all: whose = coalesce($1::uuid, everyone())
--- with scope owner: whose = wanted.id
+-- with scope owner: whose = nullif(wanted.id, everyone())
 -- with ids several: wanted = unnest($2::uuid[]) with ordinality as wanted (id, place)
 {by_stage};
 
