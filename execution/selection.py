@@ -82,8 +82,11 @@ class Selection:
             if kind in unchanged:
                 row[key] = value
                 continue
-            done: Completed | None = leaf.whole([value], {kind}) if kind in ordinary else None
-            _store(rows, key, position.complete(run, [value], position.under(origin)) if done is None else done)
+            whole = leaf.whole([value], {kind}) if kind in ordinary else None
+            if whole is None:
+                _store(rows, key, position.complete(run, [value], position.under(origin)))
+            else:
+                row[key] = whole[0]
         for field in self._others:
             self._put(run, field, field.begin(run, objects, self._column(field, objects)), origin, rows)
         return rows
@@ -127,7 +130,7 @@ class Selection:
     def _put(self, run: Run, field: Field, begun: Begun, origin: Origin, rows: list[Any]) -> None:
         """Puts what a field has for each object into its row: now, or when it has come."""
         values: Any = begun.values
-        if is_awaitable_kind(type(values)):
+        if type(values) is not list and is_awaitable_kind(type(values)):
             run.when(values, lambda come: _store(rows, field.key, field.end(run, begun, come, origin)))
         else:
             _store(rows, field.key, field.end(run, begun, values, origin))

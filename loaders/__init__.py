@@ -1,5 +1,6 @@
 """The loaders of one request, each made at its first use."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
@@ -33,7 +34,7 @@ class Once(Generic[AnyLoader]):
         self._name = name
 
     def __get__(self, loaders: "Loaders", owner: type[Any]) -> AnyLoader:
-        made = vars(loaders)[self._name] = loaders.begin(self._name, self._make(loaders))
+        made = vars(loaders)[self._name] = loaders.begin(self._make(loaders))
         return made
 
 
@@ -76,17 +77,19 @@ class Loaders:
         # What has been read of companies and deals along with something else: None for one that may not be seen.
         self.company_names: dict[UUID, CompanyName | None] = {}
         self.deal_names: dict[UUID, DealName | None] = {}
+        self.batches: set[asyncio.Task[None]] = set()
         self._made: dict[object, Loader[Any, Any]] = {}
 
-    def begin(self, key: object, made: AnyLoader) -> AnyLoader:
+    def begin(self, made: AnyLoader) -> AnyLoader:
         """Takes in a loader that was made: it tells of what it reads, and is stopped with the others."""
-        self._made[key] = made
-        made.reads, made.reference = self.reads, self.reference
+        made.reads, made.reference, made.batches = self.reads, self.reference, self.batches
         return made
 
     def _get(self, key: object, make: Callable[[], AnyLoader]) -> AnyLoader:
         found = self._made.get(key)
-        return self.begin(key, make()) if found is None else found  # type: ignore[return-value]
+        if found is None:
+            found = self._made[key] = self.begin(make())
+        return found  # type: ignore[return-value]
 
     def stage_totals(self, whose: Whose) -> StageTotals:
         """Deals by stage of owners, of companies, or of everyone."""
@@ -126,11 +129,11 @@ class Loaders:
     def forget(self) -> None:
         """Drops what has been read: the request has written something, and reads again."""
         self.stop()
-        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads", "reference")}
+        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads", "reference", "batches")}
         vars(self).clear()
         vars(self).update(kept, _made={}, company_names={}, deal_names={})
 
     def stop(self) -> None:
-        """Cancels whatever is still being loaded."""
-        for each in self._made.values():
-            each.stop()
+        """Cancels the batches under way, and with them their statements: nobody waits for them any more."""
+        for task in self.batches:
+            task.cancel()

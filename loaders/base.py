@@ -34,17 +34,19 @@ class Loader(DataLoader[Key, Value]):
     # The tag under which values are kept in process (``cache/reference.py``), for what hardly ever changes.
     kept_under: ClassVar[str | None] = None
 
+    # Those of the request, given by its ``Loaders``: what it has read, what the process keeps, and the batches under way.
+    reads: Reads
+    reference: Reference | None
+    batches: set[asyncio.Task[None]]
+
     def __init__(self, db: Database, visible_owner: UUID | None) -> None:
         # As DataLoader's own, which looks up the loop and the signature of batch_load_fn once more for each loader of each
         # request: 1 against 5 us.
         self.loop = asyncio.get_running_loop()
         self._cache = {}
         self._queue = []
-        self.reads: Reads | None = None
-        self.reference: Reference | None = None
         self._db = db
         self._visible_owner = visible_owner
-        self._batches: set[asyncio.Task[None]] = set()
         self._values: dict[Key, Value] = {}
         self._under_way: dict[Key, Later[None]] = {}
         self._gathered: list[Key] = []
@@ -58,11 +60,11 @@ class Loader(DataLoader[Key, Value]):
         """One value per key, in their order: what DataLoader calls for ``load``."""
         task = asyncio.current_task()
         assert task is not None
-        self._batches.add(task)
+        self.batches.add(task)
         try:
             return list(await self._load(keys))
         finally:
-            self._batches.discard(task)
+            self.batches.discard(task)
 
     async def _load(self, keys: list[Key]) -> Sequence[Value]:
         kept = self._kept()
@@ -74,8 +76,7 @@ class Loader(DataLoader[Key, Value]):
         return values
 
     def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:
-        if self.reads is not None:
-            self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
+        self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
 
     def _kept(self) -> dict[Hashable, Any] | None:
         return None if self.reference is None or self.kept_under is None else self.reference.of(self.kept_under)
@@ -164,7 +165,9 @@ class Loader(DataLoader[Key, Value]):
         if keys:
             if not self._gathered:
                 self._next = Later()
-                self.loop.call_soon(self._send)
+                task = self.loop.create_task(self._fill(self._next))
+                self.batches.add(task)
+                task.add_done_callback(self.batches.discard)
             self._gathered += keys
             self._under_way.update(dict.fromkeys(keys, self._next))
             found[id(self._next)] = self._next
@@ -185,14 +188,9 @@ class Loader(DataLoader[Key, Value]):
             self._values[key] = begun.result()
         batch.give(error)
 
-    def _send(self) -> None:
+    async def _fill(self, batch: Later[None]) -> None:
+        """Loads what was gathered, and lets those know who wait. A batch that failed is tried again by who asks again."""
         keys, self._gathered = self._gathered, []
-        task = self.loop.create_task(self._fill(keys, self._next))
-        self._batches.add(task)
-        task.add_done_callback(self._batches.discard)
-
-    async def _fill(self, keys: list[Key], batch: Later[None]) -> None:
-        """Loads a batch, and lets those know who wait for it. One that failed is tried again when it is asked for again."""
         outcome: BaseException | None = None
         try:
             values = await self._load(keys)
@@ -209,11 +207,6 @@ class Loader(DataLoader[Key, Value]):
                 for key in keys:
                     del self._under_way[key]
             batch.give(outcome)
-
-    def stop(self) -> None:
-        """Cancels the batches under way, and with them their statements: nobody waits for them any more."""
-        for task in self._batches:
-            task.cancel()
 
 
 def one_per_key(rows: Iterable[Row], keys: Sequence[Key], *, key: Callable[[Row], Key]) -> list[Row | None]:

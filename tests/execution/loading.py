@@ -3,11 +3,13 @@
 import asyncio
 from abc import abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
 from loaders.base import Loader
 from loaders.page import Listing, Window
+from loaders.reads import Reads
 from tests.execution.world import Broken, Raised, World, raising, returned
 
 
@@ -101,6 +103,8 @@ class Loaders:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._reads = Reads(datetime.now(UTC))
+        self._batches: set[asyncio.Task[None]] = set()
         self._made: dict[str, ToyLoader] = {}
 
     def __getattr__(self, name: str) -> ToyLoader:
@@ -118,12 +122,13 @@ class Loaders:
 
     def _get(self, name: str, make: Callable[[World, str], ToyLoader]) -> ToyLoader:
         if name not in self._made:
-            self._made[name] = make(self._world, name)
+            made = self._made[name] = make(self._world, name)
+            made.reads, made.reference, made.batches = self._reads, None, self._batches
         return self._made[name]
 
     async def stop(self) -> None:
         """Cancels what is being loaded for nobody, and waits until that is over."""
-        tasks = [task for each in self._made.values() for task in each._batches]
-        for each in self._made.values():
-            each.stop()
+        tasks = list(self._batches)
+        for task in tasks:
+            task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
