@@ -87,7 +87,11 @@ class Run:
         return settled
 
     async def finish(self) -> None:
-        """Goes on with whatever comes until nothing is waited for."""
+        """Goes on with whatever comes until nothing is waited for.
+
+        A failure that makes its siblings null does not end them, as it does in graphql-core: what errors are told does not
+        depend on which of them is quicker.
+        """
         loop = asyncio.get_running_loop()
         while self._waiting or self._aside:
             while self._come:
@@ -106,13 +110,15 @@ class Run:
                 try:
                     await self._wake
                 except asyncio.CancelledError:
+                    begun = [each for each in self._tasks if not each.done()]
                     await self.abandon()
-                    # Who is in the middle of something may know better: of a commit under way the outcome is unknown.
-                    if len(self._come) < self._waiting:
+                    # One of them may have ended otherwise than by being cancelled: a commit under way says that its outcome is
+                    # unknown. That is told if nothing else is missing.
+                    if len(self._come) < self._waiting or all(each.cancelled() for each in begun):
                         raise
 
     async def abandon(self) -> None:
-        """Cancels what was begun for this execution alone, and waits until it has ended."""
+        """Cancels the tasks that resolvers began or gave, and waits until they have ended; what is loaded is left alone."""
         for each in self._tasks:
             each.cancel()
         if self._tasks:
@@ -146,7 +152,8 @@ class Run:
             self._wake.set_result(None)
 
     def _take_result(self, go_on: Callable[[Any], None], done: "asyncio.Future[Any]") -> None:
-        self._take(go_on, asyncio.CancelledError() if done.cancelled() else done.exception() or done.result())
+        error = asyncio.CancelledError() if done.cancelled() else done.exception()
+        self._take(go_on, done.result() if error is None else error)
 
 
 def is_awaitable_kind(kind: type[Any]) -> bool:

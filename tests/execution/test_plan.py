@@ -109,6 +109,41 @@ async def test_a_cancelled_operation_leaves_no_task_behind() -> None:
     assert asyncio.all_tasks() == before
 
 
+@strawberry.type
+class Two:
+    @strawberry.field
+    async def second(self) -> int:
+        calls.append(2)
+        return 2
+
+
+async def given(info: strawberry.Info) -> Any:
+    return await info.context
+
+
+@strawberry.type
+class One:
+    first = strawberry.field(resolver=given, graphql_type=Two)
+
+
+async def test_who_is_cancelled_in_the_turn_in_which_the_last_value_comes_is_cancelled() -> None:
+    """A deadline that passes while the loop is busy is met together with what it was to end."""
+    calls.clear()
+    document = parse("{ first { second } }")
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    coming = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(compile_plan(strawberry.Schema(One), document, operation).execute(coming, None))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    coming.set_result(Two())
+    await asyncio.sleep(0)  # the resolver has ended, and who waits for it does not know yet
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert calls == []
+
+
 async def turns() -> tuple[list[int], float]:
     """Executes: how many objects were resolved at each turn of the others, and for which part of the time they had none."""
     resolved: list[int] = []
