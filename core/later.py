@@ -30,6 +30,11 @@ class Later(Generic[T]):
         made.give(outcome)
         return made
 
+    @property
+    def outcome(self) -> Any:
+        """The value or the error that was given; None before."""
+        return self._outcome
+
     def give(self, outcome: "T | BaseException | Later[T]") -> None:
         """Gives the value, or the error, or what will give it."""
         if isinstance(outcome, Later):
@@ -42,7 +47,7 @@ class Later(Generic[T]):
             each(outcome)
 
     def then(self, wanting: Callable[[Any], object]) -> None:
-        """Calls ``wanting`` with the value or the error when it is given, now if it has been. It must not raise."""
+        """Calls ``wanting`` with the value or the error when it is given, now if it has been. Who gives gets what it raises."""
         if self._wanted_by is None:
             wanting(self._outcome)
         else:
@@ -64,27 +69,27 @@ class Later(Generic[T]):
         return self._outcome  # type: ignore[no-any-return]
 
 
-def all_of(laters: Sequence[Later[T]]) -> Later[list[T]]:
-    """All their values, in their order; or the first error that is given."""
-    together: Later[list[T]] = Later()
-    values: list[Any] = [None] * len(laters)
-    missing = set(range(len(laters)))
+def outcomes_of(laters: Sequence[Later[T]]) -> Later[list[T | BaseException]]:
+    """Their values in their order, an error in the place of the value that it came instead of."""
+    together: Later[list[Any]] = Later()
+    outcomes: list[Any] = [None] * len(laters)
+    missing = len(laters)
 
     def take(at: int, outcome: Any) -> None:
+        nonlocal missing
+        outcomes[at] = outcome
+        missing -= 1
         if not missing:
-            return
-        if isinstance(outcome, BaseException):
-            missing.clear()
-            together.give(outcome)
-            return
-        values[at] = outcome
-        missing.discard(at)
-        if not missing:
-            together.give(values)
+            together.give(outcomes)
 
     for at, each in enumerate(laters):
         each.then(partial(take, at))
     return together if laters else Later.given([])
+
+
+def all_of(laters: Sequence[Later[T]]) -> Later[list[T]]:
+    """All their values, in their order; or the first of their errors in that order."""
+    return outcomes_of(laters).map(_without_errors)
 
 
 def _give_changed(changed: Later[Any], change: Callable[[Any], Any], outcome: Any) -> None:
@@ -99,3 +104,7 @@ def _give_changed(changed: Later[Any], change: Callable[[Any], Any], outcome: An
 def _wake(waiting: "asyncio.Future[None]", _: Any) -> None:
     if not waiting.done():
         waiting.set_result(None)
+
+
+def _without_errors(outcomes: list[Any]) -> Any:
+    return next((each for each in outcomes if isinstance(each, BaseException)), outcomes)

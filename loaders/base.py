@@ -14,7 +14,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from cache.reference import Reference
-from core.later import Later, all_of
+from core.later import Later, outcomes_of
 from db.database import Database
 from loaders.reads import LIST, Reads
 
@@ -27,7 +27,11 @@ Loading: TypeAlias = Sequence[T] | Later[Sequence[T]]
 
 
 class Loader(DataLoader[Key, Value]):
-    """A per-request loader. Subclasses say what they answer, how a list of keys is loaded, and what it depends on."""
+    """A per-request loader. Subclasses say what they answer, how a list of keys is loaded, and what it depends on.
+
+    There are two ways in: ``load``, whose futures graphql-core awaits, and ``load_all`` with ``one``, which plans go on from by
+    a ``Later``. A key that was asked for by either is loaded once for both.
+    """
 
     good_for: ClassVar[timedelta] = LIST
 
@@ -47,6 +51,7 @@ class Loader(DataLoader[Key, Value]):
         self._queue = []
         self._db = db
         self._visible_owner = visible_owner
+        # What has been loaded, the batch of each key that is being loaded, and the keys of the next batch, which is _next.
         self._values: dict[Key, Value] = {}
         self._under_way: dict[Key, Later[None]] = {}
         self._gathered: list[Key] = []
@@ -135,8 +140,16 @@ class Loader(DataLoader[Key, Value]):
         if not missing:
             return [values[key] for key in keys]
         batches = self._batches_of(missing)
-        loaded: Later[Any] = batches[0] if len(batches) == 1 else all_of(batches)
-        return loaded.map(lambda _: [values[key] for key in keys])
+        if len(batches) == 1 and len(missing) == len(keys):
+            return batches[0].map(lambda _: [values[key] for key in keys])
+        batch_of = {key: self._under_way[key] for key in missing}
+
+        def found(outcomes: list[Any]) -> Any:
+            """A batch that failed has failed for its own keys, and not for the others."""
+            cancelled = next((each for each in outcomes if isinstance(each, asyncio.CancelledError)), None)
+            return cancelled or [values[key] if key in values else batch_of[key].outcome for key in keys]
+
+        return outcomes_of(batches).map(found)
 
     def one(self, key: Key) -> Later[Value]:
         """The value of one key, in the same batches as ``load_all``. An exception as its value is raised."""
@@ -167,13 +180,14 @@ class Loader(DataLoader[Key, Value]):
                 self._next = Later()
                 task = self.loop.create_task(self._fill(self._next))
                 self.batches.add(task)
-                task.add_done_callback(self.batches.discard)
+                task.add_done_callback(partial(self._ended, self._next))
             self._gathered += keys
             self._under_way.update(dict.fromkeys(keys, self._next))
             found[id(self._next)] = self._next
         return list(found.values())
 
     def _begun(self, key: Key) -> Later[None] | None:
+        """A batch for a key that was asked for by ``load``."""
         begun = self._cache.get(key)
         if begun is None:
             return None
@@ -201,12 +215,21 @@ class Loader(DataLoader[Key, Value]):
         except Exception as error:  # whatever it is, it is the error of all who wait
             outcome = error
         finally:
-            if len(keys) == len(self._under_way):
-                self._under_way.clear()
-            else:
-                for key in keys:
-                    del self._under_way[key]
-            batch.give(outcome)
+            self._let_go(keys, batch, outcome)
+
+    def _let_go(self, keys: list[Key], batch: Later[None], outcome: BaseException | None) -> None:
+        if len(keys) == len(self._under_way):
+            self._under_way.clear()
+        else:
+            for key in keys:
+                del self._under_way[key]
+        batch.give(outcome)
+
+    def _ended(self, batch: Later[None], task: asyncio.Task[None]) -> None:
+        self.batches.discard(task)
+        if self._gathered and batch is self._next:  # stopped before it began
+            keys, self._gathered = self._gathered, []
+            self._let_go(keys, batch, asyncio.CancelledError())
 
 
 def one_per_key(rows: Iterable[Row], keys: Sequence[Key], *, key: Callable[[Row], Key]) -> list[Row | None]:

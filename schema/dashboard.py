@@ -8,7 +8,7 @@ from typing import Any, Literal
 import strawberry
 from strawberry import Parent
 
-from core.later import Later, all_of
+from core.later import Later, outcomes_of
 from execution import BATCHED, Batched
 from resolvers import stats
 from resolvers.arguments import limit_argument
@@ -52,8 +52,8 @@ def _part(read: Callable[[DashboardOf], Later[Any]], *, type: Any, description: 
     def resolve(dashboard: Parent[DashboardOf]) -> Any:
         return read(dashboard)
 
-    def load(context: Context, dashboards: Sequence[DashboardOf]) -> Later[list[Any]]:
-        return all_of([read(each) for each in dashboards])
+    def load(context: Context, dashboards: Sequence[DashboardOf]) -> Any:
+        return outcomes_of([read(each) for each in dashboards])
 
     return strawberry.field(
         resolver=resolve, graphql_type=type, description=description, metadata={BATCHED: Batched("itself", load)}
@@ -68,8 +68,8 @@ def _short_list(kind: Literal["activities", "tasks"], most: int, *, description:
 
     def load(
         context: Context, dashboards: Sequence[DashboardOf], wanted: frozenset[str], limit: int | None = None
-    ) -> Later[list[Any]]:
-        return all_of([each.latest(kind, limit_argument(limit, default=most), wanted) for each in dashboards])
+    ) -> Any:
+        return outcomes_of([each.latest(kind, limit_argument(limit, default=most), wanted) for each in dashboards])
 
     return strawberry.field(
         resolver=resolve,

@@ -5,7 +5,7 @@ from itertools import permutations
 
 import pytest
 
-from core.later import Later, all_of
+from core.later import Later, all_of, outcomes_of
 
 
 def test_who_asks_before_and_who_asks_after_are_told_the_same() -> None:
@@ -65,15 +65,17 @@ def test_all_of_them_are_in_their_order_however_they_come(order: tuple[int, ...]
     assert told == [[0, 1, 2]]
 
 
-def test_the_first_error_is_that_of_all_and_the_rest_is_not_waited_for() -> None:
+def test_an_error_stands_in_the_place_of_its_value_and_the_first_is_that_of_all() -> None:
     told: list[object] = []
     laters = [Later[int](), Later[int](), Later[int]()]
+    outcomes_of(laters).then(told.append)
     all_of(laters).then(told.append)
     first, second = ValueError("first"), ValueError("second")
-    laters[2].give(first)
-    laters[0].give(second)
-    laters[1].give(1)
-    assert told == [first]
+    laters[2].give(second)
+    laters[1].give(first)
+    assert told == []
+    laters[0].give(0)
+    assert told == [[0, first, second], first]
 
 
 def test_none_are_there_at_once() -> None:

@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from core.errors import Unavailable
+from core.later import Later
 from core.viewer import EVERYONE
 from db.rows import CompanyName, CompanyTotalsRow, OverviewRow, OverviewWithDealsRow, StageRow, StageTotalsRow, UserRow
 from db.statements import Statement
@@ -166,6 +167,55 @@ async def test_a_failed_batch_fails_its_readers_and_is_tried_anew_by_the_next() 
     assert [type(each) for each in found] == [Unavailable, Unavailable]
     db.answers["app_user.by_ids"] = [user(A)]
     assert await loaders.user_by_id.load(A) == user(A)
+
+
+class Gate:
+    """A database that answers when it is told to, statement by statement; each asks for users."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[list[UUID], asyncio.Future[list[Any]]]] = []
+
+    async def fetch(self, statement: Statement[Any], *args: Any) -> list[Any]:
+        self.asked.append((args[1], asyncio.get_running_loop().create_future()))
+        return await self.asked[-1][1]
+
+
+async def test_a_failed_batch_fails_its_own_keys_and_not_those_of_others() -> None:
+    db = Gate()
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    first = users.load_all([A])
+    await asyncio.sleep(0)
+    both = users.load_all([A, B])
+    await asyncio.sleep(0)
+    (_, of_a), (_, of_b) = db.asked
+    of_b.set_result([user(B)])
+    of_a.set_exception(Unavailable("away"))
+    assert isinstance(first, Later)
+    assert isinstance(both, Later)
+    with pytest.raises(Unavailable):
+        await first
+    failed, found = await both
+    assert isinstance(failed, Unavailable)
+    assert found == user(B)
+    again = users.load_all([B, C])
+    await asyncio.sleep(0)
+    db.asked[-1][1].set_exception(Unavailable("away"))
+    assert isinstance(again, Later)
+    assert (await again)[0] == user(B)
+
+
+async def test_a_batch_that_is_stopped_before_it_begins_ends_and_the_next_begins() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)]})
+    loaders = Loaders(db, EVERYONE, NOW)
+    stopped = loaders.user_by_id.load_all([A])
+    loaders.stop()
+    assert isinstance(stopped, Later)
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert db.asked == []
+    again = loaders.user_by_id.load_all([A])
+    assert isinstance(again, Later)
+    assert await again == [user(A)]
 
 
 async def test_stopping_cancels_what_is_under_way() -> None:
