@@ -24,7 +24,8 @@ UNCHANGING = frozenset({str, int, float, bool, type(None), UUID, Decimal, date, 
 class Arguments:
     """What a field is given, by name. ``converted_for`` is the Strawberry field whose input types the values are made into.
 
-    Without one they stay as graphql-core coerced them, for a resolver that Strawberry has wrapped.
+    Without one they stay as graphql-core coerced them, for a resolver that Strawberry has wrapped. All objects of a level are
+    given the same: a resolver must not change a list or an input object that it gets.
     """
 
     def __init__(
@@ -42,18 +43,18 @@ class Arguments:
             for each in varying
             if isinstance(each.value, VariableNode)
         }
-        self._varying = variables if len(variables) == len(varying) else None
-        # All arguments once the others are known: those that vary have a place in it.
-        self._constant: dict[str, Any] | None = None if definition.args else {}
+        self._variable_of = variables if len(variables) == len(varying) else None
+        # All arguments, those that vary as None: filled at the first use, where what is in it cannot be changed.
+        self._template: dict[str, Any] | None = None if definition.args else {}
 
     def of(self, run: Run) -> dict[str, Any]:
         """The arguments in this execution. Raises GraphQLError for one that does not fit."""
-        if self._constant is None or self._varying is None:
+        if self._template is None or self._variable_of is None:
             return self._found(run)
-        if not self._varying:
-            return self._constant
-        found, values = self._constant.copy(), run.variables.coerced
-        for name, variable in self._varying.items():
+        if not self._variable_of:
+            return self._template
+        found, values = self._template.copy(), run.variables.coerced
+        for name, variable in self._variable_of.items():
             value = values.get(variable)
             if value is None:  # null, or not given: which of the two makes a difference
                 return self._found(run)
@@ -64,12 +65,12 @@ class Arguments:
         """As graphql-core finds them, which takes 10 us for a list with all its arguments."""
         raw = get_argument_values(self._definition, self._node, run.variables)
         found = {self._python_name(name): self._converted(name, value) for name, value in raw.items()}
-        varying = set(map(self._python_name, self._varying or ()))
-        if self._varying is not None and varying <= found.keys():
+        varying = set(map(self._python_name, self._variable_of or ()))
+        if self._variable_of is not None and varying <= found.keys():
             # All in their order, which a resolver that takes any arguments sees; those that vary have no value here.
             constant = {name: None if name in varying else value for name, value in found.items()}
             if all(type(value) in UNCHANGING or isinstance(value, Enum) for value in constant.values()):
-                self._constant = constant
+                self._template = constant
         return found
 
     def _python_name(self, name: str) -> str:

@@ -4,7 +4,10 @@ from graphql import FieldNode, GraphQLField, GraphQLObjectType
 
 
 class Asked:
-    """Where a field stands in the document; ``order`` is its place among the fields of its object."""
+    """Where a field stands in the document; ``order`` is its place among the fields of its object.
+
+    It is what ``run.py``, ``faults.py`` and the completion of values know of a ``Field``, apart from how that is resolved.
+    """
 
     def __init__(
         self,

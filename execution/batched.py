@@ -23,9 +23,9 @@ class Batched:
     """A field that follows an attribute of its object, the key, to what is loaded under it.
 
     ``load(context, keys, **arguments)`` gets distinct keys, none of them None, and the field's arguments by their Python
-    names as GraphQL coerced them. Loading begins when it is called, and not when it is awaited: that is how several fields
-    load at the same time. It answers one value per key, in their order, at once where it has them or else
-    awaitably; an exception as a value is the error of that key alone. Where the key is None the value is null. One that
+    names, as its resolver would get them. Loading begins when it is called, and not when it is awaited: that is how several
+    fields load at the same time. It answers one value per key, in their order, at once where it has them or else awaitably;
+    an exception as a value is the error of that key alone. Where the key is None the value is null. One that
     ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
     """
 

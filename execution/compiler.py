@@ -1,5 +1,6 @@
 """A document made into the tree of a plan: which fields its selection sets have for each type, and of which kind each is."""
 
+from functools import partial
 from typing import Any
 
 import strawberry
@@ -120,7 +121,7 @@ class Compiler:
         if definition is TypeNameMetaFieldDef:
             return Typename(*place)
         declared = (definition.extensions or {}).get("strawberry-definition")
-        if isinstance(declared, StrawberryField):
+        if isinstance(declared, StrawberryField) and type(declared).get_result is StrawberryField.get_result:
             if BATCHED in declared.metadata:
                 return Followed(declared.metadata[BATCHED], Arguments(self._schema, definition, node, declared), *place)
             if declared.is_basic_field and self._schema.config.default_resolver is getattr and not self._handles_exceptions:
@@ -148,8 +149,7 @@ class Compiler:
         if isinstance(kind, GraphQLObjectType):
             return self._object(field, kind)
         assert isinstance(kind, GraphQLAbstractType)
-        objects = {each.name: self._object(field, each) for each in self._types.get_possible_types(kind)}
-        return AbstractOf(kind, self._types, objects)
+        return AbstractOf(kind, self._types, partial(self._object, field))
 
     def _object(self, field: Field, kind: GraphQLObjectType) -> ObjectOf:
         selection = self._selection(kind, [node.selection_set for node in field.nodes if node.selection_set], field)

@@ -1,6 +1,7 @@
 """Lists, objects, interfaces and unions: where a column of values becomes another one, of items or of the next level."""
 
 from collections.abc import AsyncIterable, Callable
+from functools import cached_property
 from itertools import chain, islice
 from typing import Any
 
@@ -22,11 +23,19 @@ from execution.values import Completed, Level, Position, put
 
 
 class ListOf:
-    """A list: all items of all lists are completed as one column, and dealt out again."""
+    """A list: all items of all lists are completed as one column, and dealt out again.
+
+    What gives its items one by one is gone through before they are completed, and if it raises on the way, that is the only
+    error: graphql-core tells those of the items before it as well.
+    """
 
     def __init__(self, item: Position) -> None:
         self.item = item
-        self.wanted = item.inside.wanted
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """Those of its items."""
+        return self.item.inside.wanted
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
@@ -115,13 +124,33 @@ class ObjectOf:
 
 
 class AbstractOf:
-    """An interface or a union: the objects of each type that occurs are a level of their own."""
+    """An interface or a union: the objects of each type that occurs are a level of their own.
 
-    def __init__(self, kind: GraphQLAbstractType, schema: GraphQLSchema, objects: dict[str, ObjectOf]) -> None:
+    What is asked of a type is compiled when one of its objects is met first: of three types that lead to three again, at once
+    it would be 3 to the power of the depth.
+    """
+
+    def __init__(
+        self, kind: GraphQLAbstractType, schema: GraphQLSchema, compiled: Callable[[GraphQLObjectType], ObjectOf]
+    ) -> None:
         self.kind = kind
         self.schema = schema
-        self.objects = objects
-        self.wanted = frozenset[str]().union(*(each.wanted for each in objects.values()))
+        self._types = {each.name: each for each in schema.get_possible_types(kind)}
+        self._compiled = compiled
+        self._objects: dict[str, ObjectOf] = {}
+        # One at least, so that a document too deep to be compiled is told from others at once.
+        for name in islice(self._types, 1):
+            self._object(name)
+
+    @cached_property
+    def wanted(self) -> frozenset[str]:
+        """Those of all its types."""
+        return frozenset[str]().union(*(self._object(name).wanted for name in self._types))
+
+    def _object(self, name: str) -> ObjectOf:
+        if name not in self._objects:
+            self._objects[name] = self._compiled(self._types[name])
+        return self._objects[name]
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
@@ -133,7 +162,7 @@ class AbstractOf:
     def _by_name(self, run: Run, field: Asked, column: Column, origin: Origin, names: Column) -> Completed:
         groups: dict[str, list[int]] = {}
         for at, name in enumerate(names):
-            if isinstance(name, str) and name in self.objects:
+            if isinstance(name, str) and name in self._types:
                 groups.setdefault(name, []).append(at)
             else:
                 run.fail(field, origin, at, self._wrong(field, column[at], name))
@@ -141,7 +170,7 @@ class AbstractOf:
         waiting: list[Later[Column]] = []
         for name, places in groups.items():
             some = [column[at] for at in places]
-            there = put(done, places, self.objects[name].complete(run, field, some, Picked(origin, places)))
+            there = put(done, places, self._object(name).complete(run, field, some, Picked(origin, places)))
             if isinstance(there, Later):
                 waiting.append(there)
         return all_of(waiting).map(lambda _: done) if waiting else done

@@ -93,7 +93,7 @@ class Picked(Origin):
 
 @dataclass(slots=True)
 class Shared(Origin):
-    """Values that stand in a column more than once: each by its index among them, which ``which`` has for all of the column."""
+    """Distinct values of which each may stand in a column more than once: ``which`` has for each place the value's index."""
 
     above: Origin
     which: Sequence[int]

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from core.later import Later
@@ -83,23 +84,41 @@ class Followed(Field):
 
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         try:
-            distinct: list[Any] = list(dict.fromkeys(read))
+            asked, which, others = _keys(read)
             arguments = self._arguments.of(run)
-            asked, kinds = distinct, set(map(type, distinct))
-            if not (kinds <= ordinary or are_ordinary(kinds)):
-                asked = [key for key in distinct if key is not None and not isinstance(key, Exception)]
             if self._batched.looks_ahead:
                 arguments = {"wanted": self.position.inside.wanted, **arguments}
             found = self._batched.load(run.context, asked, **arguments) if asked else []
         except Exception as error:  # of an argument or of the loader: the error of every object
             return Begun([error] * len(read))
-        if len(asked) == len(read):
-            return Begun(found, asked=len(asked))
-        where = {key: at for at, key in enumerate(asked)}
-        # Objects without a key have null, and those whose key could not be read its error: each a value of its own.
-        others = [key for key in distinct if key not in where] if len(asked) < len(distinct) else []
-        where |= {key: len(asked) + at for at, key in enumerate(others)}
-        return Begun(found, [where[key] for key in read], len(asked), others)
+        return Begun(found, which, len(asked), others)
+
+
+def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
+    """The distinct keys, which value each object has, and the values that are not asked for; None: each the one of its key.
+
+    Objects without a key have null, and those whose key cannot be read or looked up its error: ``[s1, None, s1, s2]`` is
+    ``[s1, s2], [0, 2, 0, 1], [None]``.
+    """
+    kinds = set(map(type, read))
+    if kinds <= ordinary or are_ordinary(kinds):
+        with suppress(TypeError):  # of a key that cannot be looked up
+            where = {key: at for at, key in enumerate(dict.fromkeys(read))}
+            return list(where), None if len(where) == len(read) else [where[key] for key in read], []
+    asked: dict[Any, int] = {}
+    others: list[Any] = []
+    which: list[int] = []
+    for key in read:
+        other = key
+        if key is not None and not isinstance(key, Exception):
+            try:
+                which.append(asked.setdefault(key, len(asked)))
+                continue
+            except TypeError as error:
+                other = error
+        others.append(other)
+        which.append(-len(others))
+    return list(asked), [at if at >= 0 else len(asked) - 1 - at for at in which], others
 
 
 class Resolved(Field):

@@ -17,10 +17,14 @@
                                 └ Followed stage  one load with the distinct stage ids
                                    └ Selection Stage  as many objects as there are distinct stages
 
-Each line runs once, however many objects there are: that is all there is to it. ``compiler.py`` makes the tree,
-``selection.py`` runs a level, ``fields.py`` has the kinds of fields; ``values.py`` completes their values, with ``leaves.py``
-and ``composites.py``; ``faults.py`` knows where a value stands when it fails. What has to be waited for is a ``Later``, and
-``run.py`` goes on when it has come.
+Each line runs once, however many objects there are (a resolver is called once for each, all of them in one go): that is all
+there is to it. Between a field and the selection below it stands a ``Position``, which knows whether null may be there, and in
+it a ``ListOf``, an ``ObjectOf`` or an ``AbstractOf``; below a field without a selection a ``Leaf``.
+
+``compiler.py`` makes the tree, ``selection.py`` runs a level, ``fields.py`` has the kinds of fields (what is asked of one is
+``asked.py``, what it is given ``arguments.py``, what a schema says about loading it ``batched.py``); ``values.py`` completes
+their values, with ``leaves.py`` and ``composites.py``; ``faults.py`` knows where a value stands when it fails. What has to be
+waited for is a ``Later``, and ``run.py`` goes on when it has come.
 
 Fragments, aliases, merged fields, ``@skip`` and ``@include`` do not exist at run time: there is one tree for each
 combination of the variables that those two depend on, compiled when it first occurs.

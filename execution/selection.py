@@ -6,11 +6,14 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from core.later import Later
-from execution.faults import Column, Origin, Picked
+from execution.faults import Column, Origin, Picked, Place
 from execution.fields import Attribute, Begun, Field
 from execution.leaves import Leaf
 from execution.run import BREATH, Run, is_awaitable_kind
 from execution.values import Completed, Position, ordinary
+
+# What reads a field of a named tuple.
+FIELD = type(Place.path)
 
 
 class _Plain(NamedTuple):
@@ -152,7 +155,8 @@ class Selection:
         """Where the attributes are in a named tuple of that type; None if it is something else or lacks one."""
         if kind not in self._layouts:
             names = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else ()
-            found = {name: names.index(name) for name in self._readers if name in names}
+            own = [name for name in names if type(getattr(kind, name)) is FIELD]  # and not what a subclass says in its place
+            found = {name: names.index(name) for name in self._readers if name in own}
             self._layouts[kind] = found if found and len(found) == len(self._readers) else None
         return self._layouts[kind]
 

@@ -13,7 +13,7 @@ from graphql import Undefined
 from core.later import Later
 from execution.asked import Asked
 from execution.faults import Column, Origin, Picked, Under
-from execution.leaves import Leaf
+from execution.leaves import NOTHING, Leaf
 from execution.run import Run, awaits
 
 # What the answer has for the values of a column.
@@ -30,12 +30,11 @@ class Level(Protocol):
 
 
 class Inside(Protocol):
-    """What completes the values of a type that are neither null nor an error.
+    """What completes the values of a type that are neither null nor an error."""
 
-    ``wanted`` are the attributes that it reads of them.
-    """
-
-    wanted: frozenset[str]
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The attributes that it reads of them."""
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         """What the answer has for each."""
@@ -59,22 +58,18 @@ class Position:
         kinds = set(map(type, column))
         if kinds <= ordinary or are_ordinary(kinds):
             return self.inside.complete(run, self.field, column, origin)
-        if awaits(kinds):
-            return run.settled(column).map(lambda settled: self.complete(run, settled, origin))
         if self.leaf is not None and kinds <= self.unchanged:
             return column
-        done, places = self._without(run, column, origin)
-        if not places:
-            return done
-        some = self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
-        return put(done, places, some)
+        if awaits(kinds):
+            return run.settled(column).map(lambda settled: self._each(run, settled, origin))
+        return self._each(run, column, origin)
 
     def under(self, origin: Origin) -> Origin:
         """Where the values of the field stand, of objects that stand there."""
         return Under(origin, self.field.key, self.field.order, self.is_nullable)
 
-    def _without(self, run: Run, column: Column, origin: Origin) -> tuple[list[Any], list[int]]:
-        """Null for the nulls and errors of a column and for all else, and the places of all else."""
+    def _each(self, run: Run, column: Column, origin: Origin) -> Completed:
+        """As ``complete``, with one look at each value; what is awaited gives no awaitable in its turn, as in graphql-core."""
         places: list[int] = []
         for at, value in enumerate(column):
             if value is None or value is Undefined:
@@ -84,7 +79,13 @@ class Position:
                 run.fail(self.field, origin, at, value)
             else:
                 places.append(at)
-        return [None] * len(column), places
+        if len(places) == len(column):
+            return self.inside.complete(run, self.field, column, origin)
+        done: list[Any] = [None] * len(column)
+        if not places:
+            return done
+        some = self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
+        return put(done, places, some)
 
 
 def put(done: list[Any], places: Sequence[int], some: Completed) -> Completed:
@@ -107,10 +108,8 @@ ordinary: set[type[Any]] = set()
 
 def are_ordinary(kinds: set[type[Any]]) -> bool:
     """Whether all of these types belong to the ``ordinary`` ones; graphql-core raises exceptions that a resolver returns."""
-    if awaits(kinds) or any(kind in SPECIAL or issubclass(kind, Exception) for kind in kinds):
+    if awaits(kinds) or any(kind in NOTHING or issubclass(kind, Exception) for kind in kinds):
         return False
     ordinary.update(kinds)
     return True
 
-
-SPECIAL = (type(None), type(Undefined))

@@ -32,7 +32,7 @@ from schema.cost import CostPlan, cost_plan
 from schema.limits import Limits, faults
 
 Kept = TypeVar("Kept")
-# Enough for every document of a busy front end and its analysts; longer texts are parsed each time.
+# Enough for every document of a busy front end and its analysts; longer texts are parsed and validated each time.
 CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 20_000
 # A document with more errors is wrong enough; a hundred of them with suggestions take 0.3 s to write.
