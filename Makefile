@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help run test setup check fuzz bench bench-peers lock schema clean
+.PHONY: help run test setup fuzz bench bench-peers lock schema clean
 .DEFAULT_GOAL := help
 
 help: ## Show what can be done
@@ -18,7 +18,8 @@ test: $(VENV)/dev.stamp .assets/stamp ## Check style, types and imports, and run
 	$(BIN)/python -m pytest $(ARGS)
 
 fuzz: $(VENV)/dev.stamp ## Run the tests that try at random for long: FUZZ=20 times as much (about half an hour)
-	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest tests/execution tests/faults tests/cache tests/schema/test_writes_against_a_model.py $(ARGS)
+	FUZZ=$(or $(FUZZ),20) $(BIN)/python -m pytest tests/execution tests/faults tests/schema/test_writes_against_a_model.py \
+		tests/web/test_fuzz.py $(ARGS)
 
 setup: $(VENV)/run.stamp .assets/stamp ## Install what the server needs, and stop there
 
@@ -35,7 +36,7 @@ lock: $(VENV)/dev.stamp ## Renew the locks after a change of pyproject.toml
 	$(BIN)/pip-compile $(LOCK_FLAGS) --extra dev -c requirements.lock -o requirements-dev.lock pyproject.toml
 
 clean: ## Remove everything that was installed or made here, the data included
-	rm -rf $(VENV) .assets .data .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .assets .data .pytest_cache .mypy_cache .ruff_cache .hypothesis bench/peers/node_modules
 
 # A lock names packages, versions and hashes: no index, no download address.
 LOCK_FLAGS := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --annotation-style=line \

@@ -49,7 +49,7 @@ def bench(
     """Measure the server against a floor, which answers the same JSON from one hand-written statement."""
     if writes:
         with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
-            task = bar.add_task("Writing", total=5 * rounds)
+            task = bar.add_task("Writing", total=4 * rounds)
             table = measured(url_of(settings), rounds, lambda: bar.advance(task))
         Console(width=128).print(table)
         return

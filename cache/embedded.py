@@ -12,7 +12,7 @@ from pathlib import Path
 from core.process import child_setup, socket_folder
 
 START_S = 10.0
-# volatile-lru: what has no expiry (jobs, keys) is never thrown away to make room for a cached answer.
+# volatile-lru: what has no expiry (registered documents) is never thrown away to make room for a cached answer.
 SETTINGS = {"port": "0", "save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "volatile-lru"}
 
 

@@ -7,7 +7,7 @@ Looking one up is therefore one dictionary access. Bounded by bytes, the least r
 import asyncio
 import time
 from collections import OrderedDict, defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -136,15 +136,10 @@ class ResponseCache:
         self.stats[entry.made.document].stale += 1
         return entry
 
-    def clear(self, tags: Iterable[str] | None = None) -> int:
-        """Takes out what has any of the tags, or everything; how many there were."""
-        before = len(self._entries)
-        if tags is None:
-            for key in list(self._entries):
-                self._remove(key)
-        else:
-            self._written(frozenset(tags))
-        return before - len(self._entries)
+    def clear(self) -> None:
+        """Takes out everything."""
+        for key in list(self._entries):
+            self._remove(key)
 
     @property
     def is_on(self) -> bool:

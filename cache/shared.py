@@ -33,7 +33,6 @@ class SharedResponses:
         self._client = client
         self._lookups = Lookups(client, self._failed)
         self._away_until = float("-inf")
-        self.failures = 0
 
     def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
         """``told`` is called, later, with what is kept under the key; with None if nothing is, or Redis is away."""
@@ -93,7 +92,6 @@ class SharedResponses:
         return time.monotonic() < self._away_until
 
     def _failed(self, error: Exception) -> None:
-        self.failures += 1
         self._away_until = time.monotonic() + AWAY_S
         log.warning("answers are not shared for a moment: Redis did not answer", error=str(error))
 

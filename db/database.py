@@ -110,14 +110,12 @@ class PooledDatabase:
         *,
         slow_s: float,
         echoes: "Echoes | None" = None,
-        jitter: Callable[[], float] = random.random,
     ) -> None:
         self.pool = pool
         self._echoes = echoes
         self.stats: defaultdict[str, StatementStats] = defaultdict(StatementStats)
         self.written = asyncio.Event()
         self._slow_s = slow_s
-        self._jitter = jitter
 
     async def fetch(self, statement: Statement[Row], *args: object) -> list[Row]:
         """Every row, in the statement's order; see ``Database.fetch``."""
@@ -131,7 +129,7 @@ class PooledDatabase:
             except Unavailable:
                 if attempt == TRIES - 1:
                     raise
-            await asyncio.sleep(PAUSE_S * (1 + attempt) * (1 + self._jitter()))
+            await asyncio.sleep(_pause_s(attempt))
         raise AssertionError("the last try returns or raises")
 
     async def write(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]], *, is_repeatable: bool) -> T:
@@ -151,7 +149,7 @@ class PooledDatabase:
             except _ContendedError as error:
                 if is_last:
                     raise Overloaded("Others kept changing the same rows. Try again shortly.") from error
-            await asyncio.sleep(PAUSE_S * (1 + attempt) * (1 + self._jitter()))
+            await asyncio.sleep(_pause_s(attempt))
         raise AssertionError("the last try returns or raises")
 
     async def _transaction(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]]) -> T:
@@ -250,6 +248,11 @@ def rows_of(kind: type[Row], records: Sequence[Any]) -> list[Row]:
         records = [(*record, *rest) for record in records]
     # As ``_make``, which is Python and counts each row's columns once more: 0.1 against 0.3 us a row.
     return list(map(tuple.__new__, repeat(row), records))
+
+
+def _pause_s(attempt: int) -> float:
+    """How long to wait before the next try: longer each time, and not as long as everybody else."""
+    return PAUSE_S * (1 + attempt) * (1 + random.random())  # noqa: S311
 
 
 def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:

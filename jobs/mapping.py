@@ -142,7 +142,3 @@ class Mapping:
     sections: tuple[Section, ...]
     format: FileFormat
     formats: MappingOf[str, FileFormat]
-
-    def format_of(self, file: str) -> FileFormat:
-        """How the file of that name or pattern is written."""
-        return self.formats.get(file, self.format)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -15,8 +14,8 @@ from db.migrate import migrate
 from db.pool import Pool
 from db.statements import REGISTRY
 from schema.build import build_schema
+from tests.crm import Crm
 
-SHARED_DATA = Path(__file__).parent.parent.parent / "shared" / "data"
 _numbers = count(1)
 
 
@@ -70,6 +69,12 @@ async def sql(database_url: str) -> "AsyncIterator[asyncpg.Connection[asyncpg.Re
     connection = await asyncpg.connect(database_url)
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
+    """Puts rows into the test's database."""
+    return Crm(sql)
 
 
 def open_pool(url: str, *, size: int = 2, wait_s: float = 5, queue: int = 100, statement_timeout_s: float = 10) -> Pool:

@@ -1,6 +1,7 @@
 """The house holds: who imports whom, where SQL lives, and that nothing installed takes our names."""
 
 import ast
+import json
 import re
 from importlib.metadata import distributions
 from pathlib import Path
@@ -71,6 +72,16 @@ def test_nothing_that_is_installed_takes_one_of_our_names() -> None:
         if name in OURS
     }
     assert taken == set()
+
+
+@pytest.mark.parametrize("folder", ["web/graphiql", "tests/web/npm", "bench/peers"])
+def test_the_locks_of_npm_have_hashes_and_no_download_address(folder: str) -> None:
+    lock = (ROOT / folder / "package-lock.json").read_text("utf-8")
+    assert "://" not in lock
+    assert "resolved" not in lock
+    packages = {name: each for name, each in json.loads(lock)["packages"].items() if name}
+    assert packages
+    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
 
 
 def test_the_locks_name_no_index_and_no_address() -> None:

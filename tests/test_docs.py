@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
+import server  # noqa: F401  # all that the program has, errors of every room among it
 from core import errors
 from core.settings import Settings
 from resolvers.refusal import MutationError

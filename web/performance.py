@@ -33,6 +33,10 @@ MOST_TAGS = 50
 TAG = re.compile(r"[a-z_]+(-of-[a-z]+)?(:[0-9a-f-]{36})?")
 DOCUMENT = re.compile(r"[\w:]{1,100}", re.A)
 SLOWEST = 20
+WORDS = {
+    "documents": "names, as the statistics have them",
+    "tags": f"texts: {', '.join(sorted(PLURALS.values()))}, deal:ID or deals-of-owner:ID",
+}
 
 
 async def clear_cache(request: Request[State]) -> Response:
@@ -88,7 +92,7 @@ def _tags(asked: Any) -> list[str]:
 def _texts(asked: dict[str, Any], name: str, pattern: re.Pattern[str]) -> list[str]:
     values = asked.get(name, [])
     if not isinstance(values, list) or not all(isinstance(each, str) and pattern.fullmatch(each) for each in values):
-        raise BadRequest(f"{name}: is a list of {name}, as statistics and docs/decisions/011 name them.")
+        raise BadRequest(f"{name}: is a list of {WORDS[name]}.")
     return values
 
 
@@ -111,7 +115,6 @@ def _told(state: State) -> dict[str, Any]:
         "executor": {"fallbacks": dict(executable.fallbacks)},
         "statements": {name: asdict(each) for name, each in statements[:SLOWEST]},
         "cache": kept,
-        "executedByGraphqlCore": dict(executable.fallbacks),
     }
 
 

@@ -11,7 +11,6 @@ import pytest
 
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
-from tests.crm import Crm
 
 _numbers = count(1)
 
@@ -33,12 +32,6 @@ async def killable_url(killable: EmbeddedPostgres) -> str:
         await connection.execute(f"create database {name}")
     await migrate(killable.database_url(name))
     return killable.database_url(name)
-
-
-@pytest.fixture
-def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
-    """Puts rows into the test's database."""
-    return Crm(sql)
 
 
 @asynccontextmanager

@@ -2,12 +2,11 @@
 
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-import asyncpg
 import orjson
 import pytest
 
@@ -19,7 +18,6 @@ from loaders import Loaders
 from resolvers.context import Context
 from schema.build import build_schema
 from schema.operation import Executable
-from tests.crm import Crm
 from web.errors import field_errors, request_errors
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -88,9 +86,3 @@ class Asker:
 def ask(db: PooledDatabase) -> Asker:
     """Asks the schema over the test's database."""
     return Asker(db)
-
-
-@pytest.fixture
-async def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[Crm]:
-    """Puts rows into the test's database."""
-    yield Crm(sql)

@@ -5,7 +5,6 @@ neither a WebSocket library nor a port is needed.
 """
 
 import asyncio
-import base64
 import fcntl
 import json
 import os
@@ -119,10 +118,6 @@ class Page:
         pressed = {"key": key, "code": key, "windowsVirtualKeyCode": code, "modifiers": modifiers}
         await self.call("Input.dispatchKeyEvent", type="rawKeyDown", **pressed)
         await self.call("Input.dispatchKeyEvent", type="keyUp", **pressed)
-
-    async def screenshot(self) -> bytes:
-        """What the page looks like, as PNG."""
-        return base64.b64decode((await self.call("Page.captureScreenshot"))["data"])
 
 
 @asynccontextmanager

