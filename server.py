@@ -60,6 +60,7 @@ from web.middleware.last_resort import LastResort
 from web.middleware.rate_limits import RateLimits
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
+from web.nowhere import JsonRoute, nowhere
 from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import open_rest
@@ -141,21 +142,22 @@ def create_app(settings: Settings) -> ASGIApp:
         lifespan=lifespan,
         middleware=[
             Middleware(CountTraffic),
-            *cors(settings.cors_origins),
             Middleware(RequestId),
             Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
+            *cors(settings.cors_origins),
             Middleware(LastResort),
             Middleware(Compression),
             Middleware(RateLimits),
             Middleware(Authenticate),
         ],
         routes=[
-            Route("/graphql", GraphQLEndpoint(page), methods=["GET", "POST"]),
-            Route("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
+            JsonRoute("/graphql", GraphQLEndpoint(page), methods=["GET", "POST"]),
+            JsonRoute("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
             Route("/api/{path:any_path}", open_rest(executable, trusted)),
             *graphiql_routes(ASSETS),
-            Route("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
+            JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
         ],
+        default=nowhere,
     )
     return ServeCached(served)
 

@@ -72,7 +72,7 @@ def question_of(
 
 def is_plain(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a request asks for nothing but its answer: what any other part of the server has a say in goes there."""
-    return ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b"")
+    return ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b"").lower()
 
 
 class ServeCached:

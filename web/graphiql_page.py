@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
+
+from web.nowhere import JsonRoute, not_found
 
 HERE = Path(__file__).parent / "graphiql"
 
@@ -54,12 +56,12 @@ def graphiql_routes(assets: Path) -> list[Route]:
             return _file(request, HERE / name, REVALIDATE)
         if name in FROM_NPM:
             return _file(request, _from_npm(assets, name), FOR_EVER)
-        return _not_found()
+        return not_found(**SECURITY_HEADERS)
 
     def to_the_page(request: Request) -> Response:
         return RedirectResponse("graphql", headers=SECURITY_HEADERS)
 
-    return [Route("/graphiql", to_the_page), Route("/graphiql/{name:path}", file)]
+    return [JsonRoute("/graphiql", to_the_page), JsonRoute("/graphiql/{name:path}", file)]
 
 
 def graphiql_page(request: Request[Any], assets: Path) -> Response:
@@ -75,7 +77,7 @@ def _file(request: Request, path: Path, cache: str, **more: str) -> Response:
     try:
         body = path.read_bytes()
     except FileNotFoundError:
-        return _not_found()
+        return not_found(**SECURITY_HEADERS)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
     headers = _headers(cache, etag=tag, **more)
     if tag in _tags(request.headers.get("if-none-match", "")):
@@ -85,10 +87,6 @@ def _file(request: Request, path: Path, cache: str, **more: str) -> Response:
 
 def _from_npm(assets: Path, name: str) -> Path:
     return assets / "node_modules" / FROM_NPM[name]
-
-
-def _not_found() -> Response:
-    return PlainTextResponse("Not found", status_code=404, headers=_headers("no-store"))
 
 
 def _headers(cache: str, **more: str) -> dict[str, str]:

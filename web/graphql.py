@@ -16,7 +16,7 @@ from web.answering import Answer, refusal, working
 from web.auth import asker_of
 from web.batch import answer_batch
 from web.deadline import keep_time
-from web.graphql_request import GraphQLRequest, asks_for_page, read_request
+from web.graphql_request import GraphQLRequest, asks_for_page, read_request, whole
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, JSON, best
@@ -41,7 +41,7 @@ class GraphQLEndpoint:
         await response(scope, receive, send)
 
     async def _respond(self, request: Request[State]) -> Response:
-        accept = request.headers.get("accept")
+        accept = whole(request, "accept")
         if asks_for_page(request):
             return await self._page(request)
         media_type = best(accept, (JSON, GRAPHQL))
@@ -71,7 +71,7 @@ async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRe
         asker,
         strict=media_type == GRAPHQL,
         only_reads=request.method != "POST",
-        refresh="no-cache" in request.headers.get("cache-control", ""),
+        refresh="no-cache" in (whole(request, "cache-control") or "").lower(),
     )
     if isinstance(answered, Kept):
         return await kept_response(request, answered, media_type)

@@ -70,7 +70,13 @@ def asks_for_page(request: Request[Any]) -> bool:
     """Whether a request to the endpoint asks nothing and prefers HTML: a browser that opens it."""
     is_get = request.method != "POST" and "id" not in request.path_params
     asks_nothing = is_get and not any(request.query_params.get(name) for name in ASKING)
-    return asks_nothing and best(request.headers.get("accept"), (JSON, GRAPHQL, HTML)) == HTML
+    return asks_nothing and best(whole(request, "accept"), (JSON, GRAPHQL, HTML)) == HTML
+
+
+def whole(request: Request[Any], name: str) -> str | None:
+    """A header that is a list, all its lines as one (RFC 9110, section 5.3); None without it."""
+    lines = request.headers.getlist(name)
+    return ", ".join(lines) if lines else None
 
 
 async def read_request(
@@ -188,6 +194,8 @@ def _is_json(content_type: str) -> bool:
 
 
 async def _body(request: Request[Any], most: int) -> bytes:
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("The body must not be compressed: this server takes no Content-Encoding.")
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > most:
         raise TooLarge(f"The body may have {most} bytes at most.")

@@ -23,16 +23,17 @@ class Joined:
             data, self._head = self._head + data, None
         elif not self._is_begun:
             self._is_begun, self._head = True, data
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self.flush)
             return
         self._transport.write(data)
 
     def close(self) -> None:
         """Closes once everything is written."""
-        self._flush()
+        self.flush()
         self._transport.close()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Writes what has been kept."""
         head, self._head = self._head, None
         if head is not None and not self.is_closing():  # the client may have gone meanwhile
             self._transport.write(head)

@@ -15,6 +15,7 @@ import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from core.settings import Settings
+from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import HEADERS
 from web.shortcut import ShortcutProtocol
 
@@ -22,7 +23,8 @@ MOST_HEADERS = 100
 # So long a client has to read why it was refused, while what it still sends is thrown away.
 LINGER_S = 1.0
 # Status, code and message of what is refused here.
-NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1."
+NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1, or its method is unknown."
+NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once."
 URL_TOO_LONG = 414, "URL_TOO_LONG", "The URL is too long. Send the query by POST."
 HEAD_TOO_LARGE = 431, "HEADERS_TOO_LARGE", "The headers are too large."
 TOO_SLOW = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
@@ -101,9 +103,16 @@ class BoundedProtocol(ShortcutProtocol):
 
     def on_headers_complete(self) -> None:
         """A head is whole: it becomes a request if it is within bounds."""
+        if self.offers_another():
+            return
         self._waits_for = "body"
-        size = sum(len(name) + len(value) + 4 for name, value in self.headers)
-        if len(self.url) > self._bounds.url_bytes:
+        size, hosts = 0, 0
+        for name, value in self.headers:
+            size += len(name) + len(value) + 4
+            hosts += name == b"host"
+        if hosts != 1 and self.parser.get_http_version() == "1.1":  # RFC 9112, section 3.2
+            self._refusal = NO_HOST
+        elif len(self.url) > self._bounds.url_bytes:
             self._refusal = URL_TOO_LONG
         elif size > self._bounds.head_bytes or len(self.headers) > MOST_HEADERS:
             self._refusal = HEAD_TOO_LARGE
@@ -114,6 +123,8 @@ class BoundedProtocol(ShortcutProtocol):
 
     def on_message_complete(self) -> None:
         """A request is whole."""
+        if self.offers_another():
+            return
         self._waits_for = ""
         super().on_message_complete()
 
@@ -157,7 +168,7 @@ class BoundedProtocol(ShortcutProtocol):
             self.cycle.message_event.set()
             self._tell_lost()
         self.transport.write(_answer(*refusal))
-        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, URL_TOO_LONG) and self.transport.can_write_eof():
+        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, URL_TOO_LONG) and self.transport.can_write_eof():
             # To close on what has not been read would reset the connection, and take the answer along.
             self.transport.write_eof()
             self._timer = self.loop.call_later(LINGER_S, self.transport.close)
@@ -173,7 +184,8 @@ def _answer(status: int, code: str, message: str) -> bytes:
     body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
     headers = {
         **HEADERS, "Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body)),
-        "Cache-Control": "no-store", "Connection": "close", **({"Retry-After": "1"} if status == 503 else {}),
+        "Cache-Control": "no-store", "Connection": "close", "X-Request-Id": request_id_of({}).decode(),
+        **({"Retry-After": "1"} if status == 503 else {}),
     }  # fmt: skip
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return STATUS_LINE[status] + lines.encode() + b"\r\n" + body

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import orjson
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from cache.encoding import Encoding
 from cache.entry import Entry
@@ -39,6 +39,7 @@ from web.joined import Joined
 from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import SECURITY
 from web.negotiation import GRAPHQL, JSON, best
+from web.one_protocol import OneProtocol
 from web.throttle import Throttle
 
 BUSY_BODY = orjson.dumps({"errors": [app_error(Overloaded(BUSY))]})
@@ -49,10 +50,10 @@ BUSY_HEADERS: RawHeaders = [
     (b"retry-after", b"1"),
 ]
 # What makes a request one that the protocol or the application has to look at.
-NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"upgrade", b"connection"})
+NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade", b"connection"})
 
 
-class ShortcutProtocol(HttpToolsProtocol):
+class ShortcutProtocol(OneProtocol):
     """uvicorn's protocol, which answers what it can by itself."""
 
     # The body so far of a request that may be answered here; None for any other.
@@ -100,6 +101,8 @@ class ShortcutProtocol(HttpToolsProtocol):
             return False
         cycle.response_started = cycle.response_complete = True
         cycle.message_event.set()
+        if isinstance(cycle.transport, Joined):
+            cycle.transport.flush()  # a "100 Continue", which is no answer after the answer
         passing = [*standing, *passing_headers(entry, self.app_state["reuse"], started)]
         self._write(entry, asked, encoding, dict(scope["headers"]), passing, scope["method"])
         return True

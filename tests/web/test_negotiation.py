@@ -172,6 +172,7 @@ async def test_a_method_that_is_not_supported_is_told_which_are(empty: httpx2.As
     response = await empty.request(method, "/graphql")
     assert response.status_code == 405
     assert {"GET", "POST"} <= {name.strip() for name in response.headers["allow"].split(",")}
+    assert _code(response) == "METHOD_NOT_ALLOWED"
 
 
 async def test_head_is_a_get_without_the_body(empty: httpx2.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from core.viewer import NOBODY
 from web.authenticator import Authenticator
 from web.credential import credential_of
 from web.errors import app_error
-from web.graphql_request import asks_for_page
+from web.graphql_request import asks_for_page, whole
 from web.negotiation import GRAPHQL, JSON, best
 
 HEALTH = "/api/health"
@@ -56,7 +56,7 @@ def _is_open(scope: Scope) -> bool:
 
 
 def _refusal(error: AppError, scope: Scope) -> Response:
-    accept = Request(scope).headers.get("accept")
+    accept = whole(Request(scope), "accept")
     is_graphql = scope["path"] == "/graphql" or scope["path"].startswith("/graphql/")
     media_type = (best(accept, (JSON, GRAPHQL)) or JSON) if is_graphql else JSON
     headers = {

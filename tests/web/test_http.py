@@ -1,0 +1,114 @@
+"""HTTP itself, over raw sockets: what clients other than ours send, and what each is answered (RFC 9110, 9112)."""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import httpx2
+import orjson
+import pytest
+
+from tests.web.conftest import GRAPHQL
+
+BODY = orjson.dumps({"query": "{ __typename }"})
+ANSWER = {"__typename": "Query"}
+
+
+def post(*headers: str, body: bytes = BODY, path: str = "/graphql") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n"
+
+
+async def said(client: httpx2.AsyncClient, *parts: bytes) -> bytes:
+    """What is answered to parts of requests that come one after the other, the last of which closes."""
+    address = urlsplit(str(client.base_url))
+    async with asyncio.timeout(5):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        for part in parts:
+            writer.write(part)
+            await asyncio.sleep(0.02)
+        found = await reader.read()
+        writer.close()
+        return found
+
+
+def answers(said: bytes) -> list[tuple[int, bytes]]:
+    """Status and body of each answer."""
+    found = []
+    while said:
+        head, _, rest = said.partition(b"\r\n\r\n")
+        status, *lines = head.split(b"\r\n")
+        headers = dict(line.lower().split(b": ", 1) for line in lines)
+        size = int(headers.get(b"content-length", b"0"))
+        found.append((int(status.split()[1]), rest[:size]))
+        said = rest[size:]
+    return found
+
+
+OFFERS = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA")
+
+
+@pytest.mark.parametrize("offer", [OFFERS, ("Connection: upgrade", "Upgrade: websocket"), ("connection: Upgrade", "upgrade: TLS/1.2")])
+async def test_who_offers_another_protocol_is_answered_in_this_one(empty: httpx2.AsyncClient, offer: tuple[str, ...]) -> None:
+    first, last = post("Host: x", *offer), post("Host: x", "Connection: close")
+    together = answers(await said(empty, first + BODY + last + BODY))
+    apart = answers(await said(empty, first[:40], first[40:], BODY[:5], BODY[5:], last + BODY))
+    for found in (together, apart):
+        assert [status for status, _ in found] == [200, 200]
+        assert all(orjson.loads(body)["data"] == ANSWER for _, body in found)
+
+
+async def test_what_follows_such_an_offer_is_a_body_and_no_request(empty: httpx2.AsyncClient) -> None:
+    hidden = b"GET /api/nope HTTP/1.1\r\nHost: x\r\n\r\n"
+    found = answers(await said(empty, post("Host: x", *OFFERS, body=hidden), hidden, post("Host: x", "Connection: close") + BODY))
+    assert [status for status, _ in found] == [400, 200]
+    assert b"is not JSON" in found[0][1]
+
+
+async def test_a_tunnel_is_refused(empty: httpx2.AsyncClient) -> None:
+    ((status, _),) = answers(await said(empty, b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\nConnection: close\r\n\r\n"))
+    assert status in (400, 404, 405)
+
+
+async def test_leave_to_go_on_comes_before_the_answer(empty: httpx2.AsyncClient) -> None:
+    asked = post("Host: x", "Expect: 100-continue", body=(kept := b'{"query": "{ stages { name } }"}')) + kept
+    last = post("Host: x", "Connection: close") + BODY
+    for _ in range(3):  # made, found, and found by the shortest way
+        statuses = [status for status, _ in answers(await said(empty, asked, last))]
+        assert statuses == [100, 200, 200]
+
+
+@pytest.mark.parametrize("hosts", [[], ["Host: x", "Host: y"]])
+async def test_a_request_names_its_host_once(empty: httpx2.AsyncClient, hosts: list[str]) -> None:
+    ((status, body),) = answers(await said(empty, post(*hosts) + BODY))
+    (error,) = orjson.loads(body)["errors"]
+    assert (status, error["extensions"]["code"]) == (400, "BAD_REQUEST")
+    assert "Host" in error["message"]
+
+
+async def test_what_is_refused_before_it_is_a_request_has_an_id_too(empty: httpx2.AsyncClient) -> None:
+    first, second = [await said(empty, b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2)]
+    assert first.startswith(b"HTTP/1.1 400")
+    assert b"X-Request-Id: " in first
+    assert first != second
+
+
+@pytest.mark.parametrize("lines", [["text/html", "application/json"], [GRAPHQL, "text/html;q=0.5"]])
+async def test_the_lines_of_a_header_are_one_list(empty: httpx2.AsyncClient, lines: list[str]) -> None:
+    headers = [("content-type", "application/json"), *(("accept", each) for each in lines)]
+    response = await empty.post("/graphql", content=BODY, headers=headers)
+    assert (response.status_code, response.json()["data"]) == (200, ANSWER)
+
+
+async def test_a_body_that_is_compressed_is_refused_as_such(empty: httpx2.AsyncClient) -> None:
+    for coding, status in (("gzip", 415), ("br", 415), ("identity", 200)):
+        headers = {"content-type": "application/json", "content-encoding": coding}
+        assert (await empty.post("/graphql", content=BODY, headers=headers)).status_code == status
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/", 405), ("GET", "/nothing", 404), ("GET", "/graphql/a/b", 404)])
+async def test_where_nothing_is_that_is_told_in_json(empty: httpx2.AsyncClient, method: str, path: str, status: int) -> None:
+    response = await empty.request(method, path)
+    (error,) = response.json()["errors"]
+    assert response.status_code == status
+    assert error["extensions"]["code"] == {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}[status]
+    assert response.headers["x-request-id"]
