@@ -1,4 +1,4 @@
-"""Everything that may go wrong on purpose; anything else is a bug and is masked.
+"""What may go wrong on purpose in every room (``web/`` has kinds of its own); anything else is a bug and is masked.
 
     AppError                      code                    HTTP status
     ├── BadRequest                BAD_REQUEST             400   the request is not a GraphQL request
