@@ -4,9 +4,10 @@ The declaration is kept in the field's metadata (``Batched``), where the executo
 finds it; Strawberry gets an ordinary resolver from it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeAlias
 
 import strawberry
 
@@ -16,6 +17,7 @@ from resolvers.context import Context, Info
 from schema.direct import DIRECT
 from schema.price import COST, Price
 
+Read: TypeAlias = Callable[[Any], Any]
 NAMED = frozenset({"id", "name"})
 
 
@@ -38,49 +40,55 @@ def follow(
     read_key, read_loader = attrgetter(key), attrgetter(loader)
     read_answer = attrgetter(pick) if pick else None
 
-    def load(context: Context, keys: Sequence[Any]) -> Any:
-        return read_loader(context.loaders).load_all(keys)
-
-    def load_or_know(context: Context, keys: Sequence[Any], wanted: frozenset[str]) -> Any:
-        known = getattr(context.loaders, names or "")
-        if wanted <= NAMED and known.keys() >= set(keys):
-            return [known[each] for each in keys]
-        return load(context, keys)
-
-    def pick_of(found: Any) -> Any:
-        assert read_answer is not None
-        try:
-            return found if isinstance(found, Exception) else read_answer(found)
-        except Exception as error:  # of one key, and not of the others
-            return error
-
-    def load_and_pick(context: Context, keys: Sequence[Any]) -> Any:
-        found = load(context, keys)
-        return found.map(pick_all) if isinstance(found, Later) else pick_all(found)
-
-    def pick_all(found: Sequence[Any]) -> list[Any]:
-        assert read_answer is not None
-        try:
-            return list(map(read_answer, found))
-        except Exception:  # of one key, which will tell
-            return list(map(pick_of, found))
-
     def resolve(root: Any, info: Info) -> Any:
         found = read_key(root)
         return None if found is None else read_loader(info.context.loaders).load(found)
 
     async def resolve_and_pick(root: Any, info: Info) -> Any:
         found = read_key(root)
-        return None if found is None else pick_of(await read_loader(info.context.loaders).load(found))
+        return None if found is None else _pick(read_answer, await read_loader(info.context.loaders).load(found))
 
     declared = resolve if read_answer is None else resolve_and_pick
     if names is not None:
-        batched = Batched(key, load_or_know, looks_ahead=True)
+        batched = Batched(key, partial(_load_or_know, read_loader, attrgetter(names)), looks_ahead=True)
+    elif read_answer is not None:
+        batched = Batched(key, partial(_load_and_pick, read_loader, read_answer))
     else:
-        batched = Batched(key, load if read_answer is None else load_and_pick)
+        batched = Batched(key, partial(_load, read_loader))
     return strawberry.field(
         resolver=declared,
         graphql_type=type,
         description=description,
         metadata={BATCHED: batched, DIRECT: declared, COST: price or Price()},
     )
+
+
+def _load(read_loader: Read, context: Context, keys: Sequence[Any]) -> Any:
+    return read_loader(context.loaders).load_all(keys)
+
+
+def _load_or_know(read_loader: Read, read_names: Read, context: Context, keys: Sequence[Any], wanted: frozenset[str]) -> Any:
+    known = read_names(context.loaders)
+    if wanted <= NAMED and known.keys() >= set(keys):
+        return [known[each] for each in keys]
+    return _load(read_loader, context, keys)
+
+
+def _load_and_pick(read_loader: Read, read_answer: Read, context: Context, keys: Sequence[Any]) -> Any:
+    found = _load(read_loader, context, keys)
+    return found.map(partial(_pick_all, read_answer)) if isinstance(found, Later) else _pick_all(read_answer, found)
+
+
+def _pick_all(read_answer: Read, found: Sequence[Any]) -> list[Any]:
+    try:
+        return list(map(read_answer, found))
+    except Exception:  # of one key, which will tell
+        return [_pick(read_answer, each) for each in found]
+
+
+def _pick(read_answer: Read | None, found: Any) -> Any:
+    assert read_answer is not None
+    try:
+        return found if isinstance(found, Exception) else read_answer(found)
+    except Exception as error:  # of one key, and not of the others
+        return error
