@@ -67,6 +67,10 @@ COMPONENTS: dict[str, Any] = {
                     },
                 },
                 "metadata": {"$ref": "#/components/schemas/Metadata"},
+                "extensions": {
+                    "type": "object",
+                    "properties": {"errorsLeftOut": {"type": "integer", "description": "How many errors are not told."}},
+                },
             },
             "required": ["errors"],
         },

@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 
 from cache.entry import Entry, Outcome
-from core.errors import AppError, Overloaded
+from core.errors import AppError, InvalidCursor, Overloaded
 from web.answering import RETRY, Answer
 from web.keeping import Kept
 from web.rest_table import Served
@@ -29,7 +29,9 @@ STATUSES = {
     "CONFLICT": 409, "VALIDATION": 422, "RATE_LIMITED": 429, "UNAVAILABLE": 503, "OUTCOME_UNKNOWN": 503,
     "OVERLOADED": 503, "DEADLINE_EXCEEDED": 504,
 }  # fmt: skip
-VARIABLE = re.compile(r"^Variable '\$(\w+)")
+# How a message begins that is about a variable, or a field in one, and one that is about an argument.
+VARIABLE = re.compile(r"Variable '\$(\w+)' has invalid value(?: at ((?:\.\w+)+))?")
+ARGUMENT = re.compile(r"([\w.]+)(?=: )")
 
 
 class NoSuchThing(AppError):
@@ -96,15 +98,16 @@ def refused(error: AppError) -> RestAnswer:
     return RestAnswer(error.status, {"errors": [error_of(error)]}, headers)
 
 
-def rest_answer(served: Served, answered: Answer | Kept) -> RestAnswer:
-    """What a document answered, in the shape of REST."""
+def rest_answer(served: Served, answered: Answer | Kept, variables: Mapping[str, Any]) -> RestAnswer:
+    """What a document answered to these variables, in the shape of REST."""
     answer = answered.answer if isinstance(answered, Kept) else answered
     entry, outcome = (answered.entry, answered.outcome) if isinstance(answered, Kept) else (None, None)
     told: dict[str, Any] = orjson.loads(answer.body)
     data = (told.get("data") or {}).get(served.field)
     if errors := told.get("errors"):
         status = _status(errors, answer.status)
-        return RestAnswer(status, {"errors": [_shown(each) for each in errors]}, answer.headers, entry, outcome)
+        body = {"errors": [_shown(served, each, variables) for each in errors], **_left_out(told)}
+        return RestAnswer(status, body, answer.headers, entry, outcome)
     if data is None:
         return RestAnswer(404, _nothing(served), answer.headers, entry, outcome)
     if served.line.method == "POST" and (reasons := data.pop("errors", [])):
@@ -126,9 +129,33 @@ def _status(errors: Sequence[Mapping[str, Any]], usual: int) -> int:
     return max(STATUSES.get(each["extensions"]["code"], fallback) for each in errors)
 
 
-def _shown(error: Mapping[str, Any]) -> dict[str, Any]:
+def _left_out(told: Mapping[str, Any]) -> dict[str, Any]:
+    more = told.get("extensions", {}).get("errorsLeftOut")
+    return {"extensions": {"errorsLeftOut": more}} if more else {}
+
+
+def _shown(served: Served, error: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
     """Without the places in a document that the client has not written, and by the name that it gave."""
-    return {"message": VARIABLE.sub(r"'\1", error["message"]), "extensions": error["extensions"]}
+    message, extensions = error["message"], error["extensions"]
+    if extensions["code"] == InvalidCursor.code:  # which says no more than that there is one
+        message = f"{'before' if 'before' in variables else 'after'}: {message}"
+    if found := VARIABLE.match(message):
+        name = _name(served, found[1] + (found[2] or ""))
+        message = f"'{name or found[1]}' has invalid value{message[found.end() :]}"
+    elif found := ARGUMENT.match(message):
+        name = _name(served, found[1])
+        message = f"{name or found[1]}{message[found.end() :]}"
+    else:
+        name = None
+    kind = "field" if served.line.method == "POST" else "parameter"
+    return {"message": message, "extensions": extensions if name is None else {**extensions, kind: name}}
+
+
+def _name(served: Served, argument: str) -> str | None:
+    """What the client calls an argument, or a field in one: in a body what it is called, and among the parameters theirs."""
+    if served.line.method == "POST":
+        return argument
+    return next((each.name for each in served.parameters.values() if ".".join(each.variable) == argument), None)
 
 
 def _reason(error: Mapping[str, Any]) -> dict[str, Any]:

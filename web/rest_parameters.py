@@ -7,7 +7,7 @@ values and descriptions are those of the schema. An empty value is as good as no
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from graphql import (
     ArgumentNode,
@@ -49,11 +49,20 @@ class UnknownParameter(BadRequest):
 
 
 class WrongParameters(Exception):
-    """Parameters that cannot be, each with the reason."""
+    """Parameters that cannot be, each with the reason; ``count`` of all, if these are only the first."""
 
-    def __init__(self, errors: "list[tuple[str, AppError]]") -> None:
+    kind: ClassVar[Literal["parameter", "field"]] = "parameter"
+
+    def __init__(self, errors: "list[tuple[str, AppError]]", count: int | None = None) -> None:
         super().__init__()
         self.errors = errors
+        self.count = len(errors) if count is None else count
+
+
+class WrongFields(WrongParameters):
+    """Fields of a body that cannot be."""
+
+    kind = "field"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from web.charging import charge_little
 from web.graphql_request import GraphQLRequest
 from web.keeping import answer_one
 from web.rest_answer import MethodNotAllowed, NoSuchThing, RestAnswer, error_of, refused, rest_answer
-from web.rest_parameters import Given, UnknownParameter, WrongParameters, given
+from web.rest_parameters import Given, UnknownParameter, WrongFields, WrongParameters, given
 from web.rest_table import Served
 from web.state import State
 
@@ -47,14 +47,16 @@ async def answer_served(
     refresh: bool,
 ) -> RestAnswer:
     """The answer to parameters as they came, or to the body of a POST. It is charged. Raises AppError."""
+    most = state["settings"].max_errors
     try:
         asked = given(served.parameters, in_path, pairs)
         if served.line.method == "POST":
-            asked = Given(_body(served, body), False)
+            asked = Given(_body(served, body, most), False)
     except WrongParameters as wrong:
         await charge_little(state, asker.viewer)
-        told = wrong.errors[: state["settings"].max_errors]
-        return RestAnswer(400, {"errors": [error_of(error, parameter=name[:50]) for name, error in told]})
+        told = [error_of(error, **{wrong.kind: name[:50]}) for name, error in wrong.errors[:most]]
+        more = {"extensions": {"errorsLeftOut": wrong.count - most}} if wrong.count > most else {}
+        return RestAnswer(400, {"errors": told, **more})
     except BadRequest as error:
         await charge_little(state, asker.viewer)
         return refused(error)
@@ -67,18 +69,16 @@ async def answer_served(
         refresh=refresh or asked.refresh,
         kinds=served.line.kinds,
     )
-    return rest_answer(served, answered)
+    return rest_answer(served, answered, asked.variables)
 
 
-def _body(served: Served, body: Any) -> dict[str, Any]:
-    """The variables of a POST. Raises BadRequest, WrongParameters."""
+def _body(served: Served, body: Any, most: int) -> dict[str, Any]:
+    """The variables of a POST. Raises BadRequest, and WrongFields with ``most`` of them: a body may have very many."""
     if not isinstance(body, dict):
         raise BadRequest("The body must be a JSON object.")
     known = [each.variable.name.value for each in served.operation.variable_definitions or ()]
     unknown = [name for name in body if name not in known]
     if unknown:
-        there = ", ".join(known)
-        raise WrongParameters(
-            [(name, UnknownParameter(f"{name[:50]}: there is no such field here. There are {there}.")) for name in unknown[:10]]
-        )
+        why = f"there is no such field here. There are {', '.join(known)}."
+        raise WrongFields([(name, UnknownParameter(f"{name[:50]}: {why}")) for name in unknown[:most]], len(unknown))
     return body

@@ -112,7 +112,7 @@ async def test_a_list_is_walked_to_its_end_and_back(shop: Shop) -> None:
     assert [each["name"] for each in back["items"]] == ["Deal 3", "Deal 4", "Deal 5"]
     assert (back["pageInfo"]["hasPreviousPage"], back["pageInfo"]["hasNextPage"]) == (True, True)
     elsewhere = await shop.client.get(f"/api/deals?sort=-name&cursor={cursor}")
-    assert (elsewhere.status_code, codes(elsewhere.json())) == (400, [("INVALID_CURSOR", None)])
+    assert (elsewhere.status_code, codes(elsewhere.json())) == (400, [("INVALID_CURSOR", "cursor")])
 
 
 @pytest.mark.parametrize(
@@ -135,14 +135,41 @@ async def test_a_list_is_walked_to_its_end_and_back(shop: Shop) -> None:
         ("cursor=a&before=b", [("BAD_USER_INPUT", "before")]),
         ("stat=OPEN", [("UNKNOWN_PARAMETER", "stat")]),
         ("first=1&id=1&limit=x", [("UNKNOWN_PARAMETER", "first"), ("UNKNOWN_PARAMETER", "id"), ("BAD_USER_INPUT", "limit")]),
-        ("valueMin=0.001", [("BAD_USER_INPUT", None)]),
-        ("&".join(f"stageIds={uuid4()}" for _ in range(101)), [("BAD_USER_INPUT", None)]),
+        ("valueMin=0.001", [("BAD_USER_INPUT", "valueMin")]),
+        ("cursor=x", [("INVALID_CURSOR", "cursor")]),
+        ("before=x", [("INVALID_CURSOR", "before")]),
+        ("&".join(f"stageIds={uuid4()}" for _ in range(101)), [("BAD_USER_INPUT", "stageIds")]),
         ("&".join(["status=OPEN"] * 201), [("BAD_REQUEST", None)]),
     ],
 )
 async def test_parameters_that_cannot_be_are_all_told(shop: Shop, query: str, expected: list[tuple[str, str | None]]) -> None:
     response = await shop.client.get(f"/api/deals?{query}")
     assert (response.status_code, codes(response.json())) == (400, expected)
+
+
+async def test_what_a_document_says_of_a_parameter_names_it_as_the_client_does(shop: Shop) -> None:
+    for path, name, message in (
+        ("/api/deals?valueMin=0.001", "valueMin", "valueMin: an amount may have two decimals at most."),
+        ("/api/deals?cursor=x", "cursor", "cursor: The cursor is not one that this server issues."),
+        ("/api/dashboard?timeZone=Mars", "timeZone", "timeZone: not a time zone of the IANA database;"),
+    ):
+        (error,) = (await shop.client.get(path)).json()["errors"]
+        assert error["extensions"]["parameter"] == name
+        assert error["message"].startswith(message)
+
+
+async def test_of_more_errors_than_are_told_an_answer_says_how_many(shop: Shop) -> None:
+    many = {f"p{number}": 1 for number in range(15)}
+    for response, kind in (
+        (await shop.client.get("/api/deals", params=many), "parameter"),
+        (await shop.client.post("/api/deals/bulk", json=many), "field"),
+    ):
+        body = response.json()
+        assert [each["extensions"][kind] for each in body["errors"]] == [f"p{number}" for number in range(10)]
+        assert body["extensions"] == {"errorsLeftOut": 5}
+    body = (await shop.client.post("/api/deals/bulk", json={"operation": "DELETE", "dealIds": [None] * 15})).json()
+    assert (len(body["errors"]), body["extensions"]) == (10, {"errorsLeftOut": 5})
+    assert "extensions" not in (await shop.client.get("/api/deals?p=1")).json()
 
 
 async def test_bytes_that_are_no_text_are_no_failure_of_ours(shop: Shop) -> None:
@@ -192,13 +219,16 @@ async def test_a_change_that_cannot_be_made_says_why(shop: Shop) -> None:
         ({"operation": "DELETE", "dealIds": [deal, gone]}, 422, ("VALIDATION", "dealIds")),
         ({"operation": "UPDATE_STAGE", "dealIds": [deal]}, 422, ("VALIDATION", "updates.stageId")),
         ({"operation": "DELETE", "dealIds": ["x"]}, 422, ("VALIDATION", "dealIds")),
-        ({"operation": "BURN", "dealIds": [deal]}, 400, ("BAD_USER_INPUT", None)),
-        ({"dealIds": [deal]}, 400, ("BAD_USER_INPUT", None)),
+        ({"operation": "BURN", "dealIds": [deal]}, 400, ("BAD_USER_INPUT", "operation")),
+        ({"dealIds": [deal]}, 400, ("BAD_USER_INPUT", "operation")),
+        ({"operation": "DELETE", "dealIds": [None]}, 400, ("BAD_USER_INPUT", "dealIds")),
+        ({"operation": "DELETE", "dealIds": [deal], "updates": {"value": "x"}}, 400, ("BAD_USER_INPUT", "updates.value")),
         ({"operation": "DELETE", "dealIds": [deal], "why": 1}, 400, ("UNKNOWN_PARAMETER", "why")),
         ([], 400, ("BAD_REQUEST", None)),
     ):
         response = await shop.client.post("/api/deals/bulk", json=body)
         assert (response.status_code, codes(response.json())) == (status, [code]), body
+        assert "parameter" not in response.json()["errors"][0]["extensions"]
     results = (await shop.client.post("/api/deals/bulk", json={"operation": "DELETE", "dealIds": [deal, gone]})).json()["data"]["results"]
     assert [(each["id"], each["status"]) for each in results] == [(deal, "SKIPPED"), (gone, "FAILED")]
     for content, content_type, status in (
