@@ -10,19 +10,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import groupby
 
-from core.errors import BadRequest
+import orjson
+
 from resolvers.context import Context
+from schema.cost import COST_ESTIMATED_TOO_EXPENSIVE
 from web.answering import Answer, Ready, Refused, deadline, prepare, run
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
 from web.throttle import Charge, RateLimited
-
-
-class TooExpensive(BadRequest):
-    """Operations that may each be run, but not all at once."""
-
-    code = "COST_ESTIMATED_TOO_EXPENSIVE"
 
 
 async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: Context) -> Answer:
@@ -31,7 +27,7 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     prepared = await asyncio.gather(*(_prepared(state, asked, context) for asked in batch))
     together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost
     if together > most:
-        raise TooExpensive(f"Together the operations cost {together}, and {most} is the limit. Ask for less at once.")
+        return _too_expensive(together, most)
     charged = await asyncio.gather(*(_charged(state, each, context) for each in prepared))
     prepared = [each if isinstance(due, Charge | None) else due for each, due in zip(prepared, charged, strict=True)]
     answers: list[Answer] = []
@@ -46,6 +42,13 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     statuses = [answer.status for answer in answers]
     status = 200 if min(statuses) < 300 else max(statuses)
     return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
+
+
+def _too_expensive(together: int, most: int) -> Answer:
+    """The answer to operations that may each be run, but not all at once. It is none for each: 400, as for too many of them."""
+    message = f"Together the operations cost {together}, and {most} is the limit. Ask for less at once."
+    extensions = {"code": COST_ESTIMATED_TOO_EXPENSIVE, "cost": together, "limit": most}
+    return Answer(orjson.dumps({"errors": [{"message": message, "extensions": extensions}]}), 400)
 
 
 def _cost(prepared: Ready | Answer) -> int:

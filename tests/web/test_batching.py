@@ -90,6 +90,18 @@ async def test_an_array_that_cannot_be_read_is_refused_as_a_whole(
     assert response.json()["errors"][0]["message"] == message
 
 
+async def test_operations_that_are_too_much_together_are_told_what_they_cost_and_may(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    async with serving(settings_for(url_without_a_row, valkey, batch_most=MOST, max_cost=25)) as client:
+        assert (await post(client, [STAGES, STAGES])).json() == [NO_STAGES, NO_STAGES]
+        for accept in (JSON, GRAPHQL):
+            response = await post(client, [STAGES] * 3, accept=accept)
+            assert (response.status_code, response.headers["content-type"]) == (400, f"{JSON}; charset=utf-8")
+            (error,) = response.json()["errors"]
+            assert error["extensions"] == {"code": "COST_ESTIMATED_TOO_EXPENSIVE", "cost": 30, "limit": 25}
+
+
 async def test_by_default_no_array_is_taken(empty: httpx2.AsyncClient) -> None:
     for asked in ([], [STAGES], [STAGES] * 1_000):
         response = await post(empty, asked)
