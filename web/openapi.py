@@ -26,12 +26,13 @@ class OpenApiPage:
 
     def __init__(self, table: RestTable) -> None:
         self._body = orjson.dumps(openapi(table))
-        self._etag = f'"{hashlib.blake2b(self._body, digest_size=16).hexdigest()}"'
+        self._tag = f'"{hashlib.blake2b(self._body, digest_size=16).hexdigest()}"'
 
     async def __call__(self, request: Request[State]) -> Response:
         """The document."""
-        headers = {"content-type": "application/json", "etag": self._etag, "cache-control": "no-cache"}
-        if matches(request.headers.get("if-none-match", "").encode("latin-1") or None, self._etag):
+        # Weak: it is compressed on the way, and is other bytes in each coding (RFC 9110, section 8.8.3.3).
+        headers = {"content-type": "application/json", "etag": f"W/{self._tag}", "cache-control": "no-cache"}
+        if matches(request.headers.get("if-none-match", "").encode("latin-1") or None, self._tag):
             return Response(status_code=304, headers=headers)
         return Response(self._body, 200, headers)
 

@@ -22,6 +22,7 @@ KINDS: dict[str, tuple[int, list[tuple[bytes, bytes]], list[bytes]]] = {
     "/parts": (200, [(b"content-type", b"multipart/mixed; boundary=-")], [b"x" * 5_000, b"y" * 5_000]),
     "/picture": (200, [(b"content-type", b"image/png")], [b"x" * 5_000]),
     "/range": (206, [(b"content-type", b"text/plain"), (b"content-range", b"bytes 0-4999/9999")], [b"x" * 5_000]),
+    "/unchanged": (304, [(b"vary", b"Accept")], [b"", b""]),
     "/stream": (200, [(b"content-type", b"text/csv")], [b"x" * 5_000, b"y" * 5_000, b""]),
 }
 
@@ -73,6 +74,22 @@ async def test_a_body_has_the_coding_that_the_client_likes_best_if_it_is_worth_i
     assert answer.content == b"".join(KINDS[path][2])
     if coding:
         assert "Accept-Encoding" in answer.headers["vary"]
+
+
+@pytest.mark.parametrize(
+    ("path", "vary"),
+    [
+        ("/json", "Accept, Accept-Encoding"), ("/large", "Accept-Encoding"), ("/stream", "Accept-Encoding"),
+        ("/unchanged", "Accept, Accept-Encoding"),
+        *[(path, None) for path in ("/small", "/events", "/parts", "/picture", "/range", "/encoded")],
+    ],
+)  # fmt: skip
+async def test_an_answer_says_that_another_client_would_get_another_coding(
+    client: httpx2.AsyncClient, path: str, vary: str | None
+) -> None:
+    for accepted in ("identity", "br", "gzip"):
+        async with client.stream("GET", path, headers={"accept-encoding": accepted}) as answer:
+            assert answer.headers.get("vary") == vary
 
 
 async def test_what_is_compressed_already_is_left_alone(client: httpx2.AsyncClient) -> None:

@@ -99,6 +99,19 @@ async def test_an_answer_says_how_it_came_about_and_need_not_be_sent_twice(shop:
     assert int(head.headers["content-length"]) > 500
 
 
+async def test_the_codings_of_an_answer_share_no_strong_validator_and_each_says_that_there_are_others(shop: Shop) -> None:
+    for path in ("/api/openapi.json", "/api/deals"):
+        for coding in ("identity", "gzip", "br"):
+            asked = {"accept-encoding": coding}
+            found = await shop.client.get(path, headers=asked)
+            assert found.headers.get("content-encoding", "identity") == coding
+            there = await shop.client.get(path, headers={**asked, "if-none-match": found.headers["etag"]})
+            assert there.status_code == 304
+            for each in (found, there):
+                assert each.headers["etag"].startswith('W/"')
+                assert each.headers["vary"].count("Accept-Encoding") == 1
+
+
 async def test_a_list_is_walked_to_its_end_and_back(shop: Shop) -> None:
     path, seen, cursor = "/api/deals?sort=name&limit=3", [], ""
     while True:

@@ -1,7 +1,8 @@
 """Brotli or gzip for what is made on the way: brotli-asgi and Starlette's gzip, with the choice and the limits of ours.
 
 The coding is chosen by the client's q-values. A body of 128 KiB and more is compressed in a thread, since brotli would
-hold up the loop for a millisecond. What has a coding already, is a stream, a part, or a picture goes as it is.
+hold up the loop for a millisecond. What has a coding already, is a stream, a part, or a picture goes as it is. Whatever would
+be compressed for another client says so in ``Vary`` (RFC 9110, section 12.5.5), a 304 among it.
 """
 
 from brotli_asgi import BrotliMiddleware, BrotliResponder
@@ -26,15 +27,15 @@ class Compression(BrotliMiddleware):
         encoding = best_encoding(accepted)
         if encoding == "br":
             responder = _Brotli(self.app, BROTLI_QUALITY, self.mode, self.lgwin, self.lgblock, SMALLEST_BYTES)
-            await responder(scope, receive, send)
+            await responder(scope, receive, _varying(send))
         elif encoding == "gzip":
             gzip = GZipResponder(
                 self.app, SMALLEST_BYTES, compresslevel=GZIP_LEVEL,
                 thread_minimum_size=LARGE_BYTES, exclude_content_types=COMPRESSED,
             )  # fmt: skip
-            await gzip(scope, receive, send)
+            await gzip(scope, receive, _varying(send))
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, receive, _varying(send))
 
 
 class _Brotli(BrotliResponder):
@@ -54,6 +55,21 @@ class _Brotli(BrotliResponder):
             headers.add_vary_header("Accept-Encoding")
             self.content_encoding_set = True
         await super().send_with_brotli(message)
+
+
+def _varying(send: Send) -> Send:
+    """A ``send`` that adds to ``Vary`` what decided about the coding, where it is not there."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = MutableHeaders(raw=message["headers"])
+            is_small = int(headers.get("content-length", SMALLEST_BYTES)) < SMALLEST_BYTES
+            is_as_it_is = is_small or "content-encoding" in headers or _is_left_alone(message["status"], headers)
+            if not is_as_it_is and "accept-encoding" not in headers.get("vary", "").lower():
+                headers.add_vary_header("Accept-Encoding")
+        await send(message)
+
+    return sending
 
 
 def _is_left_alone(status: int, headers: Headers) -> bool:
