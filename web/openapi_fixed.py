@@ -77,7 +77,7 @@ COMPONENTS: dict[str, Any] = {
         "BatchItem": {
             "type": "object",
             "properties": {
-                "id": {"type": ["string", "integer"], "maxLength": 100, "description": "Its name in the answer; each another."},
+                "id": {"type": ["string", "integer"], "maxLength": 100, "description": "Its name; as text, each another."},
                 "method": {"type": "string", "enum": ["GET", "HEAD", "POST"], "default": "GET"},
                 "path": {"type": "string", "maxLength": 1000, "description": "A path of this document, filled in."},
                 "query": {"type": ["object", "null"], "description": "Its parameters; a list for one that may repeat."},

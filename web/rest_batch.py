@@ -89,9 +89,10 @@ class RestBatch:
         if len(batch) > MOST_ITEMS:
             raise BatchLimitExceeded(f"A batch may have {MOST_ITEMS} requests at most.")
         ids = [_id(each, place) for place, each in enumerate(batch)]
-        for place, each in enumerate(ids):
-            if each in ids[:place]:
-                raise BadRequest(f"[{place}].id: {each!r} is there twice.")
+        texts = [str(each) for each in ids]  # 1 and "1" would share an idempotency key
+        for place, each in enumerate(texts):
+            if each in texts[:place]:
+                raise BadRequest(f"[{place}].id: {ids[place]!r} is there twice.")
         return [self._item(name, each) for name, each in zip(ids, batch, strict=True)]
 
     def _item(self, name: str | int, asked: dict[str, Any]) -> Item:

@@ -49,7 +49,7 @@ async def test_requests_are_answered_in_their_order_as_they_are_alone_and_each_f
         [
             {"id": "stages", "path": "/api/stages"},
             {"id": 2, "method": "GET", "path": "/api/deals?sort=-value", "query": {"limit": 2, "status": ["OPEN", "WON"]}},
-            {"id": "2", "path": f"/api/deals/{uuid4()}"},
+            {"id": "gone", "path": f"/api/deals/{uuid4()}"},
             {"id": "wrong", "path": "/api/deals", "query": {"limit": "x"}},
             {"id": "post", "method": "POST", "path": "/api/deals"},
             {"id": "head", "method": "HEAD", "path": deal},
@@ -65,7 +65,7 @@ async def test_requests_are_answered_in_their_order_as_they_are_alone_and_each_f
         ],
     )
     assert [each["id"] for each in answers] == [
-        "stages", 2, "2", "wrong", "post", "head", "nested", "encoded", "health", "elsewhere", "graphql", "more", "none",
+        "stages", 2, "gone", "wrong", "post", "head", "nested", "encoded", "health", "elsewhere", "graphql", "more", "none",
         "query", "last",
     ]  # fmt: skip
     assert [each["status"] for each in answers] == [200, 200, 404, 400, 405, 200, 400, 404, 400, 404, 404, 400, 400, 400, 200]
@@ -92,6 +92,7 @@ async def test_requests_are_answered_in_their_order_as_they_are_alone_and_each_f
         ([{"id": "a" * 101, "path": "/api/stages"}], "BAD_REQUEST"),
         (["/api/stages"], "BAD_REQUEST"),
         ([{"id": 1, "path": "/api/stages"}, {"id": 1, "path": "/api/deals"}], "BAD_REQUEST"),
+        ([{"id": 1, "path": "/api/stages"}, {"id": "1", "path": "/api/deals"}], "BAD_REQUEST"),
         ([{"id": place, "path": "/api/stages"} for place in range(21)], "BATCH_LIMIT_EXCEEDED"),
     ],
 )
