@@ -22,7 +22,7 @@ from web.throttle import Charge, RateLimited
 
 
 async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: Context) -> Answer:
-    """The answers as one. Its status is 200 unless all of them failed: then the gravest."""
+    """The answers as one. Its status is 200 if one has that, as what reached GraphQL has in JSON; else the gravest."""
     until = deadline(state)
     prepared = await asyncio.gather(*(_prepared(state, asked, context) for asked in batch))
     together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost

@@ -6,7 +6,6 @@ valid, 200 executed. With ``application/json`` it is 200 for whatever reached Gr
 
 from collections.abc import Awaitable, Callable
 
-import orjson
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,11 +18,18 @@ from web.deadline import keep_time
 from web.graphql_request import GraphQLRequest, asks_for_page, read_request, whole
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
-from web.negotiation import GRAPHQL, JSON, best
+from web.negotiation import GRAPHQL, JSON, best, is_ruled_out
 from web.state import State, state_of
 from web.wanted import to_nobody, while_wanted
 
 Page = Callable[[Request[State]], Awaitable[Response]]
+
+
+class NotAcceptable(AppError):
+    """An answer in none of the media types that the client takes."""
+
+    code = "NOT_ACCEPTABLE"
+    status = 406
 
 
 class GraphQLEndpoint:
@@ -46,8 +52,8 @@ class GraphQLEndpoint:
             return await self._page(request)
         media_type = best(accept, (JSON, GRAPHQL))
         if media_type is None:
-            error = {"message": f"The answer can be {GRAPHQL} or {JSON}.", "extensions": {"code": "NOT_ACCEPTABLE"}}
-            return _response(Answer(orjson.dumps({"errors": [error]}), 406), JSON)
+            error = NotAcceptable(f"The answer can be {GRAPHQL} or {JSON}.")
+            return _response(refusal(state_of(request), error, strict=False), JSON)
         settings = state_of(request)["settings"]
         try:
             keep_time(request)
@@ -60,9 +66,14 @@ class GraphQLEndpoint:
 
 
 async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRequest], media_type: str) -> Response:
-    """Runs what was asked for. An array is JSON whatever was accepted: the other type is of one answer only."""
+    """Runs what was asked for. An array is JSON, which need not be accepted: the other type is of one answer only.
+
+    Raises NotAcceptable for an array where JSON is ruled out.
+    """
     state, asker = state_of(request), asker_of(request)
     if isinstance(asked, list):
+        if is_ruled_out(request.headers.get("accept"), JSON):
+            raise NotAcceptable(f"The answer to an array is {JSON}.")
         with working(state, asker) as context:
             return _response(await answer_batch(state, asked, context), JSON)
     answered = await answer_one(

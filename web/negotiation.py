@@ -16,18 +16,25 @@ def best(accept: str | None, offers: tuple[str, ...]) -> str | None:
     if accept is None or not accept.strip():
         return offers[0]
     ranges = _ranges(accept)
-    liked = {offer: _liking(ranges, offer) for offer in offers}
+    liked = {offer: _liking(ranges, offer) or (0.0, 0) for offer in offers}
     chosen = max(offers, key=lambda offer: liked[offer])
     return chosen if liked[chosen][0] > 0 else None
 
 
-def _liking(ranges: list[tuple[str, float]], offer: str) -> tuple[float, int]:
-    """How much an offer is liked, and how early: as the range says that names it most closely."""
+@lru_cache(1024)
+def is_ruled_out(accept: str | None, offer: str) -> bool:
+    """Whether ``accept`` says that the offer must not come, ``q=0``, and not merely nothing of it."""
+    liking = _liking(_ranges(accept or ""), offer)
+    return liking is not None and liking[0] == 0
+
+
+def _liking(ranges: list[tuple[str, float]], offer: str) -> tuple[float, int] | None:
+    """How much an offer is liked, and how early: as the range says that names it most closely; None if none does."""
     for name in (offer, offer.split("/", maxsplit=1)[0] + "/*", "*/*"):
         for place, (media_range, quality) in enumerate(ranges):
             if media_range == name:
                 return quality, -place
-    return 0.0, 0
+    return None
 
 
 def _ranges(accept: str) -> list[tuple[str, float]]:

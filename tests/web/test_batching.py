@@ -65,6 +65,21 @@ async def test_an_array_of_one_is_answered_by_an_array(reading: httpx2.AsyncClie
     assert (await post(reading, [STAGES])).json() == [NO_STAGES]
 
 
+async def test_an_array_is_not_answered_where_json_is_ruled_out(reading: httpx2.AsyncClient) -> None:
+    for accept in (f"{GRAPHQL}, {JSON};q=0", f"{GRAPHQL}, */*;q=0"):
+        response = await post(reading, [STAGES], accept=accept)
+        assert (response.status_code, code(response)) == (406, "NOT_ACCEPTABLE")
+        assert response.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
+        assert (await post(reading, STAGES, accept=accept)).status_code == 200
+    assert (await post(reading, [STAGES], accept=f"{GRAPHQL}, application/*;q=0, {JSON};q=0.1")).status_code == 200
+
+
+async def test_an_array_has_200_if_anything_in_it_reached_graphql(reading: httpx2.AsyncClient) -> None:
+    asked = [{"documentId": "zz"}, {"query": "{nope}"}]
+    assert [(await post(reading, each)).status_code for each in asked] == [404, 200]
+    assert (await post(reading, asked)).status_code == 200
+
+
 async def test_an_array_of_failures_has_the_gravest_status(reading: httpx2.AsyncClient) -> None:
     for asked, status in (([{"documentId": "x"}], 404), ([{"documentId": "x"}, {"documentId": STAGES_ID, "query": "{ a }"}], 400)):
         assert (await post(reading, asked)).status_code == status
