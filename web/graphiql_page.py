@@ -79,7 +79,7 @@ def _file(request: Request, path: Path, cache: str, **more: str) -> Response:
     except FileNotFoundError:
         return not_found(**SECURITY_HEADERS)
     tag = f'"{sha256(body).hexdigest()[:32]}"'
-    headers = _headers(cache, etag=tag, **more)
+    headers = _headers(cache, etag=f"W/{tag}", **more)  # compressed on the way, it is other bytes in each coding
     if tag in _tags(request.headers.get("if-none-match", "")):
         return Response(status_code=304, headers=headers)
     return Response(body, media_type=MEDIA_TYPES[path.suffix], headers=headers)

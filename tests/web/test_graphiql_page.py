@@ -111,7 +111,7 @@ async def test_a_versioned_file_is_kept_for_ever_and_ours_are_asked_for_again(po
 @pytest.mark.parametrize("path", ["/graphql", "/graphiql/page.css", "/graphiql/graphiql-4.1.2.js"])
 async def test_a_file_that_did_not_change_is_not_sent_again(port: int, path: str) -> None:
     tag = (await get(port, path)).headers["etag"]
-    for offered in (tag, f"W/{tag}", f'"other", {tag}'):
+    for offered in (tag, tag.removeprefix("W/"), f'"other", {tag}'):
         again = await get(port, path, if_none_match=offered)
         assert (again.status, again.body, again.headers["etag"]) == (304, b"", tag)
     assert (await get(port, path, if_none_match='"other"')).status == 200

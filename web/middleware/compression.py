@@ -5,6 +5,8 @@ hold up the loop for a millisecond. What has a coding already, is a stream, a pa
 be compressed for another client says so in ``Vary`` (RFC 9110, section 12.5.5), a 304 among it.
 """
 
+from collections.abc import Sequence
+
 from brotli_asgi import BrotliMiddleware, BrotliResponder
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipResponder
@@ -61,15 +63,19 @@ def _varying(send: Send) -> Send:
     """A ``send`` that adds to ``Vary`` what decided about the coding, where it is not there."""
 
     async def sending(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        if message["type"] == "http.response.start" and not _says_so(message["headers"]):
             headers = MutableHeaders(raw=message["headers"])
             is_small = int(headers.get("content-length", SMALLEST_BYTES)) < SMALLEST_BYTES
             is_as_it_is = is_small or "content-encoding" in headers or _is_left_alone(message["status"], headers)
-            if not is_as_it_is and "accept-encoding" not in headers.get("vary", "").lower():
+            if not is_as_it_is:
                 headers.add_vary_header("Accept-Encoding")
         await send(message)
 
     return sending
+
+
+def _says_so(headers: Sequence[tuple[bytes, bytes]]) -> bool:
+    return any(name == b"vary" and b"accept-encoding" in value.lower() for name, value in headers)
 
 
 def _is_left_alone(status: int, headers: Headers) -> bool:
