@@ -30,6 +30,7 @@ from execution import Plan, Unplannable, compile_plan
 from resolvers.context import Context
 from schema.cost import CostPlan, cost_plan
 from schema.limits import Limits, faults
+from schema.validation import RULES
 
 Kept = TypeVar("Kept")
 # Enough for every document of a busy front end and its analysts; longer texts are parsed and validated each time.
@@ -130,7 +131,8 @@ class Executable:
             too_deep = GraphQLError("Syntax Error: the document is nested too deeply.")
             return Document(name, None, (too_deep,), is_trusted)
         wrong = [] if is_trusted else faults(node, self.limits)
-        return Document(name, node, tuple(wrong or validate(self._schema._schema, node, max_errors=MOST_ERRORS)), is_trusted)
+        errors = wrong or validate(self._schema._schema, node, RULES, max_errors=MOST_ERRORS)
+        return Document(name, node, tuple(errors), is_trusted)
 
     def cost_plan(self, document: Document, operation: OperationDefinitionNode) -> CostPlan:
         """What an operation of a valid document costs, but for its variables; remembered."""

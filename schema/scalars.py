@@ -1,6 +1,7 @@
 """Scalars of our own."""
 
 import math
+import re
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
@@ -10,6 +11,8 @@ from strawberry.types.scalar import ScalarDefinition
 from execution import by_column, finite_floats
 
 Money = NewType("Money", float)
+# As JSON writes numbers: Decimal would also take blanks, 1_000 and the digits of other scripts.
+AMOUNT = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
 def parse_money(value: object) -> Decimal:
@@ -17,15 +20,13 @@ def parse_money(value: object) -> Decimal:
 
     Whether it is too large, too fine or negative is for the field to say, which may be one of several that are wrong.
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+    text = str(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else ""
+    if not AMOUNT.fullmatch(text):
         raise ValueError("an amount is a number such as 1250.5")
     try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
+        return Decimal(text)
+    except InvalidOperation:  # an exponent beyond all that there are
         raise ValueError("an amount is a number such as 1250.5") from None
-    if not amount.is_finite():
-        raise ValueError("an amount is a number such as 1250.5")
-    return amount
 
 
 @by_column(finite_floats)

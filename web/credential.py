@@ -28,6 +28,7 @@ def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:
 
 def _bearer(value: bytes) -> bytes:
     scheme, _, token = value.partition(b" ")
-    if scheme.lower() != b"bearer":
+    token = token.strip(b" ")
+    if scheme.lower() != b"bearer" or not token:
         raise Unauthenticated("The Authorization header must be `Bearer`, a blank, and an API key or a token.")
-    return token.strip(b" ")
+    return token

@@ -1,6 +1,7 @@
 """Arguments: each is what was meant, or one clear refusal that names it."""
 
 from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from core.errors import BadInput
 from resolvers import arguments
 from resolvers.page import Asked
+from schema.scalars import parse_money
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 
@@ -76,10 +78,32 @@ def test_a_time_before_the_year_1_is_refused() -> None:
         arguments.moment_argument(datetime.min.replace(tzinfo=timezone(timedelta(hours=14))), "from")
 
 
-@pytest.mark.parametrize("name", ["", "Nowhere", "../../etc/passwd", "/etc/passwd", "Europe", "UTC\0", "🎉", "x" * 10_000])
+@pytest.mark.parametrize("name", ["", "Nowhere", "../../etc/passwd", "/etc/passwd", "Europe", "UTC\0", "🎉", "x" * 10_000, "localtime", "right/UTC"])
 def test_what_is_no_time_zone_is_refused(name: str) -> None:
     with pytest.raises(BadInput, match=r"^timeZone: "):
         arguments.zone_argument(name)
+
+
+@pytest.mark.parametrize("name", ["UTC", "Europe/Berlin", "Asia/Kathmandu", "US/Pacific", "Etc/GMT+5"])
+def test_the_names_of_the_database_are_time_zones(name: str) -> None:
+    assert arguments.zone_argument(name).key == name
+
+
+@pytest.mark.parametrize("amount", ["1e99999999", "-1e99999999", "1e12", "0.001", "1e-99999999"])
+def test_an_amount_that_cannot_be_kept_is_refused(amount: str) -> None:
+    with pytest.raises(BadInput, match=r"^valueMin: an amount may "):
+        arguments.money_argument(parse_money(amount), "valueMin")
+
+
+@pytest.mark.parametrize(("given", "meant"), [("1250.50", "1250.5"), (7, "7"), (1e3, "1000"), ("-.5", "-0.5"), ("2.", "2"), ("1E2", "100")])
+def test_an_amount_is_written_as_a_number(given: Any, meant: str) -> None:
+    assert parse_money(given) == Decimal(meant)
+
+
+@pytest.mark.parametrize("given", ["1_000", "٣", " 5 ", "5\n", "", ".", "1e", "NaN", "Infinity", "0x1", True, None, [1], float("nan")])
+def test_what_is_not_written_so_is_no_amount(given: Any) -> None:
+    with pytest.raises(ValueError, match="an amount is a number such as"):
+        parse_money(given)
 
 
 @pytest.mark.parametrize("words", [None, "", "  ", "\t\n"])

@@ -241,6 +241,8 @@ async def test_a_credential_that_cannot_be_read_is_refused_and_so_are_two(house:
         status, answer = await raw(door, *lines)
         assert status in ((401, 400) if b"\x01" in b"".join(lines) else (401,)), (lines, answer[:300])
     assert (await raw(door, path=b"/graphql?access_token=" + key))[0] == 401
+    for nothing in (b"authorization: Bearer", b"authorization: Bearer ", b"authorization: "):
+        assert b'"UNAUTHENTICATED"' in (await raw(door, nothing))[1]
     assert (await raw(door, b"authorization: Bearer " + b"a" * 100_000))[0] == 431
 
 
