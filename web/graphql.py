@@ -72,7 +72,7 @@ async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRe
     """
     state, asker = state_of(request), asker_of(request)
     if isinstance(asked, list):
-        if is_ruled_out(request.headers.get("accept"), JSON):
+        if is_ruled_out(whole(request, "accept"), JSON):
             raise NotAcceptable(f"The answer to an array is {JSON}.")
         with working(state, asker) as context:
             return _response(await answer_batch(state, asked, context), JSON)
