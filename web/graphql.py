@@ -15,7 +15,7 @@ from web.answering import Answer, refusal, working
 from web.auth import asker_of
 from web.batch import answer_batch
 from web.deadline import keep_time
-from web.graphql_request import GraphQLRequest, asks_for_page, read_request, whole
+from web.graphql_request import GraphQLRequest, asks_anew, asks_for_page, read_request, whole
 from web.keeping import Kept, answer_one
 from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, JSON, best, is_ruled_out
@@ -82,7 +82,7 @@ async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRe
         asker,
         strict=media_type == GRAPHQL,
         only_reads=request.method != "POST",
-        refresh="no-cache" in (whole(request, "cache-control") or "").lower(),
+        refresh=asks_anew(request),
     )
     if isinstance(answered, Kept):
         return await kept_response(request, answered, media_type)

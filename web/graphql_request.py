@@ -79,6 +79,11 @@ def whole(request: Request[Any], name: str) -> str | None:
     return ", ".join(lines) if lines else None
 
 
+def asks_anew(request: Request[Any]) -> bool:
+    """Whether the client wants an answer that is made now (RFC 9111, section 5.2: directives are of either case)."""
+    return "no-cache" in (whole(request, "cache-control") or "").lower()
+
+
 async def read_request(
     request: Request[Any], max_body_bytes: int, batch_most: int, max_json_depth: int
 ) -> GraphQLRequest | list[GraphQLRequest]:

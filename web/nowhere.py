@@ -5,6 +5,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from core.errors import AppError
+from web.errors import app_error
+from web.rest_answer import MethodNotAllowed, NoSuchThing
+
 
 class JsonRoute(Route):
     """A route that tells in JSON which methods it has."""
@@ -12,9 +16,8 @@ class JsonRoute(Route):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         if self.methods and scope["method"] not in self.methods:
-            methods = ", ".join(sorted(self.methods))
-            refused = _refusal(405, "METHOD_NOT_ALLOWED", f"The methods of this path are {methods}.", allow=methods)
-            await refused(scope, receive, send)
+            error = MethodNotAllowed(scope["method"], self.methods)
+            await _refusal(error, allow=error.allowed)(scope, receive, send)
             return
         await super().handle(scope, receive, send)
 
@@ -27,9 +30,10 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 def not_found(**headers: str) -> Response:
     """The answer to who asks for what is not there."""
-    return _refusal(404, "NOT_FOUND", "There is nothing here: GraphQL is at /graphql, REST below /api.", **headers)
+    return _refusal(NoSuchThing("There is nothing here: GraphQL is at /graphql, REST below /api."), **headers)
 
 
-def _refusal(status: int, code: str, message: str, **headers: str) -> Response:
-    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-    return Response(body, status, {"content-type": "application/json; charset=utf-8", "cache-control": "no-store", **headers})
+def _refusal(error: AppError, **headers: str) -> Response:
+    body = orjson.dumps({"errors": [app_error(error)]})
+    headers = {"content-type": "application/json; charset=utf-8", "cache-control": "no-store", **headers}
+    return Response(body, error.status, headers)

@@ -14,7 +14,7 @@ from schema.documents import TrustedDocuments
 from schema.operation import Executable
 from web.auth import asker_of
 from web.deadline import keep_time
-from web.graphql_request import read_json, whole
+from web.graphql_request import asks_anew, read_json
 from web.health import health
 from web.openapi import OpenApiPage
 from web.performance import clear_cache, performance_stats
@@ -94,7 +94,7 @@ async def _served(request: Request[State], found: Found, method: str, started: f
     body = await read_json(request, state_of(request)["settings"]) if method == "POST" else None
     keep_time(request)
     pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
-    refresh = "no-cache" in (whole(request, "cache-control") or "").lower()
+    refresh = asks_anew(request)
     asker = asker_of(request)
 
     async def work() -> Response:

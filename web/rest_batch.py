@@ -21,7 +21,7 @@ from web.answering import context_of
 from web.auth import Asker, asker_of
 from web.charging import charge_little
 from web.deadline import keep_time
-from web.graphql_request import BatchLimitExceeded, read_json, whole
+from web.graphql_request import BatchLimitExceeded, asks_anew, read_json
 from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
@@ -73,7 +73,7 @@ class RestBatch:
         items = self._read(await read_json(request, state_of(request)["settings"]))
         keep_time(request)
         asker = asker_of(request)
-        refresh = "no-cache" in (whole(request, "cache-control") or "").lower()
+        refresh = asks_anew(request)
 
         async def work() -> Response:
             answers = await _answers(state_of(request), items, asker, refresh=refresh)
