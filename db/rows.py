@@ -44,6 +44,30 @@ class CompanyRow(NamedTuple):
     place: int = 0
 
 
+class CountedCompanyRow(NamedTuple):
+    """The columns of ``CompanyRow``, and those of its ``CompanyTotalsRow``."""
+
+    id: UUID
+    name: str
+    domain: str | None
+    website: str | None
+    industry: str | None
+    size: str | None
+    revenue: float | None
+    location: str | None
+    owner_id: UUID
+    external_id: str | None
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    sort_key: str
+    place: int
+    contacts: int
+    deals: int
+    deals_value: float
+    unpriced: int
+
+
 class ContactRow(NamedTuple):
     id: UUID
     first_name: str | None

@@ -25,3 +25,5 @@ class Asked:
         self.parent = parent
         self.definition = definition
         self.above = above
+        # What could be read along with its objects: of ``Batched.along``.
+        self.along: frozenset[str] = frozenset()

@@ -8,6 +8,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
+from graphql import GraphQLResolveInfo
+from strawberry import Info
+
 # In a field's metadata: its ``Batched``.
 BATCHED = "batched"
 # An attribute of an ``is_type_of`` that looks at nothing but the type of the object: then one look at a type is enough.
@@ -27,11 +30,28 @@ class Batched:
     fields load at the same time. It answers one value per key, in their order, at once where it has them or else awaitably;
     an exception as a value is the error of that key alone. Where the key is None the value is null. One that
     ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
+    What can be read in one go with the objects that have the key says as what, ``along``: see ``read_along``.
     """
 
     key: str
     load: Callable[..., Sequence[Any] | Awaitable[Sequence[Any]]]
     looks_ahead: bool = False
+    along: str | None = None
+
+
+class PlannedInfo(GraphQLResolveInfo[Any]):
+    """What a resolver is told by a plan: also what could be read along with its objects."""
+
+    along: frozenset[str] = frozenset()
+
+
+def read_along(info: Info[Any, Any]) -> frozenset[str]:
+    """What will be asked of the objects that this resolver gives and could be read ``along`` with them, as far as is known.
+
+    It is found below attributes and lists, not below what is loaded or resolved. Nothing, by graphql-core.
+    """
+    raw = info._raw_info
+    return raw.along if isinstance(raw, PlannedInfo) else frozenset()
 
 
 def by_column(whole: ByColumn) -> Callable[[Serialize], Serialize]:

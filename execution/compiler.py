@@ -114,6 +114,7 @@ class Compiler:
         place = (key, order, nodes, kind, definition, above)
         field = self._resolving(definition, nodes[0], place)
         field.position = self._position(field, definition.type)
+        field.along = field.position.inside.along
         return field
 
     def _resolving(self, definition: GraphQLField, node: FieldNode, place: tuple[Any, ...]) -> Field:

@@ -37,6 +37,11 @@ class ListOf:
         """Those of its items."""
         return self.item.inside.wanted
 
+    @property
+    def along(self) -> frozenset[str]:
+        """That of its items."""
+        return self.item.inside.along
+
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
         kinds = set(map(type, lists))
@@ -93,6 +98,7 @@ class ObjectOf:
         self.kind = kind
         self.selection = selection
         self.wanted = selection.wanted
+        self.along = selection.along
         self._known: set[type[Any]] = set()
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
@@ -129,6 +135,9 @@ class AbstractOf:
     What is asked of a type is compiled when one of its objects is met first: of three types that lead to three again, at once
     it would be 3 to the power of the depth.
     """
+
+    # Not known before its types are compiled.
+    along: frozenset[str] = frozenset()
 
     def __init__(
         self, kind: GraphQLAbstractType, schema: GraphQLSchema, compiled: Callable[[GraphQLObjectType], ObjectOf]

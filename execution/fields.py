@@ -34,6 +34,11 @@ class Field(Asked, ABC):
     reads: str | None = None
     position: Position
 
+    @property
+    def read_along(self) -> frozenset[str]:
+        """What of it, and of what is below, could be read along with the objects that it is asked of."""
+        return frozenset()
+
     @abstractmethod
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         """Resolves the field for all objects, of which ``read`` is the attribute that it reads.
@@ -69,6 +74,10 @@ class Attribute(Field):
         super().__init__(*place)
         self.reads = attribute
 
+    @property
+    def read_along(self) -> frozenset[str]:
+        return self.along
+
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         return Begun(read)
 
@@ -81,6 +90,11 @@ class Followed(Field):
         self.reads = batched.key
         self._batched = batched
         self._arguments = arguments
+
+    @property
+    def read_along(self) -> frozenset[str]:
+        along = self._batched.along
+        return frozenset() if along is None else frozenset({along})
 
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         try:

@@ -31,6 +31,7 @@ class Leaf:
     """A scalar or an enum. Values of types that are ``unchanged`` need not be looked at any closer."""
 
     wanted: frozenset[str] = frozenset()
+    along: frozenset[str] = frozenset()
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
-from graphql import FragmentDefinitionNode, GraphQLResolveInfo, GraphQLSchema, OperationDefinitionNode
+from graphql import FragmentDefinitionNode, GraphQLSchema, OperationDefinitionNode
 from graphql.execution.values import VariableValues
 from graphql.pyutils import Path, gather_with_cancel
 from graphql.type.definition import GraphQLResolveInfoHelpers
@@ -14,6 +14,7 @@ from strawberry.execution.is_awaitable import optimized_is_awaitable
 
 from core.later import Later
 from execution.asked import Asked
+from execution.batched import PlannedInfo
 from execution.faults import Column, Fault, Origin
 
 # So many objects are done in one go, which takes some milliseconds; then others have a turn.
@@ -42,7 +43,7 @@ class Run:
         self._schema = schema
         self._operation = operation
         self._fragments = fragments
-        self._infos: dict[int, GraphQLResolveInfo[Any]] = {}
+        self._infos: dict[int, PlannedInfo] = {}
         # How many things are waited for, those that have come with what goes on from there, and what was put off.
         self._waiting = 0
         self._come: deque[tuple[Callable[[Any], None], Any]] = deque()
@@ -124,11 +125,11 @@ class Run:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    def info(self, field: Asked) -> GraphQLResolveInfo[Any]:
+    def info(self, field: Asked) -> PlannedInfo:
         """What resolvers of that field are told. It is one for all objects of the level: its path has no indexes of lists."""
         found = self._infos.get(id(field))
         if found is None:
-            found = self._infos[id(field)] = GraphQLResolveInfo(
+            found = self._infos[id(field)] = PlannedInfo(
                 field.name,
                 field.nodes,
                 field.definition.type,
@@ -144,6 +145,7 @@ class Run:
                 None,
                 HELPERS,
             )
+            found.along = field.along
         return found
 
     def _take(self, go_on: Callable[[Any], None], outcome: Any) -> None:

@@ -39,6 +39,7 @@ class Selection:
     def __init__(self, fields: Sequence[Field], *, is_put_off: bool) -> None:
         self.fields = fields
         self.wanted = frozenset({field.reads for field in fields if field.reads is not None})
+        self.along = frozenset[str]().union(*(field.read_along for field in fields))
         self._is_put_off = is_put_off
         self._readers = {name: attrgetter(name) for name in self.wanted}
         self._layouts: dict[type[Any], dict[str, int] | None] = {}

@@ -24,6 +24,7 @@ class Level(Protocol):
     """The objects of one type at one place, and what is asked of them; see ``selection.py``."""
 
     wanted: frozenset[str]
+    along: frozenset[str]
 
     def run(self, run: Run, objects: Column, origin: Origin) -> list[Any]:
         """An object of the answer for each."""
@@ -35,6 +36,10 @@ class Inside(Protocol):
     @property
     def wanted(self) -> frozenset[str]:
         """The attributes that it reads of them."""
+
+    @property
+    def along(self) -> frozenset[str]:
+        """What could be read along with them."""
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         """What the answer has for each."""

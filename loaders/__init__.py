@@ -12,7 +12,7 @@ from db.database import Database
 from db.rows import CompanyName, DealName
 from loaders.activity import ActivityById, Recent
 from loaders.base import Loader
-from loaders.company import AnalyticsByCompany, CompanyById, TotalsByCompany
+from loaders.company import AnalyticsByCompany, CompanyById, CountedPage, TotalsByCompany
 from loaders.contact import ContactById, ContactStats
 from loaders.deal import DealById, StageChangesByDeal, WholeDealById
 from loaders.page import CountByParent, FirstByCompany, Listing, PageByWindow
@@ -114,7 +114,10 @@ class Loaders:
 
     def page(self, listing: Listing, way: str) -> PageByWindow:
         """Pages of one kind of list, read one way."""
-        return self._get((PageByWindow, listing, way), lambda: PageByWindow(self.db, self.visible_owner, listing, way))
+        if listing.with_totals:
+            totals = self.totals_by_company
+            return self._get((listing, way), lambda: CountedPage(self.db, self.visible_owner, listing, way, totals))
+        return self._get((listing, way), lambda: PageByWindow(self.db, self.visible_owner, listing, way))
 
     def first_of_company(self, listing: Listing, size: int) -> FirstByCompany:
         """The first lines of one kind of list, so many."""

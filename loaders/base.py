@@ -4,7 +4,7 @@ import asyncio
 from abc import abstractmethod
 from asyncio import Future
 from collections import defaultdict
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import groupby
@@ -95,11 +95,11 @@ class Loader(DataLoader[Key, Value]):
             self._values.update(found)
             self._read(list(found), list(found.values()))
 
-    def learn(self, key: Key | None, value: Value) -> None:
-        """Takes the value of a key that was read along with something else."""
-        if key is not None and key not in self._values:
-            self._values[key] = value
-            self._read([key], [value])
+    def learn(self, found: Mapping[Key, Value]) -> None:
+        """Takes the values of keys that were read along with something else."""
+        new = {key: value for key, value in found.items() if key not in self._values}
+        self._values.update(new)
+        self._read(list(new), list(new.values()))
 
     @abstractmethod
     async def load_keys(self, keys: list[Key]) -> Sequence[Value]:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import chain
+from typing import Any
 from uuid import UUID
 
 from core import tags
 from db.database import Database
-from db.rows import CompanyAnalyticsRow, CompanyRow, CompanyTotalsRow
+from db.rows import CompanyAnalyticsRow, CompanyRow, CompanyTotalsRow, CountedCompanyRow
 from db.statements import statement
 from loaders.base import Loader, one_per_key
+from loaders.page import Listing, PageByWindow, Window
 from loaders.reads import DASHBOARD
 
 BY_IDS = statement("company.by_ids", CompanyRow)
@@ -35,6 +38,24 @@ class TotalsByCompany(Loader[UUID, CompanyTotalsRow]):
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         return [tag for noun in ("contact", "deal") for tag in tags.lists(noun, "company", keys)]
+
+
+class CountedPage(PageByWindow):
+    """Window to its companies; what is counted about them is read along and known to their loader."""
+
+    def __init__(
+        self, db: Database, visible_owner: UUID | None, listing: Listing, way: str, totals: TotalsByCompany
+    ) -> None:
+        super().__init__(db, visible_owner, listing, way)
+        self._totals = totals
+
+    async def load_keys(self, keys: list[Window]) -> Sequence[list[Any]]:
+        pages = await super().load_keys(keys)
+        rows: Iterable[CountedCompanyRow] = chain.from_iterable(pages)
+        self._totals.learn(
+            {row.id: CompanyTotalsRow(row.id, row.contacts, row.deals, row.deals_value, row.unpriced) for row in rows}
+        )
+        return pages
 
 
 class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):

@@ -40,8 +40,10 @@ class WholeDealById(Loader[UUID, DealRow | None]):
         for row in await self._db.fetch(WHOLE, self._visible_owner, keys):
             deal = DealRow._make((*row.deal, "", 0))
             deals.append(deal)
-            self._companies.learn(deal.company_id, row.company and CompanyRow._make((*row.company, "", 0)))
-            self._contacts.learn(deal.contact_id, row.contact and ContactRow._make((*row.contact, "", 0)))
+            if deal.company_id is not None:
+                self._companies.learn({deal.company_id: row.company and CompanyRow._make((*row.company, "", 0))})
+            if deal.contact_id is not None:
+                self._contacts.learn({deal.contact_id: row.contact and ContactRow._make((*row.contact, "", 0))})
         return one_per_key(deals, keys, key=lambda row: row.id)
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:

@@ -8,7 +8,17 @@ from uuid import UUID
 from core import tags
 from core.cursor import Position
 from db.database import Database
-from db.rows import ActivityRow, CompanyRow, ContactLine, ContactRow, CountRow, DealLine, DealRow, UserRow
+from db.rows import (
+    ActivityRow,
+    CompanyRow,
+    ContactLine,
+    ContactRow,
+    CountedCompanyRow,
+    CountRow,
+    DealLine,
+    DealRow,
+    UserRow,
+)
 from db.statements import Statement, family, variants
 from loaders.base import Loader, many_per_key
 
@@ -26,6 +36,7 @@ PAGES: dict[str, Statement[Any]] = {
     for kind in ("page_", "search_")
     for name, each in family(f"{noun}.{kind}", row).items()
 }
+PAGES |= family("company.counted_page_", CountedCompanyRow)
 # The first rows below a company, and of them only what lists show: what such a row has, and the statement for each size.
 LINES: dict[Noun, type[Any]] = {"deal": DealLine, "contact": ContactLine}
 FIRST: dict[Noun, dict[int, Statement[Any]]] = {
@@ -45,10 +56,12 @@ class Listing(NamedTuple):
     sort: str
     filter: tuple[Any, ...]
     search: str | None = None
+    with_totals: bool = False
 
     def page_statement(self, way: str) -> Statement[Any]:
         """The statement that reads pages ``up`` or ``down`` the sort key."""
-        kind = f"page_of_{self.scope}" if self.search is None else "search"
+        page = "counted_page" if self.with_totals else "page"
+        kind = f"{page}_of_{self.scope}" if self.search is None else "search"
         return PAGES[f"{self.noun}.{kind}_by_{self.sort}_{way}"]
 
     def count_statement(self) -> Statement[CountRow]:

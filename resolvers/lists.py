@@ -69,13 +69,19 @@ def page_of_all(
     usual: Order,
     search: str | None,
     owner_id: str | None = None,
+    *,
+    with_totals: bool = False,
 ) -> Later[Page]:
-    """A page of all rows of a noun that the viewer may see: ranked where a search comes without an order."""
+    """A page of all rows of a noun that the viewer may see: ranked where a search comes without an order.
+
+    ``with_totals`` of companies that are listed, not searched: they are known to their loader by then.
+    """
     words = search_argument(search)
     owner = optional_uuid(owner_id, "ownerId")
     if noun != "app_user":  # users are owned by nobody
         owner = owner or context.viewer.visible_owner
     if order is None:
         order = usual if words is None else Order("relevance", descending=True)
-    listing = Listing(noun, "owner" if owner else "all", order.sort, filter_values, words)
+    scope = "owner" if owner else "all"
+    listing = Listing(noun, scope, order.sort, filter_values, words, with_totals=with_totals and words is None)
     return read_page(context, ListOf(listing, owner, order.descending), asked)

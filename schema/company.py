@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 from strawberry import Parent
 
-from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow
+from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow, CountedCompanyRow
 from execution import instance_of
 from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
@@ -27,6 +27,9 @@ from schema.price import Price
 from schema.scalars import Money
 from schema.stage import StageStats
 from schema.user import User
+
+# As what the figures of companies can be read along with them.
+TOTALS = "totals of companies"
 
 
 @strawberry.type(description="One reason for a company's engagement score.")
@@ -71,6 +74,11 @@ class CompanyAnalytics:
     )
 
 
+def _total(pick: str, *, type: Any, description: str) -> Any:  # noqa: A002
+    """One of the figures that are counted about a company."""
+    return follow("totals_by_company", "id", pick=pick, type=type, description=description, along=TOTALS)
+
+
 @strawberry.type(description="An organisation we sell to.")
 class Company(Node):
     name: str = strawberry.field(description="What it is called.")
@@ -87,15 +95,11 @@ class Company(Node):
         description="Goes up by one with each change; `expectedVersion` of a mutation refuses to change any other."
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after it.")
-    contact_count = follow("totals_by_company", "id", pick="contacts", type=int, description="How many contacts it has.")
-    deal_count = follow("totals_by_company", "id", pick="deals", type=int, description="How many deals there are with it.")
-    deals_value = follow("totals_by_company", "id", pick="value", type=Money, description="Known value of all deals with it.")
-    unpriced_count = follow(
-        "totals_by_company",
-        "id",
-        pick="unpriced",
-        type=int,
-        description="How many deals with it have no known value and are not in `dealsValue`.",
+    contact_count = _total("contacts", type=int, description="How many contacts it has.")
+    deal_count = _total("deals", type=int, description="How many deals there are with it.")
+    deals_value = _total("value", type=Money, description="Known value of all deals with it.")
+    unpriced_count = _total(
+        "unpriced", type=int, description="How many deals with it have no known value and are not in `dealsValue`."
     )
     deals = first_of(deal.OF_COMPANY, type=Deal, description="Deals with it, newest first.")
     contacts = first_of(contact.OF_COMPANY, type=Contact, description="People there, by name.")
@@ -117,7 +121,7 @@ class Company(Node):
         price=Price(weight=5),
     )
 
-    is_type_of = instance_of(CompanyRow, CompanyName)
+    is_type_of = instance_of(CompanyRow, CountedCompanyRow, CompanyName)
 
 
 @strawberry.enum(description="What companies can be sorted by.")

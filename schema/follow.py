@@ -30,10 +30,12 @@ def follow(
     pick: str | None = None,
     names: str | None = None,
     price: Price | None = None,
+    along: str | None = None,
 ) -> Any:
     """A field that is what ``loader`` has under the row's ``key``, or null where that is; with ``pick`` an attribute of it.
 
-    ``names`` are those of ``Loaders`` that may be known by then: enough for who asks for no more than id and name.
+    ``names`` are those of ``Loaders`` that may be known by then: enough for who asks for no more than id and name. ``along``:
+    as what it can be read along with the row, and is then known to ``loader``.
 
     Declared once for both executors: ``execution/`` loads for all rows of a level at once, graphql-core one by one.
     """
@@ -50,11 +52,11 @@ def follow(
 
     declared = resolve if read_answer is None else resolve_and_pick
     if names is not None:
-        batched = Batched(key, partial(_load_or_know, read_loader, attrgetter(names)), looks_ahead=True)
+        batched = Batched(key, partial(_load_or_know, read_loader, attrgetter(names)), looks_ahead=True, along=along)
     elif read_answer is not None:
-        batched = Batched(key, partial(_load_and_pick, read_loader, read_answer))
+        batched = Batched(key, partial(_load_and_pick, read_loader, read_answer), along=along)
     else:
-        batched = Batched(key, partial(_load, read_loader))
+        batched = Batched(key, partial(_load, read_loader), along=along)
     return strawberry.field(
         resolver=declared,
         graphql_type=type,

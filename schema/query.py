@@ -8,6 +8,7 @@ from strawberry import argument
 from core.later import Later
 from core.viewer import Viewer as WhoAsks
 from db.rows import ActivityRow, CompanyRow, ContactRow, ContactStatsRow, DealRow, StageRow, UserRow
+from execution import read_along
 from resolvers.arguments import optional_uuid, uuid_argument, zone_argument
 from resolvers.context import Info
 from resolvers.dashboard import Dashboard as DashboardOf
@@ -17,7 +18,7 @@ from resolvers.page import Asked, Page
 from resolvers.stats import DealStats, contact_stats, deal_stats
 from schema.activity import Activity, ActivityFilter, ActivitySort
 from schema.arguments import After, Before, First, Id, Last, LimitFirst, OwnerId, Search
-from schema.company import Company, CompanyFilter, CompanySort
+from schema.company import TOTALS, Company, CompanyFilter, CompanySort
 from schema.connection import Connection
 from schema.contact import Contact, ContactFilter, ContactSort
 from schema.dashboard import ContactStats, Dashboard, PipelineStats
@@ -82,7 +83,10 @@ class Query:
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
         values, order = (filter_ or CompanyFilter()).values(), None if sort is None else sort.order()
-        return page_of_all(info.context, "company", asked, values, order, CompanySort().order(), search, owner_id)
+        return page_of_all(
+            info.context, "company", asked, values, order, CompanySort().order(), search, owner_id,
+            with_totals=TOTALS in read_along(info),
+        )  # fmt: skip
 
     @strawberry.field(graphql_type=Connection[Contact], description="Contacts, page by page; by name unless sorted.")
     def contacts(

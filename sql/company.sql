@@ -50,6 +50,21 @@ name, domain, website, industry, size, revenue, location, owner_id
 given.name, given.domain, given.website, given.industry, given.size, given.revenue, given.location,
        given.owner_id
 
+-- What is counted about each company of a page, from the rollups; zeros where there is nothing.
+
+-- define: totals
+cross join lateral (
+    select coalesce(sum(contacts), 0)::bigint as contacts
+    from company_contacts
+    where company_id = page.id and ($1::uuid is null or owner_id = $1)
+) as contacts
+cross join lateral (
+    select coalesce(sum(deals), 0)::bigint as deals, coalesce(sum(value), 0)::float8 as value,
+           coalesce(sum(unpriced), 0)::bigint as unpriced
+    from company_deals
+    where company_id = page.id and ($1::uuid is null or owner_id = $1)
+) as deals
+
 -- name: by_ids -> CompanyRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
 {by_ids};
@@ -60,6 +75,17 @@ given.name, given.domain, given.website, given.industry, given.size, given.reven
 -- with scope all: within = true
 -- with scope owner: within = company.owner_id = wanted.id
 {page};
+
+-- name: counted_page_of_{scope}_by_{sort}_{way} -> CountedCompanyRow
+-- A page, and the totals of its companies along with it.
+{sorts}
+{ways}
+-- with scope all: within = true
+-- with scope owner: within = company.owner_id = wanted.id
+select page.*, wanted.place, contacts.contacts, deals.deals, deals.value as deals_value, deals.unpriced
+from {pages}
+{totals}
+order by wanted.place;
 
 -- name: search_by_{sort}_{way} -> CompanyRow
 {sorts}
@@ -76,20 +102,10 @@ given.name, given.domain, given.website, given.industry, given.size, given.reven
 {count_of_answers};
 
 -- name: totals -> CompanyTotalsRow
--- $1 visible owner; $2 ids. What is counted about each, from the rollups; zeros where there is nothing.
-select wanted.id as company_id, contacts.contacts, deals.deals, deals.value, deals.unpriced
-from unnest($2::uuid[]) as wanted (id)
-cross join lateral (
-    select coalesce(sum(contacts), 0)::bigint as contacts
-    from company_contacts
-    where company_id = wanted.id and ($1::uuid is null or owner_id = $1)
-) as contacts
-cross join lateral (
-    select coalesce(sum(deals), 0)::bigint as deals, coalesce(sum(value), 0)::float8 as value,
-           coalesce(sum(unpriced), 0)::bigint as unpriced
-    from company_deals
-    where company_id = wanted.id and ($1::uuid is null or owner_id = $1)
-) as deals;
+-- $1 visible owner; $2 ids.
+select page.id as company_id, contacts.contacts, deals.deals, deals.value, deals.unpriced
+from unnest($2::uuid[]) as page (id)
+{totals};
 
 -- name: create -> CompanyRow
 {create};

@@ -50,9 +50,8 @@ type = numeric; lowest = '-infinity'; highest = 'infinity'
 -- define: texts
 type = text; lowest = ''; highest = repeat(chr(1114111), 301)
 
--- define: page
-select page.*, wanted.place
-from {wanted}
+-- define: pages
+{wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
     from {source}
@@ -60,6 +59,10 @@ cross join lateral (
     order by {key} {order}, {table}.id {order}
     limit wanted.size
 ) as page
+
+-- define: page
+select page.*, wanted.place
+from {pages}
 order by wanted.place
 
 -- define: count

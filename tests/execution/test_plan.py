@@ -11,15 +11,16 @@ import pytest
 import strawberry
 from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
 
-from execution import BATCHED, Batched, Plan, Unplannable, compile_plan
+from execution import BATCHED, Batched, Plan, Unplannable, compile_plan, read_along
 from execution.run import BREATH
 from tests.execution.toy import toy
 
 loads: list[tuple[str, list[int]]] = []
 calls: list[int] = []
+known: list[frozenset[str]] = []
 
 
-def _batched(name: str) -> Any:
+def _batched(name: str, along: str | None = None) -> Any:
     async def later(meet: Any, keys: Sequence[int]) -> Sequence[int]:
         await meet(name)
         return [key * 10 for key in keys]
@@ -28,14 +29,14 @@ def _batched(name: str) -> Any:
         loads.append((name, list(keys)))
         return [key * 10 for key in keys] if context is None else asyncio.ensure_future(later(context, keys))
 
-    return strawberry.field(resolver=lambda root: 0, graphql_type=int | None, metadata={BATCHED: Batched("parity", load)})
+    return strawberry.field(resolver=lambda root: 0, graphql_type=int | None, metadata={BATCHED: Batched("parity", load, along=along)})
 
 
 @strawberry.type
 class Row:
     number: int
     left = _batched("left")
-    right = _batched("right")
+    right = _batched("right", along="halves")
 
     @strawberry.field
     def slow(self) -> int:
@@ -54,10 +55,25 @@ def many() -> list[Row]:
 
 
 @strawberry.type
+class Shelf:
+    rows: list[Row]
+
+    @strawberry.field
+    def more(self, info: strawberry.Info) -> list[Row]:
+        known.append(read_along(info))
+        return self.rows
+
+
+@strawberry.type
 class Query:
     @strawberry.field
     def rows(self, count: int) -> list[Row]:
         return [Row(number=number) for number in range(count)]
+
+    @strawberry.field
+    def shelf(self, info: strawberry.Info) -> "Shelf":
+        known.append(read_along(info))
+        return Shelf(rows=[Row(number=1)])
 
     @strawberry.field
     def many(self) -> list[Row]:
@@ -77,6 +93,7 @@ def planned(text: str) -> Plan:
 @pytest.fixture(autouse=True)
 def _no_loads() -> None:
     loads.clear()
+    known.clear()
 
 
 async def test_a_level_is_one_load_of_its_distinct_keys() -> None:
@@ -220,3 +237,24 @@ async def test_loads_under_way_end_with_the_request_that_was_cancelled() -> None
         await context.loaders.stop()
         assert asyncio.all_tasks() == before
     assert stopped > 10
+
+
+@pytest.mark.parametrize(
+    ("selection", "told"),
+    [
+        ("rows { number }", [set()]),
+        ("rows { number left }", [set()]),
+        ("rows { number right }", [{"halves"}]),
+        ("... on Shelf { rows { ... on Row { right } } }", [{"halves"}]),
+        ("rows { number } rows { twice: right }", [{"halves"}]),
+        ("rows { right @include(if: false) }", [set()]),
+        ("more { right }", [set(), {"halves"}]),
+    ],
+)
+async def test_a_resolver_is_told_what_could_be_read_along_with_its_objects(selection: str, told: list[set[str]]) -> None:
+    text = f"{{ shelf {{ {selection} }} }}"
+    await planned(text).execute(None, None)
+    assert known == told
+    known.clear()
+    execute_sync(SCHEMA._schema, parse(text))
+    assert known == [frozenset()] * len(told), "graphql-core knows nothing of it"

@@ -11,7 +11,16 @@ import pytest
 from core.errors import Unavailable
 from core.later import Later
 from core.viewer import EVERYONE
-from db.rows import CompanyName, CompanyTotalsRow, OverviewRow, OverviewWithDealsRow, StageRow, StageTotalsRow, UserRow
+from db.rows import (
+    CompanyName,
+    CompanyTotalsRow,
+    CountedCompanyRow,
+    OverviewRow,
+    OverviewWithDealsRow,
+    StageRow,
+    StageTotalsRow,
+    UserRow,
+)
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
@@ -58,6 +67,17 @@ async def test_what_is_counted_of_companies_comes_in_the_order_of_the_keys() -> 
     some, nothing = CompanyTotalsRow(A, 3, 2, 9.5, 1), CompanyTotalsRow(B, 0, 0, 0.0, 0)
     loaders = Loaders(FakeDatabase({"company.totals": [some, nothing]}), EVERYONE, NOW)
     assert await loaders.totals_by_company.load_many([B, A]) == [nothing, some]
+
+
+async def test_what_is_counted_of_a_page_of_companies_is_read_along_with_it() -> None:
+    company = (A, "Acme", *[None] * 6, C, None, NOW, NOW, 1, "acme", 1)
+    row = CountedCompanyRow._make((*company, 3, 2, 9.5, 1))
+    db = FakeDatabase({"company.counted_page_of_all_by_name_up": [row]})
+    loaders = Loaders(db, EVERYONE, NOW)
+    listing = Listing("company", "all", "name", (None,) * 8, with_totals=True)
+    assert await loaders.page(listing, "up").one(Window(None, None, None, 20)) == [row]
+    assert loaders.totals_by_company.load_all([A]) == [CompanyTotalsRow(A, 3, 2, 9.5, 1)], "known without a statement of its own"
+    assert {f"contacts-of-company:{A}", f"deals-of-company:{A}", "companies"} <= loaders.reads.tags
 
 
 async def test_a_stage_and_all_stages_are_one_statement() -> None:

@@ -7,8 +7,10 @@ from uuid import UUID
 
 import pytest
 
+from core.viewer import EVERYONE
 from tests.crm import NOON, Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 SEED = (Path(__file__).parents[2] / "documents" / "Dashboard.graphql").read_text("utf-8")
 EVERYTHING = """query ($ownerId: ID) { dashboard(ownerId: $ownerId, timeZone: "Europe/Berlin") {
@@ -54,6 +56,24 @@ async def test_a_dashboard_with_everything_runs_at_most_seven_statements(ask: As
     data = await ask(EVERYTHING, ownerId=str(owner))
     assert data["dashboard"]["overview"]["companies"] == {"total": companies, "withDeals": companies}
     assert ask.ran.total() <= 7, ask.ran
+
+
+async def test_figures_read_along_with_a_page_are_those_of_each_company_by_itself(ask: Asker, crm: Crm) -> None:
+    owner, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
+    for number in range(4):
+        company = await crm.company(owner, f"Company {number}")
+        for place in range(number):
+            await crm.contact(owner, company_id=company)
+            await crm.deal(other if place else owner, stage, value=place or None, company_id=company)
+    figures = "id contactCount dealCount dealsValue unpricedCount"
+    for viewer in (EVERYONE, rep(owner)):
+        page = await ask(f"{{ companies(first: 3) {{ edges {{ node {{ {figures} }} }} pageInfo {{ hasNextPage }} }} }}", viewer)
+        assert page["companies"]["pageInfo"]["hasNextPage"]
+        shown = [edge["node"] for edge in page["companies"]["edges"]]
+        assert [each["contactCount"] for each in shown] == [0, 1, 2]
+        for each in shown:
+            alone = await ask(f"query ($id: ID!) {{ company(id: $id) {{ {figures} }} }}", viewer, id=each["id"])
+            assert alone["company"] == each
 
 
 async def test_who_cannot_be_an_owner_has_nothing(ask: Asker, crm: Crm) -> None:
