@@ -46,7 +46,8 @@ def simple(kind: type[AnyLoader]) -> Once[AnyLoader]:
 class Loaders:
     """What a request reads through. ``stop`` it when the request ends, so that nothing runs on for nobody.
 
-    ``reference`` is what the process has kept of rows that hardly ever change.
+    ``reference`` is what the process has kept of rows that hardly ever change. ``reads`` stay empty unless the answer
+    ``is_kept`` somewhere.
     """
 
     db: Database
@@ -68,11 +69,13 @@ class Loaders:
     analytics_by_company = Once(lambda loaders: AnalyticsByCompany(loaders.db, loaders.visible_owner, loaders.now))
     stage_changes_by_deal = simple(StageChangesByDeal)
 
-    def __init__(self, db: Database, viewer: Viewer, now: datetime, reference: Reference | None = None) -> None:
+    def __init__(
+        self, db: Database, viewer: Viewer, now: datetime, reference: Reference | None = None, *, is_kept: bool = True
+    ) -> None:
         self.db = db
         self.visible_owner = viewer.visible_owner
         self.now = now
-        self.reads = Reads(now)
+        self.reads = Reads(now, is_asking=is_kept)
         self.reference = reference
         # What has been read of companies and deals along with something else: None for one that may not be seen.
         self.company_names: dict[UUID, CompanyName | None] = {}

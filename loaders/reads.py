@@ -12,10 +12,14 @@ LIST = timedelta(minutes=2)
 
 
 class Reads:
-    """Filled by the loaders of a request as they read. What ``is_personal`` is of the one who asks, whoever they see."""
+    """Filled by the loaders of a request as they read, unless nobody ``is_asking``: its answer is kept by no cache.
 
-    def __init__(self, now: datetime) -> None:
+    What ``is_personal`` is of the one who asks, whoever they see.
+    """
+
+    def __init__(self, now: datetime, *, is_asking: bool = True) -> None:
         self.now = now
+        self.is_asking = is_asking
         self.tags: set[str] = set()
         self.until = now + REFERENCE
         self.is_personal = False

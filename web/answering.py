@@ -111,7 +111,7 @@ async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict
 def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
-    loaders = Loaders(state["database"], viewer, now, state["reference"])
+    loaders = Loaders(state["database"], viewer, now, state["reference"], is_kept=state["responses"].is_on)
     return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
 
 

@@ -80,6 +80,12 @@ async def test_what_is_counted_of_a_page_of_companies_is_read_along_with_it() ->
     assert {f"contacts-of-company:{A}", f"deals-of-company:{A}", "companies"} <= loaders.reads.tags
 
 
+async def test_what_was_read_is_not_taken_down_for_an_answer_that_nobody_keeps() -> None:
+    loaders = Loaders(FakeDatabase({"app_user.by_ids": [user(A)]}), EVERYONE, NOW, is_kept=False)
+    assert await loaders.user_by_id.load(A) == user(A)
+    assert loaders.reads.tags == set()
+
+
 async def test_a_stage_and_all_stages_are_one_statement() -> None:
     db = FakeDatabase({"stage.all": [stage(A, 1), stage(B, 2)]})
     loaders = Loaders(db, EVERYONE, NOW)
