@@ -42,6 +42,11 @@ class ListOf:
         """That of its items."""
         return self.item.inside.along
 
+    @property
+    def depth(self) -> int:
+        """That of its items."""
+        return self.item.inside.depth
+
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
         kinds = set(map(type, lists))
@@ -99,6 +104,7 @@ class ObjectOf:
         self.selection = selection
         self.wanted = selection.wanted
         self.along = selection.along
+        self.depth = selection.depth
         self._known: set[type[Any]] = set()
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
@@ -136,8 +142,9 @@ class AbstractOf:
     it would be 3 to the power of the depth.
     """
 
-    # Not known before its types are compiled.
+    # Not known before its types are compiled, but that there is one level at least.
     along: frozenset[str] = frozenset()
+    depth = 1
 
     def __init__(
         self, kind: GraphQLAbstractType, schema: GraphQLSchema, compiled: Callable[[GraphQLObjectType], ObjectOf]

@@ -32,6 +32,7 @@ class Leaf:
 
     wanted: frozenset[str] = frozenset()
     along: frozenset[str] = frozenset()
+    depth = 0
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind

@@ -25,6 +25,7 @@ class Level(Protocol):
 
     wanted: frozenset[str]
     along: frozenset[str]
+    depth: int
 
     def run(self, run: Run, objects: Column, origin: Origin) -> list[Any]:
         """An object of the answer for each."""
@@ -40,6 +41,10 @@ class Inside(Protocol):
     @property
     def along(self) -> frozenset[str]:
         """What could be read along with them."""
+
+    @property
+    def depth(self) -> int:
+        """How many levels of objects there are from them on."""
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         """What the answer has for each."""

@@ -258,3 +258,10 @@ async def test_a_resolver_is_told_what_could_be_read_along_with_its_objects(sele
     known.clear()
     execute_sync(SCHEMA._schema, parse(text))
     assert known == [frozenset()] * len(told), "graphql-core knows nothing of it"
+
+
+async def test_what_has_most_below_it_comes_first_and_stands_where_the_document_has_it() -> None:
+    calls.clear()
+    result = await planned("{ rows(count: 1) { slow } shelf { rows { slow } } }").execute(None, None)
+    assert calls == [1, 0]
+    assert list(result.data or ()) == ["rows", "shelf"]
