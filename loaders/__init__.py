@@ -75,7 +75,7 @@ class Loaders:
         self.db = db
         self.visible_owner = viewer.visible_owner
         self.now = now
-        self.reads = Reads(now, is_asking=is_kept)
+        self.reads = Reads(now, is_kept=is_kept)
         self.reference = reference
         # What has been read of companies and deals along with something else: None for one that may not be seen.
         self.company_names: dict[UUID, CompanyName | None] = {}

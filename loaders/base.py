@@ -81,7 +81,7 @@ class Loader(DataLoader[Key, Value]):
         return values
 
     def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:
-        if self.reads.is_asking:  # the tags of a full Dashboard take 35 us
+        if self.reads.is_kept:  # the tags of a full Dashboard take 35 us
             self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
 
     def _kept(self) -> dict[Hashable, Any] | None:

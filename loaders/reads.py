@@ -12,14 +12,14 @@ LIST = timedelta(minutes=2)
 
 
 class Reads:
-    """Filled by the loaders of a request as they read, unless nobody ``is_asking``: its answer is kept by no cache.
+    """Filled by the loaders of a request as they read, if its answer ``is_kept`` by any cache: nobody else asks.
 
     What ``is_personal`` is of the one who asks, whoever they see.
     """
 
-    def __init__(self, now: datetime, *, is_asking: bool = True) -> None:
+    def __init__(self, now: datetime, *, is_kept: bool = True) -> None:
         self.now = now
-        self.is_asking = is_asking
+        self.is_kept = is_kept
         self.tags: set[str] = set()
         self.until = now + REFERENCE
         self.is_personal = False

@@ -52,11 +52,12 @@ def follow(
 
     declared = resolve if read_answer is None else resolve_and_pick
     if names is not None:
-        batched = Batched(key, partial(_load_or_know, read_loader, attrgetter(names)), looks_ahead=True, along=along)
+        load = partial(_load_or_know, read_loader, attrgetter(names))
     elif read_answer is not None:
-        batched = Batched(key, partial(_load_and_pick, read_loader, read_answer), along=along)
+        load = partial(_load_and_pick, read_loader, read_answer)
     else:
-        batched = Batched(key, partial(_load, read_loader), along=along)
+        load = partial(_load, read_loader)
+    batched = Batched(key, load, looks_ahead=names is not None, along=along)
     return strawberry.field(
         resolver=declared,
         graphql_type=type,

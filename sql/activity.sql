@@ -58,8 +58,7 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 -- name: page_of_{scope}_by_{sort}_{way} -> ActivityRow
 {sorts}
 {ways}
--- with scope all: within = true
--- with scope owner: within = activity.owner_id = wanted.id
+{scopes}
 {page};
 
 -- name: page_of_company_by_{sort}_{way} -> ActivityRow
@@ -84,8 +83,7 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 {search};
 
 -- name: count_of_{scope} -> CountRow
--- with scope all: within = true
--- with scope owner: within = activity.owner_id = wanted.id
+{scopes}
 -- with scope company: within = activity.company_id = wanted.id
 -- with scope deal: within = activity.deal_id = wanted.id
 -- with scope contact: within = activity.contact_id = wanted.id

@@ -72,16 +72,14 @@ cross join lateral (
 -- name: page_of_{scope}_by_{sort}_{way} -> CompanyRow
 {sorts}
 {ways}
--- with scope all: within = true
--- with scope owner: within = company.owner_id = wanted.id
+{scopes}
 {page};
 
 -- name: counted_page_of_{scope}_by_{sort}_{way} -> CountedCompanyRow
 -- A page, and the totals of its companies along with it.
 {sorts}
 {ways}
--- with scope all: within = true
--- with scope owner: within = company.owner_id = wanted.id
+{scopes}
 select page.*, wanted.place, contacts.contacts, deals.deals, deals.value as deals_value, deals.unpriced
 from {pages}
 {totals}
@@ -94,8 +92,7 @@ order by wanted.place;
 {search};
 
 -- name: count_of_{scope} -> CountRow
--- with scope all: within = true
--- with scope owner: within = company.owner_id = wanted.id
+{scopes}
 {count};
 
 -- name: count_of_search -> CountRow

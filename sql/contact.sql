@@ -58,8 +58,7 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 -- name: page_of_{scope}_by_{sort}_{way} -> ContactRow
 {sorts}
 {ways}
--- with scope all: within = true
--- with scope owner: within = contact.owner_id = wanted.id
+{scopes}
 {page};
 
 -- name: page_of_company_by_{sort}_{way} -> ContactRow
@@ -78,8 +77,7 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 {search};
 
 -- name: count_of_{scope} -> CountRow
--- with scope all: within = true
--- with scope owner: within = contact.owner_id = wanted.id
+{scopes}
 -- with scope company: within = contact.company_id = wanted.id
 {count};
 

@@ -96,8 +96,7 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 -- name: page_of_{scope}_by_{sort}_{way} -> DealRow
 {sorts}
 {ways}
--- with scope all: within = true
--- with scope owner: within = deal.owner_id = wanted.id
+{scopes}
 {page};
 
 -- name: page_of_company_by_{sort}_{way} -> DealRow
@@ -116,8 +115,7 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 {search};
 
 -- name: count_of_{scope} -> CountRow
--- with scope all: within = true
--- with scope owner: within = deal.owner_id = wanted.id
+{scopes}
 -- with scope company: within = deal.company_id = wanted.id
 {count};
 

@@ -32,6 +32,10 @@ case when {visible} and {matches} then true end
 ({key}, {table}.id) > (coalesce(wanted.lower_key::{type}, {lowest}), coalesce(wanted.lower_id, '00000000-0000-0000-0000-000000000000'))
       and ({key}, {table}.id) < (coalesce(wanted.upper_key::{type}, {highest}), coalesce(wanted.upper_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
 
+-- define: scopes
+-- with scope all: within = true
+-- with scope owner: within = {table}.owner_id = wanted.id
+
 -- define: ways
 -- with way up: order = asc
 -- with way down: order = desc
