@@ -46,7 +46,7 @@ from schema.documents import DocumentsError, TrustedDocuments
 from schema.limits import Limits
 from schema.operation import Executable
 from web.authenticator import Authenticator
-from web.cached import Remembered, ServeCached
+from web.cached import Remembered
 from web.document import open_documents
 from web.gate import Gate
 from web.graphiql_page import graphiql_page, graphiql_routes
@@ -138,12 +138,12 @@ def create_app(settings: Settings) -> ASGIApp:
             yield state
 
     # A ``Starlette`` would put two more around each request, for errors that are answered in here already.
-    served = Router(
+    return Router(
         lifespan=lifespan,
         middleware=[
             Middleware(CountTraffic),
             Middleware(RequestId),
-            Middleware(SecurityHeaders, hsts_s=settings.hsts_s),
+            Middleware(SecurityHeaders),
             *cors(settings.cors_origins),
             Middleware(LastResort),
             Middleware(Compression),
@@ -159,7 +159,6 @@ def create_app(settings: Settings) -> ASGIApp:
         ],
         default=nowhere,
     )
-    return ServeCached(served)
 
 
 async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncExitStack) -> PooledDatabase:

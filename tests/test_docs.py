@@ -8,7 +8,7 @@ import server  # noqa: F401  # all that the program has, errors of every room am
 from core import errors
 from core.settings import Settings
 from resolvers.refusal import MutationError
-from web.graphql_request import TooLarge, UnsupportedMediaType
+from web.reading import TooLarge, UnsupportedMediaType
 
 ROOT = Path(__file__).parent.parent
 

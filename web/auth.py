@@ -5,6 +5,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from core.viewer import Viewer
+from web.call import Call
 from web.state import State, state_of
 
 
@@ -20,6 +21,6 @@ class Asker(NamedTuple):
     idempotency_key: str | None = None
 
 
-def asker_of(request: Request[State]) -> Asker:
+def asker_of(call: Call) -> Asker:
     """Who asks, with their ``Idempotency-Key``."""
-    return Asker(viewer_of(request), request.headers.get("idempotency-key"))
+    return Asker(call.state["viewer"], call.header(b"idempotency-key"))

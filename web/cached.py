@@ -1,9 +1,7 @@
 """Answers from the cache on the shortest way: a request that is byte for byte one that was answered before needs no reading.
 
-Outside of everything else. What decides about the answer (path, query string, body, and the headers that the endpoint
-looks at) is remembered with the key of the answer; if that is in the cache and fresh, it is sent, and nothing else runs.
-Everything else goes on to the application, untouched: also what other middleware has a say in, as a request from another
-site, or through a proxy that tells how it came.
+What decides about the answer (path, query string, body, and the headers that the endpoint looks at) is remembered with the
+key of the answer; if that is in the cache and fresh, the protocol sends it (``web/shortcut.py``), and nothing else runs.
 """
 
 import time
@@ -12,18 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
 from cache.encoding import LARGE_BYTES, SMALLEST_BYTES, Encoding, best_encoding
 from cache.entry import Entry, Outcome
 from core.viewer import Viewer
-from web.client import client_of
-from web.graphql_request import PREFLIGHT_HEADERS
-from web.middleware.request_id import request_id_of
-from web.middleware.security_headers import SECURITY
+from web.middleware.cors import PREFLIGHT_HEADERS
+from web.reply import RawHeaders
 from web.reuse import Reuse, age_s
 
-RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 # All that decides about the answer to a request; the one who asks is at this place.
 Question: TypeAlias = tuple[Any, ...]
 VIEWER = 3
@@ -31,8 +24,7 @@ VIEWER = 3
 LONGEST_BODY = 16_384
 REMEMBERED = 4_096
 # Who asks is decided before, and is part of the question.
-DECIDING = frozenset({b"accept", b"content-type", *(name.encode() for name in PREFLIGHT_HEADERS)})
-ELSEWHERE = frozenset({b"origin", b"x-forwarded-proto", b"x-request-timeout"})
+DECIDING = frozenset({b"accept", b"content-type", *PREFLIGHT_HEADERS})
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
 SUFFIXES: dict[Encoding, str] = {"identity": "", "br": "-br", "gzip": "-gz"}
 
@@ -71,101 +63,8 @@ def question_of(
 
 
 def is_plain(headers: Mapping[bytes, bytes]) -> bool:
-    """Whether a request asks for nothing but its answer: what any other part of the server has a say in goes there."""
-    return ELSEWHERE.isdisjoint(headers) and b"no-cache" not in headers.get(b"cache-control", b"").lower()
-
-
-class ServeCached:
-    """Around the application; ``state`` has ``responses`` and ``remembered``, and gets ``deciding`` for the endpoint."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """ASGI."""
-        if scope["type"] != "http" or not scope["path"].startswith("/graphql") or scope["scheme"] != "http":
-            await self.app(scope, receive, send)
-            return
-        started = time.perf_counter()
-        state = scope["state"]
-        state["started"] = started
-        question = state.get("deciding")  # which the protocol knows already, of a request that is short
-        if question is None:
-            question, receive = await _question(scope, receive)
-        if question is None:
-            await self.app(scope, receive, send)
-            return
-        asked: Asked | None = state["remembered"].find(question)
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        if asked is not None and is_plain(headers):
-            entry = await state["responses"].find_shared(asked.key)
-            encoding = None if entry is None else ready_encoding(entry, headers.get(b"accept-encoding", b""))
-            if entry is not None and encoding is not None:
-                standing = standing_of(scope, question[VIEWER])
-                if standing is not None:
-                    await _send(scope, send, entry, asked, encoding, headers, standing, started)
-                    return
-        state["deciding"] = question
-        await self.app(scope, receive, send)
-
-
-async def _question(scope: Scope, receive: Receive) -> tuple[Question | None, Receive]:
-    """What decides about the answer, None if that takes a closer look; and a ``receive`` that gives the whole body again."""
-    viewer: Viewer | None = scope["state"]["authenticator"].known_of(scope["headers"])
-    if viewer is None:
-        return None, receive
-    body = b""
-    if scope["method"] == "POST":
-        length = dict(scope["headers"]).get(b"content-length", b"")
-        if not (length.isdigit() and int(length) <= LONGEST_BODY):
-            return None, receive
-        message = await receive()
-        if message.get("more_body") or message["type"] != "http.request":
-            body, receive = await _read(message, receive)
-        else:
-            body, receive = message["body"], _again(message, receive)
-    query = scope["query_string"]
-    url = b"%s?%s" % (scope["raw_path"], query) if query else scope["raw_path"]
-    return question_of(scope["method"], url, body, scope["headers"], viewer), receive
-
-
-def standing_of(scope: Scope, viewer: Viewer) -> RawHeaders | None:
-    """Counts a request that is about to be answered; None if the throttle has to be asked properly."""
-    state = scope["state"]
-    if not state["throttle"].is_on:
-        return []
-    state["viewer"] = viewer
-    found: RawHeaders | None = state["throttle"].admit_cached(client_of(scope))
-    return found
-
-
-async def _send(
-    scope: Scope,
-    send: Send,
-    entry: Entry,
-    asked: Asked,
-    encoding: Encoding,
-    headers: dict[bytes, bytes],
-    standing: RawHeaders,
-    started: float,
-) -> None:
-    state = scope["state"]
-    line = state.get("line")
-    if line is not None and line.send_kept(scope, entry, asked, encoding, standing, started):
-        return
-    known = entry.heads.get((asked.media_type, encoding))
-    if known is None:
-        known = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]
-        entry.heads[asked.media_type, encoding] = known
-    found = [*known, *standing, *passing_headers(entry, state["reuse"], started), (b"x-request-id", request_id_of(headers))]
-    if scope["method"] == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding)):
-        await send({"type": "http.response.start", "status": 304, "headers": found})
-        await send({"type": "http.response.body", "body": b""})
-        return
-    form = state["responses"].form(entry, encoding)
-    found.append((b"content-length", b"%d" % len(form)))
-    await send({"type": "http.response.start", "status": entry.made.status, "headers": found})
-    await send({"type": "http.response.body", "body": form})
+    """Whether an answer that was made before is good enough for a request."""
+    return b"x-request-timeout" not in headers and b"no-cache" not in headers.get(b"cache-control", b"").lower()
 
 
 def ready_encoding(entry: Entry, accepted: bytes) -> Encoding | None:
@@ -221,27 +120,3 @@ def passing_headers(entry: Entry, reuse: Reuse, started: float) -> RawHeaders:
         (b"cache-control", reuse.cache_control(entry)),
         (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1000)),
     ]
-
-
-def _again(message: Message, receive: Receive) -> Receive:
-    """A ``receive`` that gives the message once more before it goes on."""
-    left: list[Message] = [message]
-
-    async def again() -> Any:
-        return left.pop() if left else await receive()
-
-    return again
-
-
-async def _read(message: Message, receive: Receive) -> tuple[bytes, Receive]:
-    """The body that begins with that message, and a ``receive`` that gives all of it once more before it goes on."""
-    messages = [message]
-    while messages[-1]["type"] == "http.request" and messages[-1].get("more_body"):
-        messages.append(await receive())
-    given = iter(messages)
-
-    async def again() -> Any:
-        left = next(given, None)
-        return await receive() if left is None else left
-
-    return b"".join(each.get("body", b"") for each in messages), again

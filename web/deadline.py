@@ -3,10 +3,8 @@
 import asyncio
 import math
 
-from starlette.requests import Request
-
 from core.errors import BadRequest
-from web.state import State, state_of
+from web.call import Call
 
 
 def timeout_of(header: str | None, most_s: float) -> float | None:
@@ -22,8 +20,8 @@ def timeout_of(header: str | None, most_s: float) -> float | None:
     return min(seconds, most_s)
 
 
-def keep_time(request: Request[State]) -> None:
+def keep_time(call: Call) -> None:
     """Lets the request end when its client wishes, if it says so. Raises BadRequest."""
-    timeout_s = timeout_of(request.headers.get("x-request-timeout"), state_of(request)["settings"].request_deadline_s)
+    timeout_s = timeout_of(call.header(b"x-request-timeout"), call.state["settings"].request_deadline_s)
     if timeout_s is not None:
-        state_of(request)["until"] = asyncio.get_running_loop().time() + timeout_s
+        call.state["until"] = asyncio.get_running_loop().time() + timeout_s

@@ -11,18 +11,22 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from core.errors import AppError
-from web.answering import Answer, refusal, working
+from web.answering import refusal, working
 from web.auth import asker_of
 from web.batch import answer_batch
+from web.call import Call
 from web.deadline import keep_time
-from web.graphql_request import GraphQLRequest, asks_anew, asks_for_page, read_request, whole
+from web.graphql_reply import kept_reply, plain_reply
+from web.graphql_request import GraphQLRequest
 from web.keeping import Kept, answer_one
-from web.kept_response import kept_response
 from web.negotiation import GRAPHQL, JSON, best, is_ruled_out
-from web.state import State, state_of
-from web.wanted import to_nobody, while_wanted
+from web.reading import asks_anew, asks_for_page, read_request
+from web.reply import Reply
+from web.state import State
+from web.wanted import TO_NOBODY, while_wanted
 
 Page = Callable[[Request[State]], Awaitable[Response]]
+Read = Callable[[], Awaitable[GraphQLRequest | list[GraphQLRequest]]]
 
 
 class NotAcceptable(AppError):
@@ -43,52 +47,46 @@ class GraphQLEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        response = await self._respond(Request(scope, receive, send))
+        call, request = Call.of(scope), Request[State](scope, receive)
+        response = await (self._page(request) if asks_for_page(call) else answer(call, lambda: read_request(request, call)))
         await response(scope, receive, send)
 
-    async def _respond(self, request: Request[State]) -> Response:
-        accept = whole(request, "accept")
-        if asks_for_page(request):
-            return await self._page(request)
-        media_type = best(accept, (JSON, GRAPHQL))
-        if media_type is None:
-            error = NotAcceptable(f"The answer can be {GRAPHQL} or {JSON}.")
-            return _response(refusal(state_of(request), error, strict=False), JSON)
-        settings = state_of(request)["settings"]
-        try:
-            keep_time(request)
-            asked = await read_request(request, settings.max_body_bytes, settings.batch_most, settings.max_json_depth)
-            return await while_wanted(request, lambda: answer(request, asked, media_type))
-        except AppError as error:
-            return _response(refusal(state_of(request), error, strict=media_type == GRAPHQL), media_type)
-        except ClientDisconnect:
-            return to_nobody()
+
+async def answer(call: Call, read: Read) -> Reply:
+    """The answer to what ``read`` finds asked for, or to what cannot be read."""
+    media_type = best(call.header(b"accept"), (JSON, GRAPHQL))
+    if media_type is None:
+        error = NotAcceptable(f"The answer can be {GRAPHQL} or {JSON}.")
+        return await plain_reply(call, refusal(call.state, error, strict=False), JSON)
+    try:
+        keep_time(call)
+        asked = await read()
+        return await while_wanted(call.state, lambda: _run(call, asked, media_type))
+    except AppError as error:
+        return await plain_reply(call, refusal(call.state, error, strict=media_type == GRAPHQL), media_type)
+    except ClientDisconnect:
+        return TO_NOBODY
 
 
-async def answer(request: Request[State], asked: GraphQLRequest | list[GraphQLRequest], media_type: str) -> Response:
+async def _run(call: Call, asked: GraphQLRequest | list[GraphQLRequest], media_type: str) -> Reply:
     """Runs what was asked for. An array is JSON, which need not be accepted: the other type is of one answer only.
 
     Raises NotAcceptable for an array where JSON is ruled out.
     """
-    state, asker = state_of(request), asker_of(request)
+    asker = asker_of(call)
     if isinstance(asked, list):
-        if is_ruled_out(whole(request, "accept"), JSON):
+        if is_ruled_out(call.header(b"accept"), JSON):
             raise NotAcceptable(f"The answer to an array is {JSON}.")
-        with working(state, asker) as context:
-            return _response(await answer_batch(state, asked, context), JSON)
+        with working(call.state, asker) as context:
+            return await plain_reply(call, await answer_batch(call.state, asked, context), JSON)
     answered = await answer_one(
-        state,
+        call.state,
         asked,
         asker,
         strict=media_type == GRAPHQL,
-        only_reads=request.method != "POST",
-        refresh=asks_anew(request),
+        only_reads=call.method != "POST",
+        refresh=asks_anew(call),
     )
     if isinstance(answered, Kept):
-        return await kept_response(request, answered, media_type)
-    return _response(answered, media_type)
-
-
-def _response(answer: Answer, media_type: str) -> Response:
-    headers = {"content-type": f"{media_type}; charset=utf-8", "vary": "Accept", "cache-control": "no-store", **answer.headers}
-    return Response(answer.body, answer.status, headers)
+        return await kept_reply(call, answered, media_type)
+    return await plain_reply(call, answered, media_type)

@@ -19,10 +19,11 @@ from db.database import Database
 from db.rows import ToldRow
 from db.statements import statement
 from web.auth import viewer_of
+from web.call import Call
 from web.charging import charge_request
-from web.graphql_request import read_json
 from web.health import pool_told, responses_told
 from web.operating import require_operator
+from web.reading import read_json
 from web.rest_answer import RestAnswer
 from web.rest_response import rest_response
 from web.state import State, state_of
@@ -47,7 +48,7 @@ async def clear_cache(request: Request[State]) -> Response:
     """
     started = time.perf_counter()
     require_operator(request)
-    tags = _tags(await read_json(request, state_of(request)["settings"]))
+    tags = _tags(await read_json(request, Call.of(request.scope)))
     responses = state_of(request)["responses"]
     before = len(responses)
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from core.settings import Settings
 from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import HEADERS
-from web.shortcut import ShortcutProtocol
+from web.straight import StraightProtocol
 
 MOST_HEADERS = 100
 # So long a client has to read why it was refused, while what it still sends is thrown away.
@@ -46,7 +46,7 @@ class _Refused(Exception):
     """A head that is out of bounds; httptools hands it on as the cause of an error of its own."""
 
 
-class BoundedProtocol(ShortcutProtocol):
+class BoundedProtocol(StraightProtocol):
     """One connection."""
 
     def __init__(self, *args: Any, bounds: Bounds, **kwargs: Any) -> None:

@@ -13,20 +13,22 @@ from core.errors import AppError
 from schema.documents import TrustedDocuments
 from schema.operation import Executable
 from web.auth import asker_of
+from web.call import Call
 from web.deadline import keep_time
-from web.graphql_request import asks_anew, read_json
 from web.health import health
 from web.openapi import OpenApiPage
 from web.performance import clear_cache, performance_stats
+from web.reading import asks_anew, read_json
+from web.reply import Reply
 from web.rest_answer import refused
 from web.rest_batch import RestBatch
 from web.rest_response import rest_response
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import Found, RestTable
-from web.state import State, state_of
-from web.wanted import to_nobody, while_wanted
+from web.state import State
+from web.wanted import TO_NOBODY, while_wanted
 
-Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response]]
+Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response | Reply]]
 Handlers: TypeAlias = Mapping[str, Mapping[str, Handler]]
 
 
@@ -72,14 +74,14 @@ class RestEndpoint:
         request: Request[State] = Request(scope, receive)
         started = time.perf_counter()
         try:
-            response = await self._answer(request, started)
+            response: Response | Reply = await self._answer(request, started)
         except AppError as error:
             response = rest_response(request, refused(error), started)
         except ClientDisconnect:
-            response = to_nobody()
+            response = TO_NOBODY
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request[State], started: float) -> Response:
+    async def _answer(self, request: Request[State], started: float) -> Response | Reply:
         path = request.scope["path"]
         handlers = self._handlers.get(path.removesuffix("/"), {})
         found = None if handlers else self._table.find(path)
@@ -90,16 +92,17 @@ class RestEndpoint:
         return await _served(request, found, method, started)
 
 
-async def _served(request: Request[State], found: Found, method: str, started: float) -> Response:
-    body = await read_json(request, state_of(request)["settings"]) if method == "POST" else None
-    keep_time(request)
-    pairs = pairs_of(request.scope["query_string"].decode("utf-8", "replace"))
-    refresh = asks_anew(request)
-    asker = asker_of(request)
+async def _served(request: Request[State], found: Found, method: str, started: float) -> Response | Reply:
+    call = Call.of(request.scope)
+    body = await read_json(request, call) if method == "POST" else None
+    keep_time(call)
+    pairs = pairs_of(call.query.decode("utf-8", "replace"))
+    refresh = asks_anew(call)
+    asker = asker_of(call)
 
     async def work() -> Response:
         served = found.by_method[method]
-        answer = await answer_served(state_of(request), served, asker, found.in_path, pairs, body, refresh=refresh)
+        answer = await answer_served(call.state, served, asker, found.in_path, pairs, body, refresh=refresh)
         return rest_response(request, answer, started)
 
-    return await while_wanted(request, work)
+    return await while_wanted(call.state, work)

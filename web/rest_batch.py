@@ -19,13 +19,15 @@ from starlette.responses import Response
 from core.errors import AppError, BadRequest
 from web.answering import context_of
 from web.auth import Asker, asker_of
+from web.call import Call
 from web.charging import charge_little
 from web.deadline import keep_time
-from web.graphql_request import BatchLimitExceeded, asks_anew, read_json
+from web.reading import BatchLimitExceeded, asks_anew, read_json
+from web.reply import Reply
 from web.rest_answer import NoSuchThing, RestAnswer, refused
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import RestTable, Served
-from web.state import State, state_of
+from web.state import State
 from web.together import Together
 from web.wanted import while_wanted
 
@@ -68,19 +70,20 @@ class RestBatch:
     def __init__(self, table: RestTable) -> None:
         self._table = table
 
-    async def __call__(self, request: Request[State]) -> Response:
+    async def __call__(self, request: Request[State]) -> Response | Reply:
         """The answers. Raises BadRequest for what is no batch, TooLarge, UnsupportedMediaType."""
-        items = self._read(await read_json(request, state_of(request)["settings"]))
-        keep_time(request)
-        asker = asker_of(request)
-        refresh = asks_anew(request)
+        call = Call.of(request.scope)
+        items = self._read(await read_json(request, call))
+        keep_time(call)
+        asker = asker_of(call)
+        refresh = asks_anew(call)
 
         async def work() -> Response:
-            answers = await _answers(state_of(request), items, asker, refresh=refresh)
+            answers = await _answers(call.state, items, asker, refresh=refresh)
             headers = {"content-type": "application/json", "cache-control": "no-store"}
             return Response(orjson.dumps(answers), 200, headers)
 
-        return await while_wanted(request, work)
+        return await while_wanted(call.state, work)
 
     def _read(self, batch: Any) -> list[Item]:
         """The items. Raises BadRequest for one that could not be answered under an id of its own."""

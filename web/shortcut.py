@@ -8,10 +8,9 @@ answers a second. Whatever is not quite so simple becomes a request as usual, as
 """
 
 import time
-from collections.abc import Mapping
+from typing import Any
 
 import orjson
-from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from cache.encoding import Encoding
@@ -22,7 +21,6 @@ from web.authenticator import Authenticator
 from web.cached import (
     LONGEST_BODY,
     Asked,
-    RawHeaders,
     etag_of,
     is_plain,
     lasting_headers,
@@ -31,20 +29,20 @@ from web.cached import (
     question_of,
     ready_encoding,
 )
+from web.call import Call, headers_of
 from web.client import client_named, peer_of
 from web.credential import CREDENTIALS, credential_of
 from web.errors import app_error
 from web.gate import BUSY
 from web.joined import Joined
 from web.middleware.request_id import request_id_of
-from web.middleware.security_headers import SECURITY
+from web.middleware.security_headers import SECURITY, hsts_of
 from web.negotiation import GRAPHQL, JSON, best
 from web.one_protocol import OneProtocol
-from web.throttle import Throttle
+from web.reply import RawHeaders, Reply
 
 BUSY_BODY = orjson.dumps({"errors": [app_error(Overloaded(BUSY))]})
 BUSY_HEADERS: RawHeaders = [
-    (b"content-length", b"%d" % len(BUSY_BODY)),
     (b"cache-control", b"no-store"),
     (b"vary", b"Accept"),
     (b"retry-after", b"1"),
@@ -83,29 +81,18 @@ class ShortcutProtocol(OneProtocol):
             super().on_message_complete()
             return
         body, self._held = b"".join(self._held), None
-        if not self._answer(body) and not self._send_away():
-            self._begin()
-            if body:
-                super().on_body(body)
-            super().on_message_complete()
+        state: Any = self.scope["state"]
+        state["started"] = time.perf_counter()
+        call = Call(state, self.parser.get_method().decode("ascii"), headers_of(self.headers))
+        if not self._answer(call, body) and not self._send_away(call):
+            self.go_on(call, body)
 
-    def send_kept(
-        self, scope: Scope, entry: Entry, asked: Asked, encoding: Encoding, standing: RawHeaders, started: float
-    ) -> bool:
-        """Answers a request that the application has in hand, if it is the one whose turn it is.
-
-        uvicorn looks at each header with two regular expressions: of 168 us for an answer from Redis 20 go this way.
-        """
-        cycle = self.cycle
-        if cycle is None or cycle.scope is not scope or not cycle.keep_alive or cycle.disconnected or scope["method"] == "HEAD":
-            return False
-        cycle.response_started = cycle.response_complete = True
-        cycle.message_event.set()
-        if isinstance(cycle.transport, Joined):
-            cycle.transport.flush()  # a "100 Continue", which is no answer after the answer
-        passing = [*standing, *passing_headers(entry, self.app_state["reuse"], started)]
-        self._write(entry, asked, encoding, dict(scope["headers"]), passing, scope["method"])
-        return True
+    def go_on(self, call: Call, body: bytes) -> None:
+        """Makes a request for the application of what has come, and was not answered here."""
+        self._begin()
+        if body:
+            super().on_body(body)
+        super().on_message_complete()
 
     def _begin(self) -> None:
         """Makes a request of what has come, whose response is written in one piece."""
@@ -127,43 +114,37 @@ class ShortcutProtocol(OneProtocol):
         is_idle = self.cycle is None or self.cycle.response_complete
         return is_idle and length.isdigit() and int(length) <= LONGEST_BODY and self.parser.get_http_version() == "1.1"
 
-    def _answer(self, body: bytes) -> bool:
-        """Whether the request has been answered."""
-        started, state = time.perf_counter(), self.app_state
+    def _answer(self, call: Call, body: bytes) -> bool:
+        """Whether the request has been answered. If not, what decides about it is in its state, if that is known."""
+        state, headers = call.state, call.headers
         viewer = self._viewer(state["authenticator"])
         if viewer is None or self.flow.write_paused or self.transport.is_closing():
             return False
-        method = self.parser.get_method().decode("ascii")
-        question = question_of(method, self.url, body, self.headers, viewer)
-        asked: Asked | None = state["remembered"].find(question)
-        headers = dict(self.headers)
-        self.scope["state"]["deciding"] = question
-        if asked is None or not is_plain(headers):
+        question = state["deciding"] = question_of(call.method, self.url, body, self.headers, viewer)
+        asked = state["remembered"].find(question)
+        if asked is None or not is_plain(headers) or is_for_cors(call):
             return False
-        entry: Entry | None = state["responses"].find(asked.key)
+        entry = state["responses"].find(asked.key)
         if entry is None:
             state["responses"].foresee(asked.key)
             return False
         encoding = ready_encoding(entry, headers.get(b"accept-encoding", b""))
-        standing = None if encoding is None else self._standing(viewer, headers)
+        standing = None if encoding is None else self._standing(viewer, call)
         if encoding is None or standing is None:
             return False
-        self._write(entry, asked, encoding, headers, [*standing, *passing_headers(entry, state["reuse"], started)], method)
+        self.respond(self.kept(entry, asked, encoding, call, [*standing, *told_of(self.scope, request_id_of(headers))]))
         return True
 
-    def _send_away(self) -> bool:
+    def _send_away(self, call: Call) -> bool:
         """Whether the server is too busy, and the client has been told so. A page of another site needs CORS to read that."""
-        state, headers = self.app_state, dict(self.headers)
-        if not state["gate"].is_full or self._is_for_page() or b"origin" in headers:
+        state, headers, is_for_page = call.state, call.headers, self.url == b"/graphql" and call.method == "GET"
+        if not state["gate"].is_full or is_for_page or is_for_cors(call):
             return False
         media_type = best(headers.get(b"accept", b"").decode("latin-1"), (JSON, GRAPHQL)) or JSON
-        lasting = [(b"content-type", f"{media_type}; charset=utf-8".encode()), *BUSY_HEADERS, *SECURITY]
+        reply = Reply(503, [(b"content-type", f"{media_type}; charset=utf-8".encode()), *BUSY_HEADERS], BUSY_BODY)
         state["traffic"].add(0.0, 503)
-        self._respond(STATUS_LINE[503] + _lines(lasting), [], BUSY_BODY, headers)
+        self.respond(self.written(reply, told_of(self.scope, request_id_of(headers))))
         return True
-
-    def _is_for_page(self) -> bool:
-        return self.url == b"/graphql" and self.parser.get_method() == b"GET"
 
     def _viewer(self, authenticator: Authenticator) -> Viewer | None:
         """Who asks: nearly always with what was in the headers of the request before, which has been read."""
@@ -178,37 +159,58 @@ class ShortcutProtocol(OneProtocol):
             self._said, self._name = said, None if credential is None else authenticator.name_of(credential)
         return None if self._name is None else authenticator.known_by(self._name)
 
-    def _standing(self, viewer: Viewer, headers: Mapping[bytes, bytes]) -> RawHeaders | None:
+    def _standing(self, viewer: Viewer, call: Call) -> RawHeaders | None:
         """Counts the request; None if the throttle has to be asked properly."""
-        throttle: Throttle = self.app_state["throttle"]
+        throttle, is_forwarded = call.state["throttle"], b"x-forwarded-for" in call.headers
         if not throttle.is_on:
             return []
-        if self._peer is None or b"x-forwarded-for" in headers:
-            self._peer = peer_of(self.scope, self.app_state["settings"])  # type: ignore[arg-type]
+        if self._peer is None or is_forwarded:
+            self._peer = peer_of(self.scope, call.state["settings"])  # type: ignore[arg-type]
         found = throttle.admit_cached(client_named(viewer, self._peer))
-        if b"x-forwarded-for" in headers:
+        if is_forwarded:
             self._peer = None
         return found
 
-    def _write(
-        self, entry: Entry, asked: Asked, encoding: Encoding, headers: Mapping[bytes, bytes], passing: RawHeaders, method: str
-    ) -> None:
-        is_known = method == "GET" and matches(headers.get(b"if-none-match"), etag_of(entry, encoding))
-        form = b"" if is_known else self.app_state["responses"].form(entry, encoding)
+    def kept(self, entry: Entry, asked: Asked, encoding: Encoding, call: Call, told: RawHeaders) -> bytes:
+        """The answer that is kept, or that the client has it already, as it is written; ``told`` is of this request only."""
+        state = call.state
+        is_known = call.method == "GET" and matches(call.headers.get(b"if-none-match"), etag_of(entry, encoding))
+        form = b"" if is_known else state["responses"].form(entry, encoding)
         head = entry.heads.get((asked.media_type, encoding, is_known))
         if head is None:
-            lasting = [*lasting_headers(entry, asked.media_type, encoding, "HIT"), *SECURITY]
-            if not is_known:
-                lasting.append((b"content-length", b"%d" % len(form)))
-            head = entry.heads[asked.media_type, encoding, is_known] = STATUS_LINE[304 if is_known else 200] + _lines(lasting)
-        self._respond(head, passing, form, headers)
+            reply = Reply(304 if is_known else 200, lasting_headers(entry, asked.media_type, encoding, "HIT"), form)
+            head = entry.heads[asked.media_type, encoding, is_known] = _head(reply)
+        passing = passing_headers(entry, state["reuse"], state["started"])
+        return b"".join((head, self._lines([*passing, *told]), form))
 
-    def _respond(self, head: bytes, passing: RawHeaders, body: bytes, headers: Mapping[bytes, bytes]) -> None:
-        """Writes an answer whose head lacks the headers that are of this request only, and waits for the next one."""
-        told = [*self.server_state.default_headers, *passing, (b"x-request-id", request_id_of(headers))]
-        self.transport.write(b"".join((head, _lines(told), b"\r\n", body)))
+    def written(self, reply: Reply, told: RawHeaders) -> bytes:
+        """An answer as it is written."""
+        return b"".join((_head(reply), self._lines(told), reply.body))
+
+    def respond(self, written: bytes) -> None:
+        """Writes an answer, and waits for the next request."""
+        self.transport.write(written)
         self.on_response_complete()
 
+    def _lines(self, told: RawHeaders) -> bytes:
+        """The end of a head: what is of this answer only."""
+        return _joined([*self.server_state.default_headers, *told]) + b"\r\n"
 
-def _lines(headers: RawHeaders) -> bytes:
+
+def is_for_cors(call: Call) -> bool:
+    """Whether CORS has a say in the answer: where no other site is allowed, ``Origin`` makes no difference."""
+    return b"origin" in call.headers and bool(call.state["settings"].cors_origins)
+
+
+def told_of(scope: Any, request_id: bytes) -> RawHeaders:
+    """What middleware adds to any answer, but for ``SECURITY``."""
+    return [*hsts_of(scope), (b"x-request-id", request_id)]
+
+
+def _head(reply: Reply) -> bytes:
+    """The beginning of a head, which may be kept."""
+    return STATUS_LINE[reply.status] + _joined([*reply.lines, *SECURITY])
+
+
+def _joined(headers: RawHeaders) -> bytes:
     return b"".join([b"%s: %s\r\n" % pair for pair in headers])

@@ -4,10 +4,7 @@ from collections.abc import Callable
 from typing import Any, NotRequired, Protocol, TypedDict
 
 from starlette.requests import Request
-from starlette.types import Scope
 
-from cache.encoding import Encoding
-from cache.entry import Entry
 from cache.redis import RedisCache
 from cache.reference import Reference
 from cache.responses import ResponseCache
@@ -17,12 +14,13 @@ from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
 from web.authenticator import Authenticator
-from web.cached import Asked, Question, Remembered
+from web.cached import Question, Remembered
 from web.document import Documents
 from web.gate import Gate
 from web.recipes import Warming
+from web.reply import RawHeaders
 from web.reuse import Reuse
-from web.throttle import RawHeaders, Throttle
+from web.throttle import Throttle
 from web.together import Together
 from web.traffic import Traffic
 
@@ -32,10 +30,6 @@ class Line(Protocol):
 
     on_lost: Callable[[], object] | None
 
-    def send_kept(
-        self, scope: Scope, entry: Entry, asked: Asked, encoding: Encoding, standing: RawHeaders, started: float
-    ) -> bool:
-        """Answers with what is kept; False if it cannot, and the application has to."""
 
 
 class State(TypedDict):

@@ -20,9 +20,9 @@ from core.rate import rate_of
 from core.settings import Settings
 from schema.cost import as_extension
 from web.client import UNLIMITED
+from web.reply import RawHeaders
 
 Kind: TypeAlias = Literal["overall", "api", "heavy", "bulk", "statistics", "health"]
-RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 KINDS: tuple[Kind, ...] = ("overall", "api", "heavy", "bulk", "statistics", "health")
 # Of a client's requests in a window so many are taken in advance, for answers that are served without asking: a 50th.
 LEASES = 50

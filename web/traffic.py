@@ -24,7 +24,7 @@ class Traffic:
 
 
 class CountTraffic:
-    """ASGI middleware; ``state`` has ``traffic``."""
+    """ASGI middleware; ``state`` has ``traffic``, and gets ``started``."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -35,7 +35,7 @@ class CountTraffic:
             await self.app(scope, receive, send)
             return
         traffic: Traffic = scope["state"]["traffic"]
-        started = time.perf_counter()
+        started = scope["state"]["started"] = time.perf_counter()
 
         async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -1,17 +1,17 @@
 """Finds out who asks, and lets nobody further who does not say, but to the few addresses that are open to all."""
 
 import orjson
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import AppError, Unauthenticated
 from core.viewer import NOBODY
 from web.authenticator import Authenticator
+from web.call import Call, headers_of
 from web.credential import credential_of
 from web.errors import app_error
-from web.graphql_request import asks_for_page, whole
 from web.negotiation import GRAPHQL, JSON, best
+from web.reading import asks_for_page
+from web.reply import Reply
 
 HEALTH = "/api/health"
 OPEN = ("/", HEALTH, "/graphiql")
@@ -52,19 +52,21 @@ def _is_open(scope: Scope) -> bool:
     path = scope["path"]
     if scope["method"] not in {"GET", "HEAD"}:
         return False
-    return path in OPEN or path.startswith(OPEN_BELOW) or (path == "/graphql" and asks_for_page(Request(scope)))
+    return path in OPEN or path.startswith(OPEN_BELOW) or (path == "/graphql" and asks_for_page(Call.of(scope)))
 
 
-def _refusal(error: AppError, scope: Scope) -> Response:
-    accept = whole(Request(scope), "accept")
+def _refusal(error: AppError, scope: Scope) -> Reply:
+    accept = headers_of(scope["headers"]).get(b"accept", b"").decode("latin-1")
     is_graphql = scope["path"] == "/graphql" or scope["path"].startswith("/graphql/")
     media_type = (best(accept, (JSON, GRAPHQL)) or JSON) if is_graphql else JSON
-    headers = {
-        "content-type": f"{media_type}; charset=utf-8", "cache-control": "no-store", "vary": "Accept, Authorization, X-API-Key",
-    }  # fmt: skip
+    headers = [
+        (b"content-type", f"{media_type}; charset=utf-8".encode()),
+        (b"cache-control", b"no-store"),
+        (b"vary", b"Accept, Authorization, X-API-Key"),
+    ]
     if isinstance(error, Unauthenticated):
-        headers["www-authenticate"] = _challenge(error)
-    return Response(orjson.dumps({"errors": [app_error(error)]}), error.status, headers)
+        headers.append((b"www-authenticate", _challenge(error).encode("latin-1", "replace")))
+    return Reply(error.status, headers, orjson.dumps({"errors": [app_error(error)]}))
 
 
 def _challenge(error: Unauthenticated) -> str:

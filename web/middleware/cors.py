@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from web.graphql_request import PREFLIGHT_HEADERS
-
+# Any of these makes a browser ask first ("preflight"), so that another site cannot send the request unnoticed.
+PREFLIGHT_HEADERS = (b"x-apollo-operation-name", b"apollo-require-preflight", b"graphql-require-preflight")
 SENT = (
     "authorization", "cache-control", "content-type", "idempotency-key", "if-none-match", "x-api-key", "x-request-id",
-    "x-request-timeout", *PREFLIGHT_HEADERS,
+    "x-request-timeout", *(name.decode() for name in PREFLIGHT_HEADERS),
 )  # fmt: skip
 READ = (
     "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Cache", "X-Cache-Key", "X-RateLimit-Remaining",

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import AppError
 from web.errors import MASKED
+from web.reply import Reply
 
 log = structlog.get_logger("web")
 
@@ -33,14 +34,12 @@ class LastResort:
         except Exception as error:
             if has_begun:
                 raise  # the server cuts the connection, which says that the answer is not whole
-            request_id = scope["state"]["request_id"]
-            log.error("unexpected error", request_id=request_id, path=scope["path"], exc_info=error)
-            told = {"message": MASKED, "extensions": {"code": AppError.code, "requestId": request_id}}
-            body = orjson.dumps({"errors": [told]})
-            headers = [
-                (b"content-type", b"application/json; charset=utf-8"),
-                (b"content-length", str(len(body)).encode()),
-                (b"cache-control", b"no-store"),
-            ]
-            await send({"type": "http.response.start", "status": 500, "headers": headers})
-            await send({"type": "http.response.body", "body": body})
+            await masked(error, scope["path"], scope["state"]["request_id"])(scope, receive, send)
+
+
+def masked(error: Exception, path: str, request_id: str) -> Reply:
+    """The answer in place of an error that nobody expected, which is logged."""
+    log.error("unexpected error", request_id=request_id, path=path, exc_info=error)
+    told = {"message": MASKED, "extensions": {"code": AppError.code, "requestId": request_id}}
+    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
+    return Reply(500, headers, orjson.dumps({"errors": [told]}))

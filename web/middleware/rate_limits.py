@@ -7,8 +7,10 @@ key, a body that is not JSON) when its answer begins; who may have no more gets 
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.client import client_of, peer_of
-from web.throttle import Kind, RateLimited, RawHeaders, Throttle
+from web.client import client_named, peer_of
+from web.reply import RawHeaders, Reply
+from web.state import State
+from web.throttle import Kind, RateLimited
 
 HEALTH = "/api/health"
 
@@ -24,47 +26,46 @@ class RateLimits:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        state = scope["state"]
-        throttle: Throttle = state["throttle"]
+        state: State = scope["state"]
         state["peer"] = peer_of(scope, state["settings"])
         is_refused = False
-
-        async def charge(kind: Kind) -> RateLimited | None:
-            try:
-                charged = await throttle.admit(client_of(scope), (kind,))
-            except RateLimited as refused:
-                return refused
-            state["standing"] = charged[1] if charged else []
-            return None
 
         async def send_with_standing(message: Message) -> None:
             nonlocal is_refused
             if message["type"] == "http.response.start":
-                refused = await charge("overall") if "standing" not in state else None
-                if refused is not None:
+                refusal = await counted(state)
+                if refusal is not None:
                     is_refused = True
-                    await _send_refusal(send, refused)
+                    await refusal(scope, receive, send)
                     return
                 message = {**message, "headers": [*message.get("headers", ()), *state["standing"]]}
             if not is_refused:
                 await send(message)
 
-        if scope["path"] == HEALTH:
-            refused = await charge("health")
-            if refused is not None:
-                await _send_refusal(send, refused)
-                return
-        await self.app(scope, receive, send_with_standing)
+        refusal = await counted(state, "health") if scope["path"] == HEALTH else None
+        if refusal is None:
+            await self.app(scope, receive, send_with_standing)
+        else:
+            await refusal(scope, receive, send)
 
 
-async def _send_refusal(send: Send, refused: RateLimited) -> None:
-    body = refused.body()
+async def counted(state: State, kind: Kind = "overall") -> Reply | None:
+    """Sees to it that a request is charged, as one of this kind if it was not yet; the answer to one that is too many."""
+    if "standing" in state:
+        return None
+    try:
+        charged = await state["throttle"].admit(client_named(state.get("viewer"), state["peer"]), (kind,))
+    except RateLimited as refused:
+        return _refusal(refused)
+    state["standing"] = charged[1] if charged else []
+    return None
+
+
+def _refusal(refused: RateLimited) -> Reply:
     headers: RawHeaders = [
         (b"content-type", b"application/json; charset=utf-8"),
-        (b"content-length", str(len(body)).encode()),
         (b"cache-control", b"no-store"),
         (b"retry-after", str(refused.retry_after_s).encode()),
         *refused.standing,
     ]
-    await send({"type": "http.response.start", "status": 429, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    return Reply(429, headers, refused.body())

@@ -3,6 +3,7 @@
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.client import is_from_trusted_proxy
+from web.reply import RawHeaders
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -19,23 +20,27 @@ class SecurityHeaders:
     TLS is the server's own, or that of a proxy which is trusted and says so in ``X-Forwarded-Proto``.
     """
 
-    def __init__(self, app: ASGIApp, hsts_s: int) -> None:
+    def __init__(self, app: ASGIApp) -> None:
         self.app = app
-        hsts = b"max-age=%d; includeSubDomains" % hsts_s
-        self._by_tls = [(b"strict-transport-security", hsts)] if hsts_s else []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
-        is_by_tls = bool(self._by_tls) and scope["type"] == "http" and _is_by_tls(scope)
+        hsts = hsts_of(scope) if scope["type"] == "http" else []
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name.lower() for name, _ in message["headers"]}
                 added = [pair for pair in SECURITY if pair[0] not in given]
-                message = {**message, "headers": [*message["headers"], *added, *(self._by_tls if is_by_tls else ())]}
+                message = {**message, "headers": [*message["headers"], *added, *hsts]}
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
+
+
+def hsts_of(scope: Scope) -> RawHeaders:
+    """``Strict-Transport-Security`` where that is wanted and the request came by TLS; nothing else."""
+    hsts_s = scope["state"]["settings"].hsts_s
+    return [(b"strict-transport-security", b"max-age=%d; includeSubDomains" % hsts_s)] if hsts_s and _is_by_tls(scope) else []
 
 
 def _is_by_tls(scope: Scope) -> bool:

@@ -1,0 +1,47 @@
+"""Answers of the endpoint over HTTP: codings, validators, and what the cache had to do with it."""
+
+import time
+
+from cache.encoding import encoded_aside
+from web.answering import Answer
+from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
+from web.call import Call
+from web.keeping import Kept
+from web.reply import RawHeaders, Reply
+from web.reuse import age_s
+
+
+async def plain_reply(call: Call, answer: Answer, media_type: str, told: RawHeaders | None = None) -> Reply:
+    """An answer that nobody keeps, in the client's coding; ``told`` are headers that say more about it."""
+    encoding = encoding_for(answer.body, call.headers.get(b"accept-encoding", b""))
+    said = {"content-type": f"{media_type}; charset=utf-8", "cache-control": "no-store", **answer.headers}
+    headers = [*[(name.lower().encode(), value.encode()) for name, value in said.items()], VARY, *(told or ())]
+    if SUFFIXES[encoding]:
+        headers.append((b"content-encoding", encoding.encode()))
+    return Reply(answer.status, headers, await encoded_aside(answer.body, encoding))
+
+
+async def kept_reply(call: Call, kept: Kept, media_type: str) -> Reply:
+    """The answer, not modified for a GET that has it already; a request that was answered from the cache is remembered."""
+    state, entry = call.state, kept.entry
+    started = state.get("started", time.perf_counter())
+    if entry is None or kept.outcome == "STALE":
+        told = [
+            (b"x-cache", kept.outcome.encode()),
+            (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1000)),
+        ]
+        if entry is not None:
+            told.append((b"age", b"%d" % age_s(entry)))
+        return await plain_reply(call, kept.answer, media_type, told)
+    content_type = f"{media_type}; charset=utf-8".encode()
+    deciding = state.get("deciding")
+    if deciding is not None:
+        state["remembered"].add(deciding, Asked(entry.key, content_type))
+    encoding = encoding_for(kept.answer.body, call.headers.get(b"accept-encoding", b""))
+    headers = entry_headers(entry, content_type, encoding, kept.outcome, state["reuse"], started)
+    if call.method == "GET" and matches(call.headers.get(b"if-none-match"), etag_of(entry, encoding)):
+        return Reply(304, headers)
+    if kept.answer.body is not entry.made.body:  # it says more than what is kept, and is not what the validator is of
+        headers = [(name, value) for name, value in headers if name != b"etag"]
+        return Reply(kept.answer.status, headers, await encoded_aside(kept.answer.body, encoding))
+    return Reply(kept.answer.status, headers, await state["responses"].form_aside(entry, encoding))

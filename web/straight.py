@@ -1,0 +1,123 @@
+"""Short requests for GraphQL go from the protocol straight to the endpoint, and their answers straight back.
+
+Through uvicorn's cycle, eight layers of middleware and Starlette's routing the way takes 100 us, of 390 for one deal by its id.
+What those layers do for a request of this kind is done here at once, by the same functions. Whatever needs more of them goes
+through all, and is answered alike.
+"""
+
+import re
+import time
+from functools import partial
+
+from starlette.types import Scope
+
+from web.cached import VIEWER, is_plain, ready_encoding
+from web.call import Call
+from web.client import client_named, peer_of
+from web.graphql import answer
+from web.graphql_request import GraphQLRequest
+from web.middleware.last_resort import masked
+from web.middleware.rate_limits import counted
+from web.middleware.request_id import request_id_of
+from web.reading import requested
+from web.reply import RawHeaders
+from web.shortcut import ShortcutProtocol, is_for_cors, told_of
+
+# The path with the id of a document or without, and the query string. What is escaped in an id is for the router to read.
+ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?")
+CLOSE = (b"connection", b"close")
+
+
+class _Nothing:
+    """In place of an event that nobody waits for."""
+
+    def set(self) -> None:
+        """Nothing happens."""
+
+
+NOTHING = _Nothing()
+
+
+class Turn:
+    """A request that is being answered, as uvicorn's protocol knows it: a ``RequestResponseCycle`` without ASGI."""
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started")
+    message_event = NOTHING
+    transport = None
+
+    def __init__(self) -> None:
+        self.response_started = self.response_complete = self.disconnected = False
+        self.keep_alive = True
+
+
+class StraightProtocol(ShortcutProtocol):
+    """uvicorn's protocol, which takes short requests for GraphQL to the endpoint itself."""
+
+    def go_on(self, call: Call, body: bytes) -> None:
+        """Begins to answer a request that is whole: here, or else in the application."""
+        address = ADDRESS.fullmatch(self.url)
+        if address is None or not _is_for_endpoint(call, body):
+            super().go_on(call, body)
+            return
+        document_id, query = address.groups()
+        call = call._replace(query=query or b"", document_id=None if document_id is None else document_id.decode("ascii"))
+        self._unset_keepalive_if_required()
+        self.cycle = turn = Turn()  # type: ignore[assignment]
+        task = self.loop.create_task(self._serve(turn, call, self.scope, body))  # type: ignore[arg-type]
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
+
+    async def _serve(self, turn: Turn, call: Call, scope: Scope, body: bytes) -> None:
+        """Answers, in a task of its own. What comes after it on the line waits for that, as in uvicorn."""
+        state, request_id = call.state, request_id_of(call.headers)
+        state["viewer"], state["request_id"] = state["deciding"][VIEWER], request_id.decode("ascii")
+        state["peer"] = peer_of(scope, state["settings"])
+        told = told_of(scope, request_id)
+        try:
+            written = await self._found(turn, call, told) or await self._made(turn, call, told, body)
+            turn.response_started = turn.response_complete = True
+            if not turn.disconnected and not self.transport.is_closing():
+                self.respond(written)
+        finally:
+            if not (turn.response_complete and turn.keep_alive):
+                self.transport.close()
+
+    async def _found(self, turn: Turn, call: Call, told: RawHeaders) -> bytes | None:
+        """The answer that another process has kept, if the same was asked before; this process was looked in by now."""
+        state, headers = call.state, call.headers
+        asked = state["remembered"].find(state["deciding"])
+        if asked is None or not state["responses"].is_shared or not is_plain(headers):
+            return None
+        entry = await state["responses"].find_shared(asked.key)
+        encoding = None if entry is None else ready_encoding(entry, headers.get(b"accept-encoding", b""))
+        if entry is None or encoding is None:
+            return None
+        standing = state["throttle"].admit_cached(client_named(state["viewer"], state["peer"]))
+        return None if standing is None else self.kept(entry, asked, encoding, call, [*standing, *_ended(turn, told)])
+
+    async def _made(self, turn: Turn, call: Call, told: RawHeaders, body: bytes) -> bytes:
+        """The answer of the endpoint, with what middleware adds to it in the application."""
+        state = call.state
+        try:
+            reply = await answer(call, partial(_read, call, body))
+            reply = await counted(state) or reply
+        except Exception as error:  # whatever it is, the client hears no more than that there was one
+            reply = masked(error, "/graphql", state["request_id"])
+        state["traffic"].add(time.perf_counter() - state["started"], reply.status)
+        return self.written(reply, [*state.get("standing", ()), *_ended(turn, told)])
+
+
+def _is_for_endpoint(call: Call, body: bytes) -> bool:
+    """Whether it is known who asks, and nothing but the endpoint has a say in the answer."""
+    may_get_page = call.method == "GET" and b"text/html" in call.headers.get(b"accept", b"").lower()
+    is_long = len(body) > call.state["settings"].max_body_bytes
+    return "deciding" in call.state and not (may_get_page or is_long or is_for_cors(call))
+
+
+async def _read(call: Call, body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
+    return requested(call, body)
+
+
+def _ended(turn: Turn, told: RawHeaders) -> RawHeaders:
+    """The headers, with the last one of a connection that ends with this answer."""
+    return told if turn.keep_alive else [*told, CLOSE]
