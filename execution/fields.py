@@ -114,6 +114,8 @@ def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
     Objects without a key have null, and those whose key cannot be read or looked up its error: ``[s1, None, s1, s2]`` is
     ``[s1, s2], [0, 2, 0, 1], [None]``.
     """
+    if len(read) == 1 and type(read[0]) in ordinary:
+        return list(read), None, []
     kinds = set(map(type, read))
     if kinds <= ordinary or are_ordinary(kinds):
         with suppress(TypeError):  # of a key that cannot be looked up

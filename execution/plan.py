@@ -40,15 +40,19 @@ from graphql import (
     ExecutionResult,
     FragmentDefinitionNode,
     FragmentSpreadNode,
+    GraphQLError,
     OperationDefinitionNode,
     OperationType,
     ValueNode,
     VariableNode,
+    get_nullable_type,
 )
-from graphql.execution.values import get_variable_values
+from graphql.execution.get_variable_signature import GraphQLVariableSignature, get_variable_signature
+from graphql.execution.values import VariableValues, VariableValuesOrErrors, VariableValueSource, get_variable_values
 
 from execution.compiler import Compiler
 from execution.faults import Origin, end_all, settle
+from execution.leaves import UNCHANGED
 from execution.run import Run
 from execution.selection import Selection
 
@@ -79,6 +83,7 @@ class Plan:
         self._fragments = {
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
+        self._unchanged = _unchanged(schema, operation)
         conditions = list(self._condition_values())
         self._conditions = sorted({each.name.value for each in conditions if isinstance(each, VariableNode)})
         self._variants: OrderedDict[tuple[bool, ...], Selection] = OrderedDict()
@@ -95,12 +100,7 @@ class Plan:
 
         Raises Unplannable, before anything is executed, if a variable of ``@skip`` or ``@include`` is null.
         """
-        coerced = get_variable_values(
-            self._schema._schema,
-            self._operation.variable_definitions or (),
-            variables or {},
-            max_errors=MOST_COERCION_ERRORS,
-        )
+        coerced = self._coerced(variables or {})
         if isinstance(coerced, list):
             return ExecutionResult(None, coerced)
         run = Run(self._schema._schema, self._operation, self._fragments, context, coerced)
@@ -127,6 +127,14 @@ class Plan:
             if run.faults and end_all(run.faults):
                 break
         return row
+
+    def _coerced(self, given: dict[str, Any]) -> VariableValuesOrErrors:
+        """The variables coerced (specification, section 6.1.2); graphql-core takes 10 us for one id."""
+        if self._unchanged is not None and all(type(given.get(name)) in kinds for name, (_, kinds) in self._unchanged.items()):
+            sources = {name: VariableValueSource(signature, given[name]) for name, (signature, _) in self._unchanged.items()}
+            return VariableValues(sources, {name: given[name] for name in sources})
+        definitions = self._operation.variable_definitions or ()
+        return get_variable_values(self._schema._schema, definitions, given, max_errors=MOST_COERCION_ERRORS)
 
     def _variant(self, variables: dict[str, Any]) -> Selection:
         """The tree for these variables."""
@@ -157,3 +165,17 @@ class Plan:
                         sets.append(self._fragments[node.name.value].selection_set)
                 elif node.selection_set is not None:  # type: ignore[attr-defined]
                     sets.append(node.selection_set)  # type: ignore[attr-defined]
+
+
+def _unchanged(
+    schema: strawberry.Schema, operation: OperationDefinitionNode
+) -> dict[str, tuple[GraphQLVariableSignature, frozenset[type[Any]]]] | None:
+    """The variables and the types of values that need no coercion; None if there is a variable that always does."""
+    found = {}
+    for node in operation.variable_definitions or ():
+        signature = get_variable_signature(schema._schema, node)
+        kinds = None if isinstance(signature, GraphQLError) else UNCHANGED.get(get_nullable_type(signature.type))
+        if isinstance(signature, GraphQLError) or kinds is None:
+            return None
+        found[signature.name] = signature, kinds
+    return found

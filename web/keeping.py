@@ -107,7 +107,7 @@ async def answer_one(
         return settled(charged, refusal(state, error, strict=strict))
     # What a GET brings may be kept by the client, under its validator; how the client stands is in the headers.
     is_told = not only_reads and kept.outcome != "STALE"
-    return replace(kept, answer=settled(charged, kept.answer, is_told=is_told))
+    return kept if charged is None else replace(kept, answer=settled(charged, kept.answer, is_told=is_told))
 
 
 async def _find(state: State, ready: Ready, viewer: Viewer, *, strict: bool) -> Kept | None:

@@ -56,7 +56,7 @@ class ShortcutProtocol(OneProtocol):
 
     # The body so far of a request that may be answered here; None for any other.
     _held: list[bytes] | None = None
-    # Of the request before: what it said of who asks, the name of that, and whom it was counted for if it had no viewer.
+    # Of the request before: what it said of who asks, and the name of that; and whom all of them are counted for.
     _said: RawHeaders | None = None
     _name: bytes | None = None
     _peer: str | None = None
@@ -161,15 +161,16 @@ class ShortcutProtocol(OneProtocol):
 
     def _standing(self, viewer: Viewer, call: Call) -> RawHeaders | None:
         """Counts the request; None if the throttle has to be asked properly."""
-        throttle, is_forwarded = call.state["throttle"], b"x-forwarded-for" in call.headers
-        if not throttle.is_on:
-            return []
-        if self._peer is None or is_forwarded:
-            self._peer = peer_of(self.scope, call.state["settings"])  # type: ignore[arg-type]
-        found = throttle.admit_cached(client_named(viewer, self._peer))
-        if is_forwarded:
-            self._peer = None
-        return found
+        throttle = call.state["throttle"]
+        return throttle.admit_cached(client_named(viewer, self.peer(call, self.scope))) if throttle.is_on else []
+
+    def peer(self, call: Call, scope: Any) -> str:
+        """Whom a request is counted for that has no viewer: each of a connection for the same, unless a proxy says else."""
+        if b"x-forwarded-for" in call.headers:
+            return peer_of(scope, call.state["settings"])
+        if self._peer is None:
+            self._peer = peer_of(scope, call.state["settings"])
+        return self._peer
 
     def kept(self, entry: Entry, asked: Asked, encoding: Encoding, call: Call, told: RawHeaders) -> bytes:
         """The answer that is kept, or that the client has it already, as it is written; ``told`` is of this request only."""

@@ -13,7 +13,7 @@ from starlette.types import Scope
 
 from web.cached import VIEWER, is_plain, ready_encoding
 from web.call import Call
-from web.client import client_named, peer_of
+from web.client import client_named
 from web.graphql import answer
 from web.graphql_request import GraphQLRequest
 from web.middleware.last_resort import masked
@@ -71,7 +71,7 @@ class StraightProtocol(ShortcutProtocol):
         """Answers, in a task of its own. What comes after it on the line waits for that, as in uvicorn."""
         state, request_id = call.state, request_id_of(call.headers)
         state["viewer"], state["request_id"] = state["deciding"][VIEWER], request_id.decode("ascii")
-        state["peer"] = peer_of(scope, state["settings"])
+        state["peer"] = self.peer(call, scope)
         told = told_of(scope, request_id)
         try:
             written = await self._found(turn, call, told) or await self._made(turn, call, told, body)
