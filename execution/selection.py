@@ -47,14 +47,14 @@ class Selection:
         # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
         self._plain: list[_Plain] = []
         self._others: list[Field] = []
-        for field in fields:
+        # What has most below it comes first, since the most has to be waited for one after the other: 1.03 times as many
+        # Dashboards by one connection. Errors are in the order of the document all the same.
+        self.deepest_first = sorted(fields, key=lambda field: field.position.inside.depth, reverse=True)
+        for field in self.deepest_first:
             if isinstance(field, Attribute) and field.position.leaf is not None:
                 self._plain.append(_Plain.of(field, field.position.leaf))
             else:
                 self._others.append(field)
-        # What has most below it comes first, since the most has to be waited for one after the other: 1.03 times as many
-        # Dashboards by one connection. Errors are in the order of the document all the same.
-        self._others.sort(key=lambda field: field.position.inside.depth, reverse=True)
         self._blank: dict[str, Any] = {field.key: None for field in fields}
         filled = frozenset(each.key for each in self._plain)
         self._assemble = assembler(tuple(self._blank), filled) if filled else None
