@@ -1,0 +1,277 @@
+"""Short requests go from the protocol straight to the endpoint: whatever way a request takes, it is answered alike."""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from operator import itemgetter
+from typing import Any
+
+import asyncpg
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cache.embedded import EmbeddedValkey
+from schema.documents import FOLDER
+from schema.operation import document_id
+from server import create_app
+from tests.web.conftest import GRAPHQL, JSON, settings_for
+from tests.web.serving import serving
+from web.protocol import bounded_protocol
+
+EXAMPLES = 150 * int(os.environ.get("FUZZ", "1"))
+# What differs from one answer to the next, and what says that the line is closed.
+PASSING = {"date", "x-request-id", "x-response-time", "connection"}
+STAGES = orjson.dumps({"query": "{ stages { id name } }"})
+TRUSTED = document_id((FOLDER / "Stages.graphql").read_text("utf-8"))
+LONG = orjson.dumps({"query": "{ __schema { types { name description fields { name description } } } }"})
+Lines = list[tuple[str, str]]
+
+
+@dataclass
+class Counted:
+    """The application, and what it was asked for."""
+
+    app: ASGIApp
+    paths: list[str] = field(default_factory=list)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            self.paths.append(scope["path"])
+        await self.app(scope, receive, send)
+
+
+@asynccontextmanager
+async def counted(database_url: str, valkey: EmbeddedValkey, **others: Any) -> AsyncIterator[tuple[int, Counted]]:
+    """The port of a server that keeps no answers, and its application."""
+    chosen = settings_for(database_url, valkey, cache_bytes=0, cache_shared=False, **others)
+    app = Counted(create_app(chosen))
+    async with serving(app, bounded_protocol(chosen)) as port:
+        yield port, app
+
+
+@dataclass
+class Asked:
+    """A request as it is sent."""
+
+    method: str = "POST"
+    target: str = "/graphql"
+    headers: Lines = field(default_factory=lambda: [("content-type", JSON)])
+    body: bytes = STAGES
+
+    def sent(self, *more: tuple[str, str]) -> bytes:
+        """Its bytes."""
+        lines = [("host", "x"), ("content-length", str(len(self.body))), *self.headers, *more]
+        head = "".join(f"{name}: {value}\r\n" for name, value in lines)
+        return f"{self.method} {self.target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + self.body
+
+
+Told = tuple[int, Lines, bytes]
+
+
+async def told(reader: asyncio.StreamReader) -> Told:
+    """Status, headers and body of the next answer."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    status, *lines = head.strip().split("\r\n")
+    headers = [(name.lower(), value) for name, _, value in (line.partition(": ") for line in lines)]
+    size = int(dict(headers).get("content-length", 0))
+    return int(status.split()[1]), headers, await reader.readexactly(size)
+
+
+async def ask(port: int, *requests: bytes) -> list[Told]:
+    """The answers to requests that are sent together, in the order in which they come."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    async with asyncio.timeout(20):
+        writer.write(b"".join(requests))
+        answers = [await told(reader) for _ in requests]
+    writer.close()
+    await writer.wait_closed()
+    return answers
+
+
+def comparable(answer: Told) -> Any:
+    """An answer without what passes; what it varies by is a set."""
+    status, headers, body = answer
+    lasting = [(name, set(value.split(", ")) if name == "vary" else value) for name, value in headers if name not in PASSING]
+    return status, sorted(lasting, key=itemgetter(0)), re.sub(rb'"requestId":"[^"]*"', b"", body)
+
+
+def queries() -> st.SearchStrategy[bytes]:
+    """Bodies: good ones, wrong ones, and what is no GraphQL at all."""
+    asked: list[Any] = [
+        {"query": "query A { stages { id } } query B { __typename }", "operationName": "B"},
+        {"query": "query A { stages { id } } query B { __typename }"},
+        {"query": "query Q($first: Int!) { deals(first: $first) { totalCount } }", "variables": {"first": 2}},
+        {"query": "query Q($first: Int!) { deals(first: $first) { totalCount } }", "variables": {"first": "two"}},
+        {"query": "{ nothing }"},
+        {"query": "{ stages { id"},
+        {"query": '{ company(id: "x") { id } }'},
+        {"query": 'mutation { deleteCompany(id: "018cc251-f400-7000-8000-000000000001") { id } }'},
+        {"operationName": "Stages"},
+        {"documentId": "nobody"},
+        {"id": "x", "documentId": "y"},
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}},
+        {"query": 7},
+        {"query": "{ __typename }", "pad": "x" * 1_000},
+        [{"query": "{ __typename }"}, {"query": "{ nothing }"}],
+        [],
+        "text",
+    ]
+    return st.one_of(st.just(STAGES), st.just(LONG), st.sampled_from(asked).map(orjson.dumps), st.binary(max_size=8))
+
+
+def lines() -> st.SearchStrategy[Lines]:
+    """Headers that an endpoint or a layer around it looks at; the same one may come twice."""
+    known = {
+        "accept": [JSON, GRAPHQL, "*/*", "text/html", "text/html, */*;q=0.1", "image/png", f"{JSON};q=0"],
+        "accept-encoding": ["gzip", "br, gzip", "identity", "br;q=0, gzip;q=0.5"],
+        "cache-control": ["no-cache", "no-store"],
+        "content-type": [JSON, f"{JSON}; charset=utf-8", f"{JSON}; charset=latin1", "text/plain"],
+        "apollo-require-preflight": ["1", ""],
+        "x-request-timeout": ["5", "0", "soon"],
+        "x-request-id": ["mine", "{hostile}"],
+        "idempotency-key": ["once"],
+        "if-none-match": ["*"],
+        "origin": ["https://own.example", "https://other.example", "null"],
+        "x-forwarded-for": ["10.1.1.1", "8.8.8.8, 10.1.1.1"],
+        "x-forwarded-proto": ["https", "http"],
+        "authorization": ["Bearer nobody"],
+        "prefer": ["wait=1"],
+    }
+    pairs = [(name, value) for name, values in known.items() for value in values]
+    return st.lists(st.sampled_from(pairs), max_size=5)
+
+
+def requests() -> st.SearchStrategy[Asked]:
+    """Requests of any kind that may come to the endpoint, or past it."""
+    targets = [
+        "/graphql", f"/graphql/{TRUSTED}", "/graphql/nobody", "/graphql/a%2Fb", "/graphql/%41", "/graphql/x/y", "/graphql/",
+        "/graphqlx", "/graphql?query=%7B__typename%7D", "/graphql?query={__typename}", "/graphql?operationName=Stages",
+        "/graphql?operationName=Stages&operationName=Stages", "/graphql?variables=%7B", "/graphql?", f"/graphql/{TRUSTED}?id=x",
+        "/graphql?query=&x=%ff", "/graphql#query", "/graphql?a?b#c",
+    ]  # fmt: skip
+    good = st.just([("content-type", JSON)])
+    headers = st.one_of(good, lines(), st.tuples(good, lines()).map(lambda both: [*both[0], *both[1]]))
+    return st.builds(
+        Asked,
+        method=st.sampled_from(["POST", "POST", "GET", "HEAD", "PUT"]),
+        target=st.one_of(st.just("/graphql"), st.sampled_from(targets)),
+        headers=headers,
+        body=queries(),
+    )
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        {"trusted_proxies": ["127.0.0.1"], "batch_most": 3},
+        {"cors_origins": ["https://own.example"], "max_body_bytes": 1_000, "hsts_s": 0},
+        {"documents": "trusted-only"},
+    ],
+    ids=",".join,
+)
+async def test_whatever_way_a_request_takes_it_is_answered_alike(
+    url_without_a_row: str, valkey: EmbeddedValkey, others: dict[str, Any]
+) -> None:
+    async with counted(url_without_a_row, valkey, **others) as (port, app):
+        straight = 0
+
+        async def check(asked: Asked) -> None:
+            nonlocal straight
+            before = len(app.paths)
+            (here,) = await ask(port, asked.sent())
+            straight += len(app.paths) == before
+            before = len(app.paths)
+            (there,) = await ask(port, asked.sent(("connection", "close")))
+            assert comparable(here) == comparable(there)
+            assert len(app.paths) == before + 1, "the last request of a line is the application's"
+
+        loop = asyncio.get_running_loop()
+
+        @settings(max_examples=EXAMPLES, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck))
+        @given(asked=requests())
+        def law(asked: Asked) -> None:
+            if asked.method != "HEAD":  # whose answers have a length and no body
+                asyncio.run_coroutine_threadsafe(check(asked), loop).result(30)
+
+        await asyncio.to_thread(law)
+        assert straight > EXAMPLES // 4
+
+
+async def test_what_is_short_and_for_the_endpoint_alone_does_not_come_to_the_application(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    async with counted(url_without_a_row, valkey, cors_origins=["https://own.example"]) as (port, app):
+        for straight in (
+            Asked(),
+            Asked(target=f"/graphql/{TRUSTED}", body=b"{}"),
+            Asked("GET", "/graphql?query=%7B__typename%7D", body=b""),
+            Asked("GET", f"/graphql/{TRUSTED}", [], b""),
+        ):
+            assert [status for status, _, _ in await ask(port, straight.sent())] == [200]
+        assert app.paths == []
+        for other in (
+            Asked("GET", headers=[("accept", "text/html")], body=b""),
+            Asked(headers=[("content-type", JSON), ("origin", "https://own.example")]),
+            Asked(body=orjson.dumps({"query": "{ __typename }", "pad": "x" * 20_000})),
+            Asked(target="/graphql/%61", body=b"{}"),
+        ):
+            await ask(port, other.sent())
+        assert app.paths == ["/graphql", "/graphql", "/graphql", "/graphql/a"]
+
+
+async def test_what_comes_together_is_answered_in_its_order(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    async with counted(url_without_a_row, valkey) as (port, _):
+        slow = orjson.dumps({"query": "{ deals { totalCount } }"})
+        quick = orjson.dumps({"query": "{ __typename }"})
+        bodies = [slow, quick, STAGES, quick]
+        sent = [Asked(body=each).sent() for each in bodies]
+        answers = await ask(port, *sent[:-1], Asked(body=quick).sent(("connection", "close")))
+        assert [next(iter(orjson.loads(body)["data"])) for _, _, body in answers] == ["deals", "__typename", "stages", "__typename"]
+        assert [dict(headers).get("connection") for _, headers, _ in answers] == [None, None, None, "close"]
+
+
+async def test_a_server_that_stops_answers_first_and_says_that_it_was_the_last(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    lock = sql.transaction()
+    async with counted(database_url, valkey) as (port, app):
+        await ask(port, Asked().sent())
+        await lock.start()
+        await sql.execute("lock table deal in access exclusive mode")
+        asked = asyncio.create_task(ask(port, Asked(body=orjson.dumps({"query": "{ deals { totalCount } }"})).sent()))
+        await asyncio.sleep(0.2)
+
+        async def unlock() -> None:
+            await asyncio.sleep(0.5)
+            await lock.rollback()
+
+        unlocking = asyncio.create_task(unlock())
+    # It has stopped by now, and would not have without answering.
+    ((status, headers, body),) = await asked
+    await unlocking
+    assert app.paths == []
+    assert (status, dict(headers)["connection"]) == (200, "close")
+    assert orjson.loads(body)["data"] == {"deals": {"totalCount": 0}}
+
+
+async def test_what_nobody_expected_is_masked_whatever_way_the_request_took(
+    url_without_a_row: str, valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("secret")
+
+    monkeypatch.setattr("web.graphql.answer_one", broken)
+    async with counted(url_without_a_row, valkey) as (port, _):
+        (here,) = await ask(port, Asked().sent())
+        (there,) = await ask(port, Asked().sent(("connection", "close")))
+        assert comparable(here) == comparable(there)
+        status, headers, body = here
+        (error,) = orjson.loads(body)["errors"]
+        assert (status, error["extensions"]["requestId"]) == (500, dict(headers)["x-request-id"])
+        assert b"secret" not in body
