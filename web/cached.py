@@ -115,8 +115,9 @@ def lasting_headers(entry: Entry, media_type: bytes, encoding: Encoding, outcome
 
 def passing_headers(entry: Entry, reuse: Reuse, started: float) -> RawHeaders:
     """Those that tell the time."""
+    age = age_s(entry)
     return [
-        (b"age", b"%d" % age_s(entry)),
-        (b"cache-control", reuse.cache_control(entry)),
+        (b"age", b"%d" % age),
+        (b"cache-control", reuse.cache_control(entry, age)),
         (b"x-response-time", b"%.2fms" % ((time.perf_counter() - started) * 1000)),
     ]

@@ -5,10 +5,11 @@ request at its head, and what should be the body for whatever the other protocol
 """
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from web.idle import IdleProtocol
 
 
-class OneProtocol(HttpToolsProtocol):
+class OneProtocol(IdleProtocol):
     """uvicorn's protocol without any other: the head of such a request is read once more without the offer."""
 
     def data_received(self, data: bytes) -> None:

@@ -84,7 +84,7 @@ class BoundedProtocol(StraightProtocol):
         if self._is_refused or self.transport.is_closing():
             return
         is_idle = self.cycle is None or self.cycle.response_complete
-        if not self._waits_for and is_idle and self.timeout_keep_alive_task is None:
+        if not self._waits_for and is_idle and self.idle_since is None:
             self._waits_for = "head"  # empty lines before it, which end uvicorn's patience with an idle connection
         if self._waits_for == "head":
             # Of a head that is whole the exact size is known; this is for one that does not end.

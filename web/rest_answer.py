@@ -76,10 +76,11 @@ class RestAnswer:
             headers["x-cache"] = self.outcome
         if self.entry is not None:
             headers["x-cache-key"] = self.entry.key[:16].decode()
-            headers["age"] = str(age_s(self.entry))
+            age = age_s(self.entry)
+            headers["age"] = str(age)
             if self.status == 200 and self.outcome != "STALE":
                 # Weak: metadata is another each time, what it is about is not (RFC 9110, section 8.8.1).
-                headers |= {"etag": f'W/"{self.entry.etag}"', "cache-control": reuse.cache_control(self.entry).decode()}
+                headers |= {"etag": f'W/"{self.entry.etag}"', "cache-control": reuse.cache_control(self.entry, age).decode()}
         return {**self.body, "metadata": metadata}, headers
 
 

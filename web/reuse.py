@@ -19,16 +19,15 @@ class Reuse:
         """As the server is set up."""
         return cls(b"public" if settings.auth == "off" else b"private", settings.reuse_s)
 
-    def cache_control(self, entry: Entry) -> bytes:
+    def cache_control(self, entry: Entry, age: int) -> bytes:
         """The header's value. What was read for the answer says how long it is usually good: not longer than that, from now on.
 
         ``max-age`` counts from when the answer was made, as ``Age`` does.
         """
-        now = time.time()
-        good_s = int(min(self.most_s, entry.made.good_until - now))
+        good_s = int(min(self.most_s, entry.made.good_until - time.time()))
         if good_s <= 0:
             return self.scope + b", no-cache"
-        return b"%b, max-age=%d" % (self.scope, age_s(entry) + good_s)
+        return b"%b, max-age=%d" % (self.scope, age + good_s)
 
 
 def age_s(entry: Entry) -> int:

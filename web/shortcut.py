@@ -48,14 +48,14 @@ BUSY_HEADERS: RawHeaders = [
     (b"retry-after", b"1"),
 ]
 # What makes a request one that the protocol or the application has to look at.
-NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade", b"connection"})
+NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"})
 
 
 class ShortcutProtocol(OneProtocol):
     """uvicorn's protocol, which answers what it can by itself."""
 
-    # The body so far of a request that may be answered here; None for any other.
-    _held: list[bytes] | None = None
+    # A request that may be answered here, and its body so far; None for any other.
+    _held: tuple[Call, list[bytes]] | None = None
     # Of the request before: what it said of who asks, and the name of that; and whom all of them are counted for.
     _said: RawHeaders | None = None
     _name: bytes | None = None
@@ -63,8 +63,9 @@ class ShortcutProtocol(OneProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: a request that may be answered here waits for its body."""
-        if self._may_be_short():
-            self._held = []
+        call = Call(self.scope["state"], self.parser.get_method().decode("ascii"), headers_of(self.headers))  # type: ignore[arg-type]
+        if self._may_be_short(call):
+            self._held = call, []
         else:
             self._begin()
 
@@ -73,17 +74,16 @@ class ShortcutProtocol(OneProtocol):
         if self._held is None:
             super().on_body(body)
         else:
-            self._held.append(body)
+            self._held[1].append(body)
 
     def on_message_complete(self) -> None:
         """The request is whole: it is answered now, or becomes one like any other."""
         if self._held is None:
             super().on_message_complete()
             return
-        body, self._held = b"".join(self._held), None
-        state: Any = self.scope["state"]
-        state["started"] = time.perf_counter()
-        call = Call(state, self.parser.get_method().decode("ascii"), headers_of(self.headers))
+        (call, pieces), self._held = self._held, None
+        body = b"".join(pieces)
+        call.state["started"] = time.perf_counter()
         if not self._answer(call, body) and not self._send_away(call):
             self.go_on(call, body)
 
@@ -101,18 +101,21 @@ class ShortcutProtocol(OneProtocol):
         if self.cycle is not None and self.cycle.transport is self.transport:
             self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]
 
-    def _may_be_short(self) -> bool:
-        method = self.parser.get_method()
-        if not self.url.startswith(b"/graphql") or method not in (b"GET", b"POST") or self.scheme != "http":
-            return False
-        length = b"0"
-        for name, value in self.headers:
-            if name in NOT_SHORT and (name, value.lower()) != (b"connection", b"keep-alive"):
-                return False
-            if name == b"content-length":
-                length = value
+    def _may_be_short(self, call: Call) -> bool:
+        headers = call.headers
+        length, connection = headers.get(b"content-length", b"0"), headers.get(b"connection", b"keep-alive")
         is_idle = self.cycle is None or self.cycle.response_complete
-        return is_idle and length.isdigit() and int(length) <= LONGEST_BODY and self.parser.get_http_version() == "1.1"
+        return (
+            is_idle
+            and self.url.startswith(b"/graphql")
+            and call.method in ("GET", "POST")
+            and length.isdigit()
+            and int(length) <= LONGEST_BODY
+            and connection.lower() == b"keep-alive"
+            and NOT_SHORT.isdisjoint(headers)
+            and self.scheme == "http"
+            and self.parser.get_http_version() == "1.1"
+        )
 
     def _answer(self, call: Call, body: bytes) -> bool:
         """Whether the request has been answered. If not, what decides about it is in its state, if that is known."""
@@ -129,10 +132,10 @@ class ShortcutProtocol(OneProtocol):
             state["responses"].foresee(asked.key)
             return False
         encoding = ready_encoding(entry, headers.get(b"accept-encoding", b""))
-        standing = None if encoding is None else self._standing(viewer, call)
+        standing = self._standing(viewer, call) if encoding is not None and state["throttle"].is_on else []
         if encoding is None or standing is None:
             return False
-        self.respond(self.kept(entry, asked, encoding, call, [*standing, *told_of(self.scope, request_id_of(headers))]))
+        self.respond(self.kept(entry, asked, encoding, call, [*standing, *self.told(call, self.scope, request_id_of(headers))]))
         return True
 
     def _send_away(self, call: Call) -> bool:
@@ -143,7 +146,7 @@ class ShortcutProtocol(OneProtocol):
         media_type = best(headers.get(b"accept", b"").decode("latin-1"), (JSON, GRAPHQL)) or JSON
         reply = Reply(503, [(b"content-type", f"{media_type}; charset=utf-8".encode()), *BUSY_HEADERS], BUSY_BODY)
         state["traffic"].add(0.0, 503)
-        self.respond(self.written(reply, told_of(self.scope, request_id_of(headers))))
+        self.respond(self.written(reply, self.told(call, self.scope, request_id_of(headers))))
         return True
 
     def _viewer(self, authenticator: Authenticator) -> Viewer | None:
@@ -161,8 +164,8 @@ class ShortcutProtocol(OneProtocol):
 
     def _standing(self, viewer: Viewer, call: Call) -> RawHeaders | None:
         """Counts the request; None if the throttle has to be asked properly."""
-        throttle = call.state["throttle"]
-        return throttle.admit_cached(client_named(viewer, self.peer(call, self.scope))) if throttle.is_on else []
+        found: RawHeaders | None = call.state["throttle"].admit_cached(client_named(viewer, self.peer(call, self.scope)))
+        return found
 
     def peer(self, call: Call, scope: Any) -> str:
         """Whom a request is counted for that has no viewer: each of a connection for the same, unless a proxy says else."""
@@ -171,6 +174,11 @@ class ShortcutProtocol(OneProtocol):
         if self._peer is None:
             self._peer = peer_of(scope, call.state["settings"])
         return self._peer
+
+    def told(self, call: Call, scope: Any, request_id: bytes) -> RawHeaders:
+        """What uvicorn and middleware add to an answer to this request, but for ``SECURITY``."""
+        by_tls = hsts_of(scope) if b"x-forwarded-proto" in call.headers else []  # a proxy's: here is none
+        return [*self.server_state.default_headers, *by_tls, (b"x-request-id", request_id)]
 
     def kept(self, entry: Entry, asked: Asked, encoding: Encoding, call: Call, told: RawHeaders) -> bytes:
         """The answer that is kept, or that the client has it already, as it is written; ``told`` is of this request only."""
@@ -182,30 +190,21 @@ class ShortcutProtocol(OneProtocol):
             reply = Reply(304 if is_known else 200, lasting_headers(entry, asked.media_type, encoding, "HIT"), form)
             head = entry.heads[asked.media_type, encoding, is_known] = _head(reply)
         passing = passing_headers(entry, state["reuse"], state["started"])
-        return b"".join((head, self._lines([*passing, *told]), form))
+        return b"".join((head, _joined([*passing, *told]), b"\r\n", form))
 
     def written(self, reply: Reply, told: RawHeaders) -> bytes:
         """An answer as it is written."""
-        return b"".join((_head(reply), self._lines(told), reply.body))
+        return b"".join((_head(reply), _joined(told), b"\r\n", reply.body))
 
     def respond(self, written: bytes) -> None:
         """Writes an answer, and waits for the next request."""
         self.transport.write(written)
         self.on_response_complete()
 
-    def _lines(self, told: RawHeaders) -> bytes:
-        """The end of a head: what is of this answer only."""
-        return _joined([*self.server_state.default_headers, *told]) + b"\r\n"
-
 
 def is_for_cors(call: Call) -> bool:
     """Whether CORS has a say in the answer: where no other site is allowed, ``Origin`` makes no difference."""
     return b"origin" in call.headers and bool(call.state["settings"].cors_origins)
-
-
-def told_of(scope: Any, request_id: bytes) -> RawHeaders:
-    """What middleware adds to any answer, but for ``SECURITY``."""
-    return [*hsts_of(scope), (b"x-request-id", request_id)]
 
 
 def _head(reply: Reply) -> bytes:

@@ -21,7 +21,7 @@ from web.middleware.rate_limits import counted
 from web.middleware.request_id import request_id_of
 from web.reading import requested
 from web.reply import RawHeaders
-from web.shortcut import ShortcutProtocol, is_for_cors, told_of
+from web.shortcut import ShortcutProtocol, is_for_cors
 
 # The path with the id of a document or without, and the query string. What is escaped in an id is for the router to read.
 ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?")
@@ -72,7 +72,7 @@ class StraightProtocol(ShortcutProtocol):
         state, request_id = call.state, request_id_of(call.headers)
         state["viewer"], state["request_id"] = state["deciding"][VIEWER], request_id.decode("ascii")
         state["peer"] = self.peer(call, scope)
-        told = told_of(scope, request_id)
+        told = self.told(call, scope, request_id)
         try:
             written = await self._found(turn, call, told) or await self._made(turn, call, told, body)
             turn.response_started = turn.response_complete = True
