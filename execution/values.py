@@ -70,6 +70,8 @@ class Position:
             return self.inside.complete(run, self.field, column, origin)
         if self.leaf is not None and kinds <= self.unchanged:
             return column
+        if self.is_nullable and kinds <= nullable:
+            return self._some(run, column, [at for at, value in enumerate(column) if value is not None], origin)
         if awaits(kinds):
             return run.settled(column).map(lambda settled: self._each(run, settled, origin))
         return self._each(run, column, origin)
@@ -89,6 +91,10 @@ class Position:
                 run.fail(self.field, origin, at, value)
             else:
                 places.append(at)
+        return self._some(run, column, places, origin)
+
+    def _some(self, run: Run, column: Column, places: list[int], origin: Origin) -> Completed:
+        """The values in those places; null stands in the others."""
         if len(places) == len(column):
             return self.inside.complete(run, self.field, column, origin)
         done: list[Any] = [None] * len(column)
@@ -112,8 +118,9 @@ def _not_null(field: Asked) -> TypeError:
 
 
 # Types that have been looked at, whose values are neither null, nor errors, nor awaited: nearly all columns are of these, and
-# one comparison of sets says so.
+# one comparison of sets says so. Those of columns with nulls among them are ``nullable``.
 ordinary: set[type[Any]] = set()
+nullable: set[type[Any]] = {type(None)}
 
 
 def are_ordinary(kinds: set[type[Any]]) -> bool:
@@ -121,5 +128,6 @@ def are_ordinary(kinds: set[type[Any]]) -> bool:
     if awaits(kinds) or any(kind in NOTHING or issubclass(kind, Exception) for kind in kinds):
         return False
     ordinary.update(kinds)
+    nullable.update(kinds)
     return True
 
