@@ -5,6 +5,7 @@ What those layers do for a request of this kind is done here at once, by the sam
 through all, and is answered alike.
 """
 
+import asyncio
 import re
 import time
 from functools import partial
@@ -28,21 +29,11 @@ ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?
 CLOSE = (b"connection", b"close")
 
 
-class _Nothing:
-    """In place of an event that nobody waits for."""
-
-    def set(self) -> None:
-        """Nothing happens."""
-
-
-NOTHING = _Nothing()
-
-
 class Turn:
     """A request that is being answered, as uvicorn's protocol knows it: a ``RequestResponseCycle`` without ASGI."""
 
     __slots__ = ("disconnected", "keep_alive", "response_complete", "response_started")
-    message_event = NOTHING
+    message_event = asyncio.Event()  # nobody waits for it: the body is there
     transport = None
 
     def __init__(self) -> None:

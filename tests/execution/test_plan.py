@@ -18,6 +18,7 @@ from tests.execution.toy import toy
 loads: list[tuple[str, list[int]]] = []
 calls: list[int] = []
 known: list[frozenset[str]] = []
+begun: list[str] = []
 
 
 def _batched(name: str, along: str | None = None) -> Any:
@@ -76,6 +77,16 @@ class Query:
         return Shelf(rows=[Row(number=1)])
 
     @strawberry.field
+    async def fetched(self, name: str) -> "Shelf":
+        begun.append(name)
+        return Shelf(rows=[Row(number=1)])
+
+    @strawberry.field
+    def ready(self) -> int:
+        begun.append("ready")
+        return 1
+
+    @strawberry.field
     def many(self) -> list[Row]:
         return many()
 
@@ -94,6 +105,7 @@ def planned(text: str) -> Plan:
 def _no_loads() -> None:
     loads.clear()
     known.clear()
+    begun.clear()
 
 
 async def test_a_level_is_one_load_of_its_distinct_keys() -> None:
@@ -265,3 +277,12 @@ async def test_what_has_most_below_it_comes_first_and_stands_where_the_document_
     result = await planned("{ rows(count: 1) { slow } shelf { rows { slow } } }").execute(None, None)
     assert calls == [1, 0]
     assert list(result.data or ()) == ["rows", "shelf"]
+
+
+async def test_what_has_most_below_it_is_on_its_way_before_the_other_fields_of_the_root_begin() -> None:
+    """All of its name with it: one batch may load for them all."""
+    text = '{ ready a: fetched(name: "a") { rows { number } } __typename b: fetched(name: "b") { rows { number } } }'
+    result = await planned(text).execute(None, None)
+    assert begun == ["a", "b", "ready"]
+    assert result.errors is None
+    assert list(result.data or ()) == ["ready", "a", "__typename", "b"]
