@@ -6,10 +6,10 @@ request at its head, and what should be the body for whatever the other protocol
 
 import httptools
 
-from web.idle import IdleProtocol
+from web.line import LineProtocol
 
 
-class OneProtocol(IdleProtocol):
+class OneProtocol(LineProtocol):
     """uvicorn's protocol without any other: the head of such a request is read once more without the offer."""
 
     def data_received(self, data: bytes) -> None:

@@ -20,6 +20,8 @@ from web.middleware.security_headers import HEADERS
 from web.straight import StraightProtocol
 
 MOST_HEADERS = 100
+# Requests that wait on one line for those before them: each is an object of 3 KB, whatever its size.
+MOST_WAITING = 100
 # So long a client has to read why it was refused, while what it still sends is thrown away.
 LINGER_S = 1.0
 # Status, code and message of what is refused here.
@@ -28,6 +30,7 @@ NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once."
 URL_TOO_LONG = 414, "URL_TOO_LONG", "The URL is too long. Send the query by POST."
 HEAD_TOO_LARGE = 431, "HEADERS_TOO_LARGE", "The headers are too large."
 TOO_SLOW = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
+QUEUE_FULL = 503, "OVERLOADED", "Too many requests wait on this connection. Wait for their answers first."
 TOO_MANY = 503, "OVERLOADED", "Too many connections are open. Try again in a moment."
 
 
@@ -112,6 +115,8 @@ class BoundedProtocol(StraightProtocol):
             hosts += name == b"host"
         if hosts != 1 and self.parser.get_http_version() == "1.1":  # RFC 9112, section 3.2
             self._refusal = NO_HOST
+        elif len(self.pipeline) >= MOST_WAITING:
+            self._refusal = QUEUE_FULL
         elif len(self.url) > self._bounds.url_bytes:
             self._refusal = URL_TOO_LONG
         elif size > self._bounds.head_bytes or len(self.headers) > MOST_HEADERS:
@@ -168,12 +173,17 @@ class BoundedProtocol(StraightProtocol):
             self.cycle.message_event.set()
             self._tell_lost()
         self.transport.write(_answer(*refusal))
-        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, URL_TOO_LONG) and self.transport.can_write_eof():
+        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, QUEUE_FULL, URL_TOO_LONG) and self.transport.can_write_eof():
             # To close on what has not been read would reset the connection, and take the answer along.
             self.transport.write_eof()
             self._timer = self.loop.call_later(LINGER_S, self.transport.close)
         else:
             self.transport.close()
+
+    def respond(self, written: bytes, *, is_last: bool = False) -> None:
+        """Writes an answer, unless the line was refused meanwhile: that was its last word."""
+        if not self._is_refused:
+            super().respond(written, is_last=is_last)
 
     def _tell_lost(self) -> None:
         if self.on_lost is not None:

@@ -45,8 +45,8 @@ class BatchLimitExceeded(BadRequest):
 def asks_for_page(call: Call) -> bool:
     """Whether a request to the endpoint asks nothing and prefers HTML: a browser that opens it."""
     is_get = call.method != "POST" and call.document_id is None
-    asks_nothing = is_get and not any(value for name, value in call.parameters if name in ASKING)
-    return asks_nothing and best(call.header(b"accept"), (JSON, GRAPHQL, HTML)) == HTML
+    prefers_page = is_get and best(call.header(b"accept"), (JSON, GRAPHQL, HTML)) == HTML
+    return prefers_page and not any(value for name, value in call.parameters if name in ASKING)
 
 
 def asks_anew(call: Call) -> bool:

@@ -115,6 +115,7 @@ class ShortcutProtocol(OneProtocol):
             and NOT_SHORT.isdisjoint(headers)
             and self.scheme == "http"
             and self.parser.get_http_version() == "1.1"
+            and self.parser.should_keep_alive()  # Proxy-Connection has a say in it
         )
 
     def _answer(self, call: Call, body: bytes) -> bool:
@@ -196,9 +197,11 @@ class ShortcutProtocol(OneProtocol):
         """An answer as it is written."""
         return b"".join((_head(reply), _joined(told), b"\r\n", reply.body))
 
-    def respond(self, written: bytes) -> None:
-        """Writes an answer, and waits for the next request."""
+    def respond(self, written: bytes, *, is_last: bool = False) -> None:
+        """Writes an answer, and goes on with the next request, unless it ``is_last``: then nothing that waits is begun."""
         self.transport.write(written)
+        if is_last:
+            self.transport.close()
         self.on_response_complete()
 
 

@@ -8,25 +8,38 @@ through all, and is answered alike.
 import asyncio
 import re
 import time
+from collections.abc import Callable
 from functools import partial
+from typing import TypeAlias
 
+import orjson
 from starlette.types import Scope
 
+from core.errors import Unavailable
 from web.cached import VIEWER, is_plain, ready_encoding
 from web.call import Call
 from web.client import client_named
+from web.errors import app_error
 from web.graphql import answer
 from web.graphql_request import GraphQLRequest
 from web.middleware.last_resort import masked
 from web.middleware.rate_limits import counted
 from web.middleware.request_id import request_id_of
-from web.reading import requested
-from web.reply import RawHeaders
+from web.negotiation import JSON
+from web.reading import asks_for_page, requested
+from web.reply import RawHeaders, Reply
 from web.shortcut import ShortcutProtocol, is_for_cors
 
 # The path with the id of a document or without, and the query string. What is escaped in an id is for the router to read.
 ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?")
 CLOSE = (b"connection", b"close")
+# What makes the bytes of an answer, given the headers that are of this request only.
+Write: TypeAlias = Callable[[RawHeaders], bytes]
+STOPPING = Reply(
+    Unavailable.status,
+    [(b"content-type", f"{JSON}; charset=utf-8".encode()), (b"cache-control", b"no-store")],
+    orjson.dumps({"errors": [app_error(Unavailable("The server is going down."))]}),
+)
 
 
 class Turn:
@@ -47,11 +60,13 @@ class StraightProtocol(ShortcutProtocol):
     def go_on(self, call: Call, body: bytes) -> None:
         """Begins to answer a request that is whole: here, or else in the application."""
         address = ADDRESS.fullmatch(self.url)
+        if address is not None:
+            document_id, query = address.groups()
+            name = None if document_id is None else document_id.decode("ascii")
+            call = Call(call.state, call.method, call.headers, query or b"", name)
         if address is None or not _is_for_endpoint(call, body):
             super().go_on(call, body)
             return
-        document_id, query = address.groups()
-        call = call._replace(query=query or b"", document_id=None if document_id is None else document_id.decode("ascii"))
         self._unset_keepalive_if_required()
         self.cycle = turn = Turn()  # type: ignore[assignment]
         task = self.loop.create_task(self._serve(turn, call, self.scope, body))  # type: ignore[arg-type]
@@ -62,18 +77,26 @@ class StraightProtocol(ShortcutProtocol):
         """Answers, in a task of its own. What comes after it on the line waits for that, as in uvicorn."""
         state, request_id = call.state, request_id_of(call.headers)
         state["viewer"], state["request_id"] = state["deciding"][VIEWER], request_id.decode("ascii")
-        state["peer"] = self.peer(call, scope)
-        told = self.told(call, scope, request_id)
+        told: RawHeaders = [(b"x-request-id", request_id)]
         try:
-            written = await self._found(turn, call, told) or await self._made(turn, call, told, body)
-            turn.response_started = turn.response_complete = True
-            if not turn.disconnected and not self.transport.is_closing():
-                self.respond(written)
+            state["peer"], told = self.peer(call, scope), self.told(call, scope, request_id)
+            write = await self._found(call)
+            if write is None and not self._has_lost(turn):
+                write = partial(self.written, await self._made(call, body))
+            if write is not None:
+                self._finish(turn, write, told)
+        except asyncio.CancelledError:  # the server goes down, and waits no longer
+            turn.keep_alive = False
+            self._finish(turn, partial(self.written, STOPPING), told)
+            raise
+        except Exception as error:  # whatever it is, the client hears no more than that there was one
+            state["traffic"].add(time.perf_counter() - state["started"], 500)
+            self._finish(turn, partial(self.written, masked(error, "/graphql", state["request_id"])), told)
         finally:
-            if not (turn.response_complete and turn.keep_alive):
+            if not turn.response_complete:
                 self.transport.close()
 
-    async def _found(self, turn: Turn, call: Call, told: RawHeaders) -> bytes | None:
+    async def _found(self, call: Call) -> Write | None:
         """The answer that another process has kept, if the same was asked before; this process was looked in by now."""
         state, headers = call.state, call.headers
         asked = state["remembered"].find(state["deciding"])
@@ -84,31 +107,35 @@ class StraightProtocol(ShortcutProtocol):
         if entry is None or encoding is None:
             return None
         standing = state["throttle"].admit_cached(client_named(state["viewer"], state["peer"]))
-        return None if standing is None else self.kept(entry, asked, encoding, call, [*standing, *_ended(turn, told)])
+        return None if standing is None else lambda told: self.kept(entry, asked, encoding, call, [*standing, *told])
 
-    async def _made(self, turn: Turn, call: Call, told: RawHeaders, body: bytes) -> bytes:
-        """The answer of the endpoint, with what middleware adds to it in the application."""
+    async def _made(self, call: Call, body: bytes) -> Reply:
+        """The answer of the endpoint, charged and counted as middleware does it in the application."""
         state = call.state
-        try:
-            reply = await answer(call, partial(_read, call, body))
-            reply = await counted(state) or reply
-        except Exception as error:  # whatever it is, the client hears no more than that there was one
-            reply = masked(error, "/graphql", state["request_id"])
+        reply = await answer(call, partial(_read, call, body))
+        reply = await counted(state) or reply._replace(headers=[*reply.headers, *state["standing"]])
         state["traffic"].add(time.perf_counter() - state["started"], reply.status)
-        return self.written(reply, [*state.get("standing", ()), *_ended(turn, told)])
+        return reply
+
+    def _finish(self, turn: Turn, write: Write, told: RawHeaders) -> None:
+        """Writes the answer, if there is still somebody to write to."""
+        written = write(told if turn.keep_alive else [*told, CLOSE])
+        has_lost = self._has_lost(turn)
+        turn.response_started = turn.response_complete = True
+        if not has_lost:
+            self.respond(written, is_last=not turn.keep_alive)
+
+    def _has_lost(self, turn: Turn) -> bool:
+        """Whether the client has gone. Of requests in a queue uvicorn tells only the last."""
+        return turn.disconnected or self.transport.is_closing()
 
 
 def _is_for_endpoint(call: Call, body: bytes) -> bool:
     """Whether it is known who asks, and nothing but the endpoint has a say in the answer."""
-    may_get_page = call.method == "GET" and b"text/html" in call.headers.get(b"accept", b"").lower()
+    is_for_page = call.method == "GET" and asks_for_page(call)
     is_long = len(body) > call.state["settings"].max_body_bytes
-    return "deciding" in call.state and not (may_get_page or is_long or is_for_cors(call))
+    return "deciding" in call.state and not (is_for_page or is_long or is_for_cors(call))
 
 
 async def _read(call: Call, body: bytes) -> GraphQLRequest | list[GraphQLRequest]:
     return requested(call, body)
-
-
-def _ended(turn: Turn, told: RawHeaders) -> RawHeaders:
-    """The headers, with the last one of a connection that ends with this answer."""
-    return told if turn.keep_alive else [*told, CLOSE]

@@ -30,11 +30,19 @@ class Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(app: ASGIApp, protocol: Any = "auto") -> AsyncIterator[int]:
-    """The port of 127.0.0.1 where the application answers."""
+async def serving(app: ASGIApp, protocol: Any = "auto", patience_s: int | None = None) -> AsyncIterator[int]:
+    """The port of 127.0.0.1 where the application answers. At the end it is waited for: for ever, or for so long."""
     server = Server(
         uvicorn.Config(
-            app, port=0, http=protocol, ws="none", lifespan="on", log_config=None, server_header=False, proxy_headers=False
+            app,
+            port=0,
+            http=protocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=patience_s,
         )
     )
     running = asyncio.create_task(server.serve())

@@ -1,6 +1,8 @@
 """HTTP itself, over raw sockets: what clients other than ours send, and what each is answered (RFC 9110, 9112)."""
 
 import asyncio
+import gc
+import logging
 from urllib.parse import urlsplit
 
 import httpx2
@@ -62,6 +64,20 @@ async def test_what_follows_such_an_offer_is_a_body_and_no_request(empty: httpx2
     found = answers(await said(empty, post("Host: x", *OFFERS, body=hidden), hidden, post("Host: x", "Connection: close") + BODY))
     assert [status for status, _ in found] == [400, 200]
     assert b"is not JSON" in found[0][1]
+
+
+async def test_who_closes_by_the_name_that_proxies_use_for_it_is_told_that_the_line_is_closed(empty: httpx2.AsyncClient) -> None:
+    found = await said(empty, post("Host: x", "Proxy-Connection: close") + BODY)
+    assert found.startswith(b"HTTP/1.1 200") and b"connection: close" in found
+
+
+async def test_what_is_no_request_ends_those_before_it_with_one_answer(
+    empty: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = answers(await said(empty, 2 * (post("Host: x") + BODY) + b"GARBAGE\r\n\r\n"))
+    assert [status for status, _ in found] == [400]
+    gc.collect()  # a task that failed tells it when it goes
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def test_a_tunnel_is_refused(empty: httpx2.AsyncClient) -> None:

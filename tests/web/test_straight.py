@@ -3,8 +3,9 @@
 import asyncio
 import os
 import re
+import socket
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 import pytest
+from asyncpg.transaction import Transaction
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -48,11 +50,13 @@ class Counted:
 
 
 @asynccontextmanager
-async def counted(database_url: str, valkey: EmbeddedValkey, **others: Any) -> AsyncIterator[tuple[int, Counted]]:
-    """The port of a server that keeps no answers, and its application."""
+async def counted(
+    database_url: str, valkey: EmbeddedValkey, patience_s: int | None = None, **others: Any
+) -> AsyncIterator[tuple[int, Counted]]:
+    """The port of a server that keeps no answers, and its application. When it stops it waits, for ever or for so long."""
     chosen = settings_for(database_url, valkey, cache_bytes=0, cache_shared=False, **others)
     app = Counted(create_app(chosen))
-    async with serving(app, bounded_protocol(chosen)) as port:
+    async with serving(app, bounded_protocol(chosen), patience_s) as port:
         yield port, app
 
 
@@ -128,7 +132,7 @@ def queries() -> st.SearchStrategy[bytes]:
 def lines() -> st.SearchStrategy[Lines]:
     """Headers that an endpoint or a layer around it looks at; the same one may come twice."""
     known = {
-        "accept": [JSON, GRAPHQL, "*/*", "text/html", "text/html, */*;q=0.1", "image/png", f"{JSON};q=0"],
+        "accept": [JSON, GRAPHQL, "*/*", "text/html", "text/html, */*;q=0.1", "text/*;q=0.9, */*;q=0.1", "image/png", f"{JSON};q=0"],
         "accept-encoding": ["gzip", "br, gzip", "identity", "br;q=0, gzip;q=0.5"],
         "cache-control": ["no-cache", "no-store"],
         "content-type": [JSON, f"{JSON}; charset=utf-8", f"{JSON}; charset=latin1", "text/plain"],
@@ -237,28 +241,99 @@ async def test_what_comes_together_is_answered_in_its_order(url_without_a_row: s
         assert [dict(headers).get("connection") for _, headers, _ in answers] == [None, None, None, "close"]
 
 
-async def test_a_server_that_stops_answers_first_and_says_that_it_was_the_last(
+@asynccontextmanager
+async def no_deals(sql: "asyncpg.Connection[asyncpg.Record]") -> AsyncIterator[Transaction]:
+    """Nobody can read deals in the block, or until the transaction is rolled back."""
+    lock = sql.transaction()
+    await lock.start()
+    await sql.execute("lock table deal in access exclusive mode")
+    yield lock
+
+
+STUCK = Asked(body=orjson.dumps({"query": "{ deals { totalCount } }"}))
+CREATE = Asked(body=orjson.dumps({"query": 'mutation { createCompany(input: {name: "Twice"}) { company { id } } }'}))
+
+
+async def test_a_server_that_stops_answers_first_says_that_it_was_the_last_and_begins_nothing_else(
     database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    lock = sql.transaction()
-    async with counted(database_url, valkey) as (port, app):
+    async with AsyncExitStack() as stack:
+        port, app = await stack.enter_async_context(counted(database_url, valkey))
         await ask(port, Asked().sent())
-        await lock.start()
-        await sql.execute("lock table deal in access exclusive mode")
-        asked = asyncio.create_task(ask(port, Asked(body=orjson.dumps({"query": "{ deals { totalCount } }"})).sent()))
-        await asyncio.sleep(0.2)
-
-        async def unlock() -> None:
-            await asyncio.sleep(0.5)
+        async with no_deals(sql) as lock:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(STUCK.sent())
+            await asyncio.sleep(0.2)
+            stopping = asyncio.create_task(stack.aclose())
+            await asyncio.sleep(0.3)
+            writer.write(CREATE.sent())
+            await asyncio.sleep(0.2)
+            assert not stopping.done()
             await lock.rollback()
+            async with asyncio.timeout(10):
+                status, headers, body = await told(reader)
+                assert await reader.read() == b""
+                writer.close()
+                await stopping
+        assert (status, dict(headers)["connection"]) == (200, "close")
+        assert orjson.loads(body)["data"] == {"deals": {"totalCount": 0}}
+        assert app.paths == []
+        assert await sql.fetchval("select count(*) from company") == 0
 
-        unlocking = asyncio.create_task(unlock())
-    # It has stopped by now, and would not have without answering.
-    ((status, headers, body),) = await asked
-    await unlocking
-    assert app.paths == []
-    assert (status, dict(headers)["connection"]) == (200, "close")
-    assert orjson.loads(body)["data"] == {"deals": {"totalCount": 0}}
+
+async def test_a_server_that_waits_no_longer_says_so(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with AsyncExitStack() as stack:
+        port, _ = await stack.enter_async_context(counted(database_url, valkey, patience_s=1))
+        async with no_deals(sql) as lock:
+            asked = asyncio.create_task(ask(port, STUCK.sent()))
+            await asyncio.sleep(0.2)
+            await stack.aclose()
+            ((status, headers, body),) = await asked
+            await lock.rollback()
+        assert (status, dict(headers)["connection"]) == (503, "close")
+        assert orjson.loads(body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
+async def test_who_sends_more_than_waits_is_not_read_and_then_refused(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with counted(database_url, valkey) as (port, _):
+        many = b"".join([Asked().sent()] * 90)
+        async with no_deals(sql) as lock:
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            for each in (STUCK.sent(), many, many):  # the last of them stay where they are
+                writer.write(each)
+                await asyncio.sleep(0.1)
+            await lock.rollback()
+        assert [status for status, _, _ in [await told(reader) for _ in range(181)]] == [200] * 181
+        writer.write(many + many)
+        status, _, body = await told(reader)
+        assert (status, orjson.loads(body)["errors"][0]["extensions"]["code"]) == (503, "OVERLOADED")
+        assert await reader.read() == b""
+        writer.close()
+
+
+async def test_who_does_not_read_is_not_sent_more(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    chosen = settings_for(url_without_a_row, valkey, cache_bytes=0, cache_shared=False)
+    lines: list[Any] = []
+
+    def protocol(**given: Any) -> Any:
+        lines.append(bounded_protocol(chosen)(**given))
+        return lines[-1]
+
+    async with serving(create_app(chosen), protocol) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port, limit=4096)
+        most = 0
+        for _ in range(100):
+            writer.write(Asked(body=LONG).sent())
+            await asyncio.sleep(0.02)
+            transport = lines[0].transport
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+            most = max(most, transport.get_write_buffer_size())
+        writer.close()
+    assert 0 < most < 200_000, "the high-water mark and an answer"
 
 
 async def test_what_nobody_expected_is_masked_whatever_way_the_request_took(

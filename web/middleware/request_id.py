@@ -7,6 +7,8 @@ from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from web.call import headers_of
+
 SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _process = b"%016x" % random.SystemRandom().getrandbits(64)
 _numbers = count(1)
@@ -31,7 +33,7 @@ class RequestId:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = request_id_of(dict(scope["headers"]))
+        request_id = request_id_of(headers_of(scope["headers"]))
         scope.setdefault("state", {})["request_id"] = request_id.decode("latin-1")
 
         async def send_with_id(message: Message) -> None:

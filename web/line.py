@@ -1,25 +1,52 @@
-"""How long a line may be idle: one clock that is looked at, where uvicorn winds one up for each request, and stops it.
+"""A line from a client, on which one request comes after the other: what uvicorn does between them, in less time and memory."""
 
-That takes 2 us, a tenth of an answer from memory.
-"""
+from collections import deque
+from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.flow_control import FlowControl
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 
-class IdleProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with that clock; ``idle_since`` is a time of the loop, None while there is something to do."""
+class _Flow(FlowControl):
+    """Reads nothing while requests wait on the line for those before them.
+
+    uvicorn reads on with each answer, and whoever sends without a pause had 480,000 requests wait, 1.5 GB, after 5 s.
+    """
+
+    def __init__(self, transport: Any, waiting: "deque[tuple[RequestResponseCycle, ASGIApp]]") -> None:
+        super().__init__(transport)
+        self._waiting = waiting
+
+    def resume_reading(self) -> None:
+        """Reads on, if it is time for that."""
+        if not self._waiting and not self._transport.is_closing():
+            super().resume_reading()
+
+
+class LineProtocol(HttpToolsProtocol):
+    """uvicorn's protocol with a clock that is looked at, where it winds one up for each request, and stops it.
+
+    That takes 2 us, a tenth of an answer from memory. ``idle_since`` is a time of the loop, None while something is to be done.
+    """
 
     idle_since: float | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """The line is there."""
+        super().connection_made(transport)
+        self.flow = _Flow(transport, self.pipeline)  # type: ignore[arg-type]
 
     def on_response_complete(self) -> None:
         """A request is answered. Another one may have come with it; else the line is idle from now on."""
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             self._start_asgi_task(*self.pipeline.pop())
+            self.flow.resume_reading()
             return
+        self.flow.resume_reading()
         self.idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_after(self.timeout_keep_alive)

@@ -7,7 +7,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from tests.web.serving import Server
-from web.idle import IdleProtocol
+from web.line import LineProtocol
 
 PATIENCE_S = 1
 ASKED = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
@@ -22,7 +22,7 @@ async def slow(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def test_a_line_is_closed_when_it_has_been_idle_since_its_last_answer() -> None:
-    config: dict[str, Any] = {"http": IdleProtocol, "timeout_keep_alive": PATIENCE_S, "lifespan": "off", "log_config": None}
+    config: dict[str, Any] = {"http": LineProtocol, "timeout_keep_alive": PATIENCE_S, "lifespan": "off", "log_config": None}
     server = Server(uvicorn.Config(slow, port=0, ws="none", **config))
     running = asyncio.create_task(server.serve())
     try:
