@@ -20,7 +20,7 @@ class _Flow(FlowControl):
 
     def resume_reading(self) -> None:
         """Reads on, if it is time for that."""
-        if not self._waiting and not self._transport.is_closing():
+        if self.read_paused and not self._waiting and not self._transport.is_closing():
             super().resume_reading()
 
 

@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 from core.settings import Settings
 from web.middleware.request_id import request_id_of
 from web.middleware.security_headers import HEADERS
-from web.straight import StraightProtocol
+from web.straight import StraightProtocol, Turn
 
 MOST_HEADERS = 100
 # Requests that wait on one line for those before them: each is an object of 3 KB, whatever its size.
@@ -180,10 +180,9 @@ class BoundedProtocol(StraightProtocol):
         else:
             self.transport.close()
 
-    def respond(self, written: bytes, *, is_last: bool = False) -> None:
-        """Writes an answer, unless the line was refused meanwhile: that was its last word."""
-        if not self._is_refused:
-            super().respond(written, is_last=is_last)
+    def has_lost(self, turn: Turn) -> bool:
+        """Whether the client has gone, or was refused meanwhile: that was the last word."""
+        return self._is_refused or super().has_lost(turn)
 
     def _tell_lost(self) -> None:
         if self.on_lost is not None:

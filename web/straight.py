@@ -81,7 +81,7 @@ class StraightProtocol(ShortcutProtocol):
         try:
             state["peer"], told = self.peer(call, scope), self.told(call, scope, request_id)
             write = await self._found(call)
-            if write is None and not self._has_lost(turn):
+            if write is None and not self.has_lost(turn):
                 write = partial(self.written, await self._made(call, body))
             if write is not None:
                 self._finish(turn, write, told)
@@ -120,12 +120,12 @@ class StraightProtocol(ShortcutProtocol):
     def _finish(self, turn: Turn, write: Write, told: RawHeaders) -> None:
         """Writes the answer, if there is still somebody to write to."""
         written = write(told if turn.keep_alive else [*told, CLOSE])
-        has_lost = self._has_lost(turn)
+        is_wanted = not self.has_lost(turn)
         turn.response_started = turn.response_complete = True
-        if not has_lost:
+        if is_wanted:
             self.respond(written, is_last=not turn.keep_alive)
 
-    def _has_lost(self, turn: Turn) -> bool:
+    def has_lost(self, turn: Turn) -> bool:
         """Whether the client has gone. Of requests in a queue uvicorn tells only the last."""
         return turn.disconnected or self.transport.is_closing()
 
