@@ -22,12 +22,6 @@ UNLIMITED = ""
 MOST_FORWARDED = 50
 
 
-def client_of(scope: Scope) -> str:
-    """The name to count a request for; ``scope["state"]`` has ``settings``, and ``viewer`` if that is known."""
-    state = scope["state"]
-    return client_named(state.get("viewer"), peer_of(scope, state["settings"]))
-
-
 def client_named(viewer: Viewer | None, peer: str) -> str:
     """The name of a viewer, or of the peer (see ``peer_of``) if the viewer has none; UNLIMITED stays that."""
     if peer == UNLIMITED or viewer is None or viewer.subject == EVERYONE.subject:

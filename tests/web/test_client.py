@@ -5,20 +5,24 @@ from starlette.types import Scope
 
 from core.settings import Settings
 from core.viewer import EVERYONE, Viewer
-from web.client import UNLIMITED, client_of, is_from_trusted_proxy
+from web.client import UNLIMITED, client_named, is_from_trusted_proxy, peer_of
 
 SETTINGS = Settings.model_validate({"trusted_proxies": "10.0.0.0/8, fd00::/8, 203.0.113.7", "limit_exempt": "192.0.2.0/24, 2001:db8:ff::/48"})
 
 
-def scope(host: str | None, *forwarded: str, viewer: Viewer | None = None) -> Scope:
+def scope(host: str | None, *forwarded: str) -> Scope:
     """A request from there."""
     headers = [(b"x-forwarded-for", each.encode("latin-1")) for each in forwarded]
-    state = {"settings": SETTINGS} | ({"viewer": viewer} if viewer else {})
-    return {"type": "http", "client": (host, 1) if host else None, "headers": headers, "state": state}
+    return {"type": "http", "client": (host, 1) if host else None, "headers": headers}
+
+
+def client(host: str | None, *forwarded: str, viewer: Viewer | None = None) -> str:
+    """Whom a request from there is counted for."""
+    return client_named(viewer, peer_of(scope(host, *forwarded), SETTINGS))
 
 
 @pytest.mark.parametrize(
-    ("host", "forwarded", "client"),
+    ("host", "forwarded", "counted"),
     [
         ("198.51.100.1", (), "ip:198.51.100.1"),
         ("198.51.100.1", ("1.2.3.4",), "ip:198.51.100.1"),
@@ -42,17 +46,17 @@ def scope(host: str | None, *forwarded: str, viewer: Viewer | None = None) -> Sc
         (None, ("1.2.3.4",), "local"),
     ],
 )
-def test_the_address_is_the_last_one_that_is_not_a_proxy_of_ours(host: str | None, forwarded: tuple[str, ...], client: str) -> None:
-    assert client_of(scope(host, *forwarded)) == client
-    assert client_of(scope(host, *forwarded, viewer=EVERYONE)) == client
+def test_the_address_is_the_last_one_that_is_not_a_proxy_of_ours(host: str | None, forwarded: tuple[str, ...], counted: str) -> None:
+    assert client(host, *forwarded) == counted
+    assert client(host, *forwarded, viewer=EVERYONE) == counted
 
 
 def test_a_viewer_with_a_name_is_counted_by_it_wherever_they_are() -> None:
     key = Viewer("key:1")
-    assert client_of(scope("198.51.100.1", viewer=key)) == client_of(scope("2001:db8::1", viewer=key)) == "subject:key:1"
-    assert client_of(scope("192.0.2.1", viewer=key)) == UNLIMITED
+    assert client("198.51.100.1", viewer=key) == client("2001:db8::1", viewer=key) == "subject:key:1"
+    assert client("192.0.2.1", viewer=key) == UNLIMITED
     # No token makes a subject an address.
-    assert client_of(scope("198.51.100.1", viewer=Viewer("ip:1.2.3.4"))) == "subject:ip:1.2.3.4"
+    assert client("198.51.100.1", viewer=Viewer("ip:1.2.3.4")) == "subject:ip:1.2.3.4"
 
 
 def test_only_a_proxy_of_ours_speaks_for_the_client() -> None:
