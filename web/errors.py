@@ -1,12 +1,15 @@
 """Errors as clients see them: a message, a stable code, where it was; nothing internal."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
 import structlog
 from graphql import GraphQLError
 
 from core.errors import AppError, BadInput
+from web.negotiation import JSON
+from web.reply import RawHeaders, Reply
 
 log = structlog.get_logger("web")
 MASKED = "Something went wrong here. It has been logged under the request id."
@@ -15,6 +18,12 @@ MASKED = "Something went wrong here. It has been logged under the request id."
 def app_error(error: AppError) -> dict[str, Any]:
     """The one error of a request that never came to be executed."""
     return {"message": str(error), "extensions": {"code": error.code}}
+
+
+def error_reply(status: int, told: Mapping[str, Any], media_type: str = JSON, more: RawHeaders | None = None) -> Reply:
+    """The answer that is one error; ``more`` are headers beside its media type, and that nobody keeps it."""
+    headers = [(b"content-type", f"{media_type}; charset=utf-8".encode()), (b"cache-control", b"no-store"), *(more or ())]
+    return Reply(status, headers, orjson.dumps({"errors": [told]}))
 
 
 def left_out(errors: Sequence[GraphQLError], most: int) -> dict[str, Any]:

@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 
-import orjson
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
-
 from core.settings import Settings
+from web.errors import error_reply
 from web.middleware.request_id import request_id_of
-from web.middleware.security_headers import HEADERS
-from web.straight import StraightProtocol, Turn
+from web.straight import CLOSE, StraightProtocol, Turn
 
 MOST_HEADERS = 100
 # Requests that wait on one line for those before them: each is an object of 3 KB, whatever its size.
@@ -172,7 +169,10 @@ class BoundedProtocol(StraightProtocol):
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._tell_lost()
-        self.transport.write(_answer(*refusal))
+        status, code, message = refusal
+        more = [(b"retry-after", b"1")] if status == 503 else []
+        reply = error_reply(status, {"message": message, "extensions": {"code": code}}, more=more)
+        self.transport.write(self.written(reply, [(b"x-request-id", request_id_of({})), CLOSE]))
         if refusal in (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, QUEUE_FULL, URL_TOO_LONG) and self.transport.can_write_eof():
             # To close on what has not been read would reset the connection, and take the answer along.
             self.transport.write_eof()
@@ -187,17 +187,6 @@ class BoundedProtocol(StraightProtocol):
     def _tell_lost(self) -> None:
         if self.on_lost is not None:
             self.on_lost()
-
-
-def _answer(status: int, code: str, message: str) -> bytes:
-    body = orjson.dumps({"errors": [{"message": message, "extensions": {"code": code}}]})
-    headers = {
-        **HEADERS, "Content-Type": "application/json; charset=utf-8", "Content-Length": str(len(body)),
-        "Cache-Control": "no-store", "Connection": "close", "X-Request-Id": request_id_of({}).decode(),
-        **({"Retry-After": "1"} if status == 503 else {}),
-    }  # fmt: skip
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return STATUS_LINE[status] + lines.encode() + b"\r\n" + body
 
 
 def bounded_protocol(settings: Settings) -> type[Protocol]:

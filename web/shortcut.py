@@ -10,7 +10,6 @@ answers a second. Whatever is not quite so simple becomes a request as usual, as
 import time
 from typing import Any
 
-import orjson
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from cache.encoding import Encoding
@@ -32,7 +31,7 @@ from web.cached import (
 from web.call import Call, headers_of
 from web.client import client_named, peer_of
 from web.credential import CREDENTIALS, credential_of
-from web.errors import app_error
+from web.errors import app_error, error_reply
 from web.gate import BUSY
 from web.joined import Joined
 from web.middleware.request_id import request_id_of
@@ -41,12 +40,8 @@ from web.negotiation import GRAPHQL, JSON, best
 from web.one_protocol import OneProtocol
 from web.reply import RawHeaders, Reply
 
-BUSY_BODY = orjson.dumps({"errors": [app_error(Overloaded(BUSY))]})
-BUSY_HEADERS: RawHeaders = [
-    (b"cache-control", b"no-store"),
-    (b"vary", b"Accept"),
-    (b"retry-after", b"1"),
-]
+BUSY_ERROR = app_error(Overloaded(BUSY))
+BUSY_HEADERS: RawHeaders = [(b"vary", b"Accept"), (b"retry-after", b"1")]
 # What makes a request one that the protocol or the application has to look at.
 NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"upgrade"})
 
@@ -145,8 +140,8 @@ class ShortcutProtocol(OneProtocol):
         if not state["gate"].is_full or is_for_page or is_for_cors(call):
             return False
         media_type = best(headers.get(b"accept", b"").decode("latin-1"), (JSON, GRAPHQL)) or JSON
-        reply = Reply(503, [(b"content-type", f"{media_type}; charset=utf-8".encode()), *BUSY_HEADERS], BUSY_BODY)
-        state["traffic"].add(0.0, 503)
+        reply = error_reply(Overloaded.status, BUSY_ERROR, media_type, BUSY_HEADERS)
+        state["traffic"].add(0.0, reply.status)
         self.respond(self.written(reply, self.told(call, self.scope, request_id_of(headers))))
         return True
 

@@ -31,7 +31,6 @@ class Line(Protocol):
     on_lost: Callable[[], object] | None
 
 
-
 class State(TypedDict):
     """The open dependencies of one server process."""
 

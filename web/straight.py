@@ -12,20 +12,18 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-import orjson
 from starlette.types import Scope
 
 from core.errors import Unavailable
 from web.cached import VIEWER, is_plain, ready_encoding
 from web.call import Call
 from web.client import client_named
-from web.errors import app_error
+from web.errors import app_error, error_reply
 from web.graphql import answer
 from web.graphql_request import GraphQLRequest
 from web.middleware.last_resort import masked
 from web.middleware.rate_limits import counted
 from web.middleware.request_id import request_id_of
-from web.negotiation import JSON
 from web.reading import asks_for_page, requested
 from web.reply import RawHeaders, Reply
 from web.shortcut import ShortcutProtocol, is_for_cors
@@ -35,11 +33,7 @@ ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?
 CLOSE = (b"connection", b"close")
 # What makes the bytes of an answer, given the headers that are of this request only.
 Write: TypeAlias = Callable[[RawHeaders], bytes]
-STOPPING = Reply(
-    Unavailable.status,
-    [(b"content-type", f"{JSON}; charset=utf-8".encode()), (b"cache-control", b"no-store")],
-    orjson.dumps({"errors": [app_error(Unavailable("The server is going down."))]}),
-)
+STOPPING = error_reply(Unavailable.status, app_error(Unavailable("The server is going down.")))
 
 
 class Turn:

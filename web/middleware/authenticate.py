@@ -1,6 +1,5 @@
 """Finds out who asks, and lets nobody further who does not say, but to the few addresses that are open to all."""
 
-import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import AppError, Unauthenticated
@@ -8,7 +7,7 @@ from core.viewer import NOBODY
 from web.authenticator import Authenticator
 from web.call import Call, headers_of
 from web.credential import credential_of
-from web.errors import app_error
+from web.errors import app_error, error_reply
 from web.negotiation import GRAPHQL, JSON, best
 from web.reading import asks_for_page
 from web.reply import Reply
@@ -59,14 +58,10 @@ def _refusal(error: AppError, scope: Scope) -> Reply:
     accept = headers_of(scope["headers"]).get(b"accept", b"").decode("latin-1")
     is_graphql = scope["path"] == "/graphql" or scope["path"].startswith("/graphql/")
     media_type = (best(accept, (JSON, GRAPHQL)) or JSON) if is_graphql else JSON
-    headers = [
-        (b"content-type", f"{media_type}; charset=utf-8".encode()),
-        (b"cache-control", b"no-store"),
-        (b"vary", b"Accept, Authorization, X-API-Key"),
-    ]
+    more = [(b"vary", b"Accept, Authorization, X-API-Key")]
     if isinstance(error, Unauthenticated):
-        headers.append((b"www-authenticate", _challenge(error).encode("latin-1", "replace")))
-    return Reply(error.status, headers, orjson.dumps({"errors": [app_error(error)]}))
+        more.append((b"www-authenticate", _challenge(error).encode("latin-1", "replace")))
+    return error_reply(error.status, app_error(error), media_type, more)
 
 
 def _challenge(error: Unauthenticated) -> str:

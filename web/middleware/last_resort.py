@@ -1,11 +1,10 @@
 """What nobody expected, on its way to a client: one masked error in JSON, and everything else in the log."""
 
-import orjson
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import AppError
-from web.errors import MASKED
+from web.errors import MASKED, error_reply
 from web.reply import Reply
 
 log = structlog.get_logger("web")
@@ -41,5 +40,4 @@ def masked(error: Exception, path: str, request_id: str) -> Reply:
     """The answer in place of an error that nobody expected, which is logged."""
     log.error("unexpected error", request_id=request_id, path=path, exc_info=error)
     told = {"message": MASKED, "extensions": {"code": AppError.code, "requestId": request_id}}
-    headers = [(b"content-type", b"application/json; charset=utf-8"), (b"cache-control", b"no-store")]
-    return Reply(500, headers, orjson.dumps({"errors": [told]}))
+    return error_reply(500, told)

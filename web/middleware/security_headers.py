@@ -5,17 +5,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from web.client import is_from_trusted_proxy
 from web.reply import RawHeaders
 
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
-# As they are sent.
-SECURITY = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+SECURITY = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+]
 
 
 class SecurityHeaders:
-    """Adds ``HEADERS`` where the response does not set them, and behind TLS ``Strict-Transport-Security`` (RFC 6797).
+    """Adds ``SECURITY`` where the response does not set them, and behind TLS ``Strict-Transport-Security`` (RFC 6797).
 
     TLS is the server's own, or that of a proxy which is trusted and says so in ``X-Forwarded-Proto``.
     """
