@@ -124,10 +124,13 @@ nullable: set[type[Any]] = {type(None)}
 
 
 def are_ordinary(kinds: set[type[Any]]) -> bool:
-    """Whether all of these types belong to the ``ordinary`` ones; graphql-core raises exceptions that a resolver returns."""
-    if awaits(kinds) or any(kind in NOTHING or issubclass(kind, Exception) for kind in kinds):
-        return False
-    ordinary.update(kinds)
-    nullable.update(kinds)
-    return True
+    """Whether all of these types belong to the ``ordinary`` ones; graphql-core raises exceptions that a resolver returns.
 
+    Those beside null are learned as well: a column that always has nulls would be looked through value by value each time.
+    """
+    new = kinds - nullable
+    if awaits(new) or any(kind in NOTHING or issubclass(kind, Exception) for kind in new):
+        return False
+    ordinary.update(new)
+    nullable.update(new)
+    return type(None) not in kinds
