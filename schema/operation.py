@@ -3,10 +3,9 @@
 import hashlib
 import time
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import strawberry
 from graphql import (
@@ -32,10 +31,11 @@ from schema.cost import CostPlan, cost_plan
 from schema.limits import Limits, faults
 from schema.validation import RULES
 
-Kept = TypeVar("Kept")
-# Enough for every document of a busy front end and its analysts; longer texts are parsed and validated each time.
+# Enough for every document of a busy front end and its analysts. A document takes 60 to 275 bytes for each character, its
+# plan included (a full Dashboard 165 KB): 70 MB in all at most, and with all combinations of conditions twice that.
 CACHED_DOCUMENTS = 512
-CACHED_CHARACTERS = 20_000
+CACHED_CHARACTERS = 250_000
+LONGEST_CACHED = 20_000  # longer texts are read each time
 # A document with more errors is wrong enough; a hundred of them with suggestions take 0.3 s to write.
 MOST_ERRORS = 20
 LONGEST_LABEL = 100
@@ -65,6 +65,9 @@ class Document:
     is_trusted: bool = False
     introspects: bool = field(init=False)
     is_personal: bool = field(init=False)
+    # What was made of its operations, by their names.
+    costs: "dict[str | None, CostPlan]" = field(init=False, default_factory=dict, compare=False, repr=False)
+    plans: "dict[str | None, Plan | None]" = field(init=False, default_factory=dict, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         names = {"__schema", "__type", "viewer"} & set(_field_names(self.node))
@@ -102,9 +105,8 @@ class Executable:
         self.durations = Histograms()
         self._schema = schema
         self._breadth_first = breadth_first
-        self._cached = lru_cache(CACHED_DOCUMENTS)(self.read)
-        self._costs: LRU[CostPlan] = LRU(CACHED_DOCUMENTS)
-        self._plans: LRU[Plan | None] = LRU(CACHED_DOCUMENTS)
+        self._cached: OrderedDict[str, Document] = OrderedDict()
+        self._characters = 0
 
     @property
     def types(self) -> GraphQLSchema:
@@ -117,8 +119,18 @@ class Executable:
         return self._schema.as_str()
 
     def document(self, text: str) -> Document:
-        """The document of a text that a client sent, remembered for the next time."""
-        return self._cached(text) if len(text) <= CACHED_CHARACTERS else self.read(text)
+        """The document of a text that a client sent, remembered for the next time; the one not asked for longest goes first."""
+        found = self._cached.get(text)
+        if found is not None:
+            self._cached.move_to_end(text)
+            return found
+        found = self.read(text)
+        if len(text) <= LONGEST_CACHED:
+            self._cached[text] = found
+            self._characters += len(text)
+            while len(self._cached) > CACHED_DOCUMENTS or self._characters > CACHED_CHARACTERS:
+                self._characters -= len(self._cached.popitem(last=False)[0])
+        return found
 
     def read(self, text: str, *, is_trusted: bool = False) -> Document:
         """The document of a text (GraphQL specification, sections 2 and 5). A trusted one may be of any length."""
@@ -135,10 +147,13 @@ class Executable:
         return Document(name, node, tuple(errors), is_trusted)
 
     def cost_plan(self, document: Document, operation: OperationDefinitionNode) -> CostPlan:
-        """What an operation of a valid document costs, but for its variables; remembered."""
-        node = document.node
-        assert node is not None
-        return self._costs.get(_key(document, operation), lambda: cost_plan(self._schema, node, operation))
+        """What an operation of a valid document costs, but for its variables; remembered with it."""
+        name = _name(operation)
+        found = document.costs.get(name)
+        if found is None:
+            assert document.node is not None
+            found = document.costs[name] = cost_plan(self._schema, document.node, operation)
+        return found
 
     async def execute(
         self, document: Document, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
@@ -166,17 +181,17 @@ class Executable:
 
     def _plan(self, document: Document, operation: OperationDefinitionNode) -> Plan | None:
         """How the operation is executed breadth first; None for graphql-core, which is counted with the reason."""
-        node = document.node
-        assert node is not None
-
-        def compiled() -> Plan | None:
+        if not self._breadth_first:
+            return None
+        name = _name(operation)
+        if name not in document.plans:
+            assert document.node is not None
             try:
-                return compile_plan(self._schema, node, operation)
+                document.plans[name] = compile_plan(self._schema, document.node, operation)
             except Unplannable as reason:
                 self.fallbacks[str(reason)] += 1
-                return None
-
-        return self._plans.get(_key(document, operation), compiled) if self._breadth_first else None
+                document.plans[name] = None
+        return document.plans[name]
 
     async def _depth_first(
         self, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any] | None, context: Context
@@ -188,30 +203,12 @@ class Executable:
                 document,
                 context_value=context,
                 variable_values=variables,
-                operation_name=operation.name.value if operation.name else None,
+                operation_name=_name(operation),
                 executor_class=self._schema.execution_context_class,
                 is_awaitable=optimized_is_awaitable,  # type: ignore[arg-type]
             )
         )
 
 
-def _key(document: Document, operation: OperationDefinitionNode) -> tuple[str, str | None]:
-    return document.id, operation.name.value if operation.name else None
-
-
-class LRU(Generic[Kept]):
-    """Things made once for a key, of which the one that was not asked for longest goes first."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._kept: OrderedDict[object, Kept] = OrderedDict()
-
-    def get(self, key: object, make: Callable[[], Kept]) -> Kept:
-        """What is kept under the key, made now if nothing is."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        made = self._kept[key] = make()
-        if len(self._kept) > self._most:
-            self._kept.popitem(last=False)
-        return made
+def _name(operation: OperationDefinitionNode) -> str | None:
+    return operation.name.value if operation.name else None

@@ -7,7 +7,7 @@ import pytest
 
 from schema.build import build_schema
 from schema.documents import FOLDER, DocumentsError, TrustedDocuments, same_ids
-from schema.operation import Executable, document_id
+from schema.operation import CACHED_CHARACTERS, LONGEST_CACHED, Executable, document_id
 
 STAGES = "query Stages {\n  stages { id }\n}\n"
 
@@ -134,6 +134,19 @@ def test_a_trusted_document_may_be_longer_than_what_clients_send(executable: Exe
     trusted = TrustedDocuments(executable, folder_of(tmp_path, Long=text))
     document = trusted.of_operation("Long")
     assert document is not None and document.node is not None
+
+
+def test_what_clients_send_is_remembered_while_there_is_room_and_the_one_not_asked_for_longest_goes_first() -> None:
+    executable = Executable(build_schema())
+    texts = ["query First { stages { id } }", "query Second { stages { id } }"]
+    first, second = map(executable.document, texts)
+    for number in range(CACHED_CHARACTERS // LONGEST_CACHED + 1):
+        assert executable.document(texts[0]) is first
+        executable.document(f"query Long{number} {{ stages {{ id }} }}".ljust(LONGEST_CACHED))
+    assert executable.document(texts[0]) is first
+    assert executable.document(texts[1]) is not second
+    too_long = texts[0].ljust(LONGEST_CACHED + 1)
+    assert executable.document(too_long) is not executable.document(too_long)
 
 
 def test_what_cannot_be_an_id_is_none() -> None:
