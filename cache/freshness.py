@@ -12,6 +12,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from core.tags import everything_of
@@ -105,16 +106,20 @@ class Freshness:
     async def echo(self, xid: int) -> None:
         """Waits until a committed transaction of this process has been heard of, so that the next read shows it.
 
-        If that takes too long the line is taken for dead, and nothing counts as fresh until it is back.
+        If that takes too long the line is taken for dead, and nothing counts as fresh until it is back. Whoever is cancelled
+        meanwhile waits all the same: the change was made, and is answered as made.
         """
         if self._heard_since is None:
             return
-        heard = self._echoes.setdefault(xid, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        heard, until = self._echoes.setdefault(xid, loop.create_future()), loop.time() + ECHO_S
         try:
-            async with asyncio.timeout(ECHO_S):
-                await heard
-        except (TimeoutError, asyncio.CancelledError):
-            self.lost()  # also for one whose time is up: the change was made, and is answered as made
+            while not heard.done():
+                with suppress(asyncio.CancelledError):
+                    async with asyncio.timeout_at(until):
+                        await asyncio.shield(heard)
+        except TimeoutError:
+            self.lost()
         finally:
             self._echoes.pop(xid, None)
 

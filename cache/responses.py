@@ -274,5 +274,11 @@ class ResponseCache:
     def _lost(self) -> None:
         """Nothing can be vouched for any more; what was fresh until now may be better than nothing."""
         if self._stale_s > 0:
-            self._stale = dict(self._entries)
+            # It may be cut again before it was back: then what was fresh the first time is what there is.
+            self._stale |= self._entries
+            oldest, room = self._now() - self._stale_s, self._most_bytes
+            for key, entry in reversed(list(self._stale.items())):
+                room -= entry.size
+                if entry.made_at < oldest or room < 0:
+                    del self._stale[key]
         self.clear()

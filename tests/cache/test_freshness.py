@@ -113,6 +113,25 @@ async def test_a_writer_waits_until_its_own_write_is_heard() -> None:
     await waiting
 
 
+async def test_a_writer_whose_time_is_up_while_he_waits_to_hear_it_is_answered_and_leaves_the_line_alone() -> None:
+    freshness = hearing()
+    freshness.expect(7)
+
+    async def write() -> str:
+        async with asyncio.timeout(0):
+            await freshness.echo(7)
+            return "made"
+
+    waiting = asyncio.create_task(write())
+    await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    freshness.ended(7)
+    assert await waiting == "made"
+    assert freshness.is_hearing
+
+
 async def test_an_echo_that_comes_before_anybody_waits_is_not_missed() -> None:
     freshness = hearing()
     freshness.expect(7)

@@ -29,16 +29,17 @@ def a_cache(freshness: Freshness | None = None, **options: object) -> ResponseCa
 
 
 class Maker:
-    """Makes an answer when it is told to, and counts how often it was asked."""
+    """Makes an answer when it may, and counts how often it was asked."""
 
     def __init__(self, answer: Made | None = None) -> None:
         self.answer = answer or made()
         self.asked = 0
-        self.may_finish = asyncio.Event()
+        self.began, self.may_finish = asyncio.Event(), asyncio.Event()
         self.may_finish.set()
 
     async def __call__(self) -> Made:
         self.asked += 1
+        self.began.set()
         await self.may_finish.wait()
         return self.answer
 
@@ -78,7 +79,7 @@ async def test_what_is_written_while_an_answer_is_made_keeps_it_out() -> None:
     cache, make = a_cache(), Maker()
     make.may_finish.clear()
     asking = asyncio.create_task(cache.find_or_make(b"k", make))
-    await asyncio.sleep(0.01)
+    await make.began.wait()
     cache.freshness.hear(1, ["deal:1"])
     make.may_finish.set()
     assert (await asking)[1].body == BODY
@@ -89,7 +90,7 @@ async def test_a_thousand_at_once_are_answered_by_one_execution() -> None:
     cache, make = a_cache(), Maker()
     make.may_finish.clear()
     asking = [asyncio.create_task(cache.find_or_make(b"k", make)) for _ in range(1000)]
-    await asyncio.sleep(0.01)
+    await make.began.wait()
     make.may_finish.set()
     assert {body.body for _, body, _ in await asyncio.gather(*asking)} == {BODY}
     assert make.asked == 1
@@ -99,11 +100,11 @@ async def test_whoever_asks_after_a_write_does_not_join_those_who_began_before_i
     cache, make = a_cache(), Maker()
     make.may_finish.clear()
     before = asyncio.create_task(cache.find_or_make(b"k", make))
-    await asyncio.sleep(0.01)
+    await make.began.wait()
     cache.freshness.hear(1, ["deal:1"])
+    make.began.clear()
     after = asyncio.create_task(cache.find_or_make(b"k", make))
-    await asyncio.sleep(0.01)
-    assert make.asked == 2
+    await asyncio.wait_for(make.began.wait(), 5)
     make.may_finish.set()
     await asyncio.gather(before, after)
 
@@ -112,15 +113,16 @@ async def test_a_reader_that_goes_away_leaves_the_others_their_answer_and_the_la
     cache, make = a_cache(), Maker()
     make.may_finish.clear()
     first, second = (asyncio.create_task(cache.find_or_make(b"k", make)) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await make.began.wait()
     first.cancel()
-    await asyncio.sleep(0.01)
+    await asyncio.wait([first])
     make.may_finish.set()
     assert (await second)[1].body == BODY
     make.may_finish.clear()
+    make.began.clear()
     cache.clear()
     third = asyncio.create_task(cache.find_or_make(b"k", make))
-    await asyncio.sleep(0.01)
+    await make.began.wait()
     third.cancel()
     with pytest.raises(asyncio.CancelledError):
         await third
@@ -165,6 +167,18 @@ async def test_what_was_fresh_when_the_line_was_cut_is_kept_as_stale_only_if_tha
         cache.freshness.lost()
         found = cache.find_stale(b"k")
         assert (found and found.made.body) == expected
+
+
+async def test_a_line_that_is_cut_again_and_again_leaves_what_was_stale_as_far_as_there_is_room() -> None:
+    cache = a_cache(stale_s=60.0, most_bytes=100_000)
+    for number in range(10):
+        await cache.find_or_make(b"%d" % number, Maker(made(b"x" * 20_000)))
+        for _ in range(2):
+            cache.freshness.lost()
+        cache.freshness.begin(0)
+        cache.freshness.beat(100.0)
+    left = [number for number in range(10) if cache.find_stale(b"%d" % number)]
+    assert left == [6, 7, 8, 9]
 
 
 async def test_an_entry_ends_with_its_time() -> None:
