@@ -168,7 +168,8 @@ async def _make(state: State, ready: Ready, context: Context, together: Together
     async with state["gate"]:
         if state["responses"].is_shared:
             together = together or Together(context, 0)
-            xmin = await together.xmin(state["database"])  # before the first read: nothing after it is missed
+            async with asyncio.timeout_at(until):
+                xmin = await together.xmin(state["database"])  # before the first read: nothing after it is missed
         answer = await run_now(state, ready, context, until, strict=True)
     reads, name = context.loaders.reads, label_of(ready.document, ready.operation)
     tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not reads.is_personal else None

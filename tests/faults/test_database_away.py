@@ -15,6 +15,8 @@ from db.embedded import EmbeddedPostgres
 from tests.faults.conftest import connected, until
 from tests.faults.creating import Pipeline, check_each_is_there_once, created, post, refusal
 from tests.faults.killing import Server, kept, killed, until_ended
+from tests.faults.line import Line
+from tests.web.conftest import serving, settings_for
 
 # Three tries with 0.3 s of pauses at most, and the time to answer twenty; the deadline of a request is 5 s.
 AT_ONCE_S = 3.0
@@ -67,3 +69,26 @@ async def test_postgres_starts_again_though_a_session_of_the_killed_one_still_co
         await until_ended([session])
         killable.stop()
         killable.start()  # for the other tests, even when it would not
+
+
+async def test_a_question_is_cut_off_at_its_deadline_though_the_line_hangs_before_anything_is_read(
+    database_url: str, valkey: EmbeddedValkey
+) -> None:
+    async with (
+        Line(database_url).open() as line,
+        serving(settings_for(line.url, valkey, request_deadline_s=0.5, statement_timeout_s=30)) as client,
+    ):
+
+        async def ask(query: str) -> httpx2.Response:
+            return await client.post("/graphql", json={"query": query})
+
+        async with asyncio.timeout(5):
+            while (await ask("{ stages { id } }")).headers["x-cache"] == "BYPASS":
+                await asyncio.sleep(0.01)
+        line.hold("transaction.snapshot")
+        asked = time.monotonic()
+        answer = await ask("{ users { totalCount } }")
+        assert refusal(answer) == (504, "DEADLINE_EXCEEDED")
+        assert line.reached.is_set()
+        assert time.monotonic() - asked < AT_ONCE_S
+        line.go_on.set()
