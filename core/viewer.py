@@ -19,8 +19,8 @@ class Viewer:
     """The one a request is answered for. The edge decides who may be one; without scopes nothing is seen or changed.
 
     ``visible_owner`` is the user whose rows may be read, or None for everyone's, and every statement that reads owned
-    rows takes it as its first parameter; ``writable_owner`` is the same for what may be changed. ``user_id`` is the user
-    who asks, where it is one of ours. Who ``may_explore`` sees the schema, and runs documents of their own also where only
+    rows takes it as its first parameter; ``writable_owner`` is the same for what may be changed. ``owner`` is the user who
+    asks, where it is one of ours. Who ``may_explore`` sees the schema, and runs documents of their own also where only
     trusted ones run. All of them follow from ``owner`` and ``scopes``, once.
     """
 
@@ -49,11 +49,8 @@ class Viewer:
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
-    @property
-    def user_id(self) -> UUID | None:
-        """The user who asks, where it is one of ours."""
-        return self.owner
-
 
 EVERYONE = Viewer("anonymous", None, SCOPES)
 NOBODY = Viewer("nobody")
+# Subjects that name nobody in particular: no credential may have one.
+UNNAMED = frozenset((EVERYONE.subject, NOBODY.subject))

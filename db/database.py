@@ -166,7 +166,7 @@ class PooledDatabase:
                 raise
             try:
                 inside = _Inside(self, held)
-                await inside.fetch(ACT_FOR, viewer.subject, viewer.user_id)
+                await inside.fetch(ACT_FOR, viewer.subject, viewer.owner)
                 answer = await work(inside)
                 (told,) = await inside.fetch(TELL)
             except BaseException:

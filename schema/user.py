@@ -38,7 +38,7 @@ class Viewer:
     subject: str = strawberry.field(description="Name of the one who asks, as the server knows them.")
     owner = follow(
         "user_by_id",
-        "user_id",
+        "owner",
         type=User | None,
         description="The user who asks; null for one who is no user here.",
     )

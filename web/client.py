@@ -13,7 +13,7 @@ from typing import TypeAlias
 from starlette.types import Scope
 
 from core.settings import Settings
-from core.viewer import EVERYONE, Viewer
+from core.viewer import UNNAMED, Viewer
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
@@ -24,7 +24,7 @@ MOST_FORWARDED = 50
 
 def client_named(viewer: Viewer | None, peer: str) -> str:
     """The name of a viewer, or of the peer (see ``peer_of``) if the viewer has none; UNLIMITED stays that."""
-    if peer == UNLIMITED or viewer is None or viewer.subject == EVERYONE.subject:
+    if peer == UNLIMITED or viewer is None or viewer.subject in UNNAMED:
         return peer
     return f"subject:{viewer.subject}"
 

@@ -13,7 +13,7 @@ from joserfc.jwt import JWTClaimsRegistry
 
 from core.errors import CredentialExpired, InvalidCredential
 from core.settings import Settings
-from core.viewer import NIL, NOBODY_ID, SCOPES
+from core.viewer import NIL, NOBODY_ID, SCOPES, UNNAMED
 from web.key_set import TokenKeys
 
 TYPES = (None, "jwt", "at+jwt", "application/at+jwt")
@@ -108,7 +108,7 @@ class TokenVerifier:
 
     def _token(self, claims: Mapping[str, Any]) -> Token:
         subject, jti = _name(claims, "sub"), _name(claims, "jti")
-        if subject is None or subject == "anonymous" or subject.startswith("key:"):
+        if subject is None or subject in UNNAMED or subject.startswith("key:"):
             raise InvalidCredential("The claim `sub` of the token is not a name that one may have here.")
         return Token(
             subject,

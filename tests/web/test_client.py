@@ -4,7 +4,7 @@ import pytest
 from starlette.types import Scope
 
 from core.settings import Settings
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE, NOBODY, Viewer
 from web.client import UNLIMITED, client_named, is_from_trusted_proxy, peer_of
 
 SETTINGS = Settings.model_validate({"trusted_proxies": "10.0.0.0/8, fd00::/8, 203.0.113.7", "limit_exempt": "192.0.2.0/24, 2001:db8:ff::/48"})
@@ -49,6 +49,7 @@ def client(host: str | None, *forwarded: str, viewer: Viewer | None = None) -> s
 def test_the_address_is_the_last_one_that_is_not_a_proxy_of_ours(host: str | None, forwarded: tuple[str, ...], counted: str) -> None:
     assert client(host, *forwarded) == counted
     assert client(host, *forwarded, viewer=EVERYONE) == counted
+    assert client(host, *forwarded, viewer=NOBODY) == counted
 
 
 def test_a_viewer_with_a_name_is_counted_by_it_wherever_they_are() -> None:
