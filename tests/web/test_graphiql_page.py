@@ -19,7 +19,7 @@ from web.graphiql_page import FROM_NPM, HERE, OURS, graphiql_page, graphiql_rout
 
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self' data:; "
-    "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 DASHBOARD = """\
 query Dashboard($ownerId: ID!) {
