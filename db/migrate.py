@@ -57,6 +57,8 @@ async def migrate(url: str, wanted: list[Migration] | None = None) -> list[str]:
     try:
         await connection.execute(TAKE_LOCK, LOCK)
         return await _apply(connection, migrations() if wanted is None else wanted)
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"the database does not let itself be migrated: {error}") from error
     finally:
         await connection.close()
 

@@ -46,6 +46,14 @@ async def test_a_changed_or_unknown_migration_is_refused(empty_url: str) -> None
         await migrate(empty_url, [])
 
 
+async def test_a_user_without_rights_hears_that_they_are_missing(empty_url: str) -> None:
+    connection = await asyncpg.connect(empty_url)
+    await connection.execute("drop role if exists guest; create role guest login")
+    await connection.close()
+    with pytest.raises(MigrationError, match=r"does not let itself be migrated: .*schema"):
+        await migrate(empty_url.replace("postgres@", "guest@", 1), [ONE])
+
+
 async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     done = await asyncio.gather(*(migrate(empty_url, [ONE, TWO]) for _ in range(5)))
     assert sorted(map(len, done)) == [0, 0, 0, 0, 2]
