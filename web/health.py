@@ -17,8 +17,14 @@ from web.operating import is_local, is_operator
 from web.state import State, state_of
 
 log = structlog.get_logger("web")
+PATH = "/api/health"
 PING = statement("health.ping", PingRow)
 SIZES = statement("health.sizes", SizeRow)
+
+
+def is_health(path: str) -> bool:
+    """Whether health is asked for at that path: with a slash at its end or without, as below ``/api`` everywhere."""
+    return path.removesuffix("/") == PATH
 
 
 async def health(request: Request[State]) -> Response:

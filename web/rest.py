@@ -15,6 +15,7 @@ from schema.operation import Executable
 from web.auth import asker_of
 from web.call import Call
 from web.deadline import keep_time
+from web.health import PATH as HEALTH
 from web.health import health
 from web.openapi import OpenApiPage
 from web.performance import clear_cache, performance_stats
@@ -36,7 +37,7 @@ def open_rest(executable: Executable, trusted: TrustedDocuments) -> "RestEndpoin
     """Everything below ``/api``. Raises DocumentsError if a document of the table is not there or cannot be served."""
     table = RestTable(executable.types, trusted)
     handlers: Handlers = {
-        "/api/health": {"GET": health},
+        HEALTH: {"GET": health},
         "/api/openapi.json": {"GET": OpenApiPage(table).__call__},
         "/api/batch": {"POST": RestBatch(table).__call__},
         "/api/performance/clear-cache": {"POST": clear_cache},

@@ -8,12 +8,12 @@ from web.authenticator import Authenticator
 from web.call import Call, headers_of
 from web.credential import credential_of
 from web.errors import app_error, error_reply
+from web.health import is_health
 from web.negotiation import GRAPHQL, JSON, best
 from web.reading import asks_for_page
 from web.reply import Reply
 
-HEALTH = "/api/health"
-OPEN = ("/", HEALTH, "/graphiql")
+OPEN = ("/", "/graphiql")
 OPEN_BELOW = "/graphiql/"
 
 
@@ -51,7 +51,9 @@ def _is_open(scope: Scope) -> bool:
     path = scope["path"]
     if scope["method"] not in {"GET", "HEAD"}:
         return False
-    return path in OPEN or path.startswith(OPEN_BELOW) or (path == "/graphql" and asks_for_page(Call.of(scope)))
+    if path in OPEN or path.startswith(OPEN_BELOW) or is_health(path):
+        return True
+    return path == "/graphql" and asks_for_page(Call.of(scope))
 
 
 def _refusal(error: AppError, scope: Scope) -> Reply:

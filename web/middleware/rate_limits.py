@@ -8,11 +8,10 @@ key, a body that is not JSON) when its answer begins; who may have no more gets 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from web.client import client_named, peer_of
+from web.health import is_health
 from web.reply import RawHeaders, Reply
 from web.state import State
 from web.throttle import Kind, RateLimited
-
-HEALTH = "/api/health"
 
 
 class RateLimits:
@@ -42,7 +41,7 @@ class RateLimits:
             if not is_refused:
                 await send(message)
 
-        refusal = await counted(state, "health") if scope["path"] == HEALTH else None
+        refusal = await counted(state, "health") if is_health(scope["path"]) else None
         if refusal is None:
             await self.app(scope, receive, send_with_standing)
         else:
