@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 import strawberry
 
@@ -11,12 +12,23 @@ from db.database import Writer
 from loaders import Loaders
 
 
+class IdempotencyKey(NamedTuple):
+    """The name that a client gave to a request; of several that were sent together ``item`` says which it is."""
+
+    given: str
+    item: str | int | None = None
+
+
+def of_item(key: IdempotencyKey | None, item: str | int) -> IdempotencyKey | None:
+    """The name of one of several requests that were sent together: the one that the client gave makes one for each."""
+    return None if key is None else key._replace(item=item)
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """Who asks, when, and what to read and write through.
 
-    ``now`` is one moment for the whole request, with a time zone. ``idempotency_key`` is the client's name for it, if it
-    gave one.
+    ``now`` is one moment for the whole request, with a time zone.
     """
 
     viewer: Viewer
@@ -24,7 +36,7 @@ class Context:
     cursors: CursorCodec
     now: datetime
     writer: Writer
-    idempotency_key: str | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 Info = strawberry.Info[Context, None]

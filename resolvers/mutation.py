@@ -52,18 +52,20 @@ class Call:
 
         The header is of the whole request: each of its mutations has a key of its own from it.
         """
+        key = self.context.idempotency_key
         if self.client_mutation_id is not None:
             found, place = self.client_mutation_id, "clientMutationId"
-        elif self.context.idempotency_key is not None:
-            found, place = self.context.idempotency_key, "Idempotency-Key"
+        elif key is not None:
+            found, place = key.given, "Idempotency-Key"
         else:
             return None
         if not 0 < len(found) <= LONGEST_KEY or "\0" in found:
             raise Refused(ValidationError(place, f"must have 1 to {LONGEST_KEY} characters"))
-        if place == "clientMutationId":
+        if key is None or self.client_mutation_id is not None:
             return f"client:{found}", place
         # An alias may be long, and the key of an index may not.
-        return f"header:{hashlib.sha256(as_json([self.alias, found]).encode()).hexdigest()}", place
+        named = found if key.item is None else f"{key.item}.{found}"
+        return f"header:{hashlib.sha256(as_json([self.alias, named]).encode()).hexdigest()}", place
 
     def digest(self) -> bytes:
         """What tells this input from another: SHA-256 of the mutation's name and all its arguments."""

@@ -17,7 +17,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 from core.errors import AppError, BadInput, DeadlineExceeded, Overloaded, Unavailable
 from core.viewer import Viewer
 from loaders import Loaders
-from resolvers.context import Context
+from resolvers.context import Context, IdempotencyKey
 from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
 from web.auth import Asker
@@ -108,7 +108,7 @@ async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict
     return ready
 
 
-def context_of(state: State, viewer: Viewer, idempotency_key: str | None = None) -> Context:
+def context_of(state: State, viewer: Viewer, idempotency_key: IdempotencyKey | None = None) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
     loaders = Loaders(state["database"], viewer, now, state["reference"], is_kept=state["responses"].is_on)

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from starlette.requests import Request
 
 from core.viewer import Viewer
+from resolvers.context import IdempotencyKey
 from web.call import Call
 from web.state import State, state_of
 
@@ -18,9 +19,10 @@ class Asker(NamedTuple):
     """Who asks, and the name that they have given to their request, if any: a change of that name is made once."""
 
     viewer: Viewer
-    idempotency_key: str | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
 def asker_of(call: Call) -> Asker:
     """Who asks, with their ``Idempotency-Key``."""
-    return Asker(call.state["viewer"], call.header(b"idempotency-key"))
+    key = call.header(b"idempotency-key")
+    return Asker(call.state["viewer"], None if key is None else IdempotencyKey(key))

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import orjson
 
-from resolvers.context import Context
+from resolvers.context import Context, of_item
 from schema.cost import COST_ESTIMATED_TOO_EXPENSIVE
 from web.answering import Answer, Ready, Refused, deadline, prepare, run
 from web.charging import charge, charge_little, limited, settled
@@ -34,7 +34,7 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
         some = [each for _place, each in group]
         answers += await asyncio.gather(
-            *(_answer(state, each, _for_item(context, len(answers) + place), until) for place, each in enumerate(some))
+            *(_answer(state, each, _of_item(context, len(answers) + place), until) for place, each in enumerate(some))
         )
     answers = [
         settled(due, answer) if isinstance(due, Charge) else answer for answer, due in zip(answers, charged, strict=True)
@@ -82,7 +82,6 @@ async def _answer(state: State, prepared: Ready | Answer, context: Context, unti
     return prepared if isinstance(prepared, Answer) else await run(state, prepared, context, until, strict=False)
 
 
-def _for_item(context: Context, place: int) -> Context:
-    """The context of one request of the array: the client's one idempotency key makes one for each."""
-    key = context.idempotency_key
-    return context if key is None else replace(context, idempotency_key=f"{place}.{key}")
+def _of_item(context: Context, place: int) -> Context:
+    """The context of one request of the array."""
+    return replace(context, idempotency_key=of_item(context.idempotency_key, place))

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from resolvers.mutation import LONGEST_KEY
+
 REASONS = {
     400: "A parameter or field that cannot be, or that there is not.",
     403: "Not for this client.",
@@ -110,7 +112,7 @@ COMPONENTS: dict[str, Any] = {
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+            "schema": {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY, "pattern": "^[!-~]+$"},
             "description": "Sent again with the same body it changes nothing more and answers the same, for a week.",
         }
     },

@@ -17,6 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from core.errors import AppError, BadRequest
+from resolvers.context import of_item
 from web.answering import context_of
 from web.auth import Asker, asker_of
 from web.call import Call
@@ -151,18 +152,12 @@ async def _answer(state: State, item: Item, asker: Asker, *, refresh: bool) -> d
             await charge_little(state, asker.viewer)
             answer = item.refusal
         else:
-            own = _for_item(asker, item)
+            own = asker._replace(idempotency_key=of_item(asker.idempotency_key, item.id))
             answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
     except AppError as error:
         answer = refused(error)
     body, headers = answer.written(state["reuse"], started)
     return {"id": item.id, "status": answer.status, "headers": headers, "body": None if item.method == "HEAD" else body}
-
-
-def _for_item(asker: Asker, item: Item) -> Asker:
-    """Who asks one of the requests: the client's one idempotency key makes one for each."""
-    key = asker.idempotency_key
-    return asker if key is None else Asker(asker.viewer, f"{item.id}.{key}")
 
 
 def _id(asked: Any, place: int) -> str | int:

@@ -15,7 +15,7 @@ from core.viewer import EVERYONE, Viewer
 from db.database import Database, PooledDatabase
 from db.statements import Statement
 from loaders import Loaders
-from resolvers.context import Context
+from resolvers.context import Context, IdempotencyKey
 from schema.build import build_schema
 from schema.operation import Executable
 from web.errors import field_errors, request_errors
@@ -69,7 +69,8 @@ class Asker:
         assert operation is not None
         counting = CountingDatabase(self.db)
         loaders = Loaders(counting, viewer, self.now())
-        context = Context(viewer, loaders, CursorCodec([KEY]), self.now(), self.db, self.idempotency_key)
+        key = None if self.idempotency_key is None else IdempotencyKey(self.idempotency_key)
+        context = Context(viewer, loaders, CursorCodec([KEY]), self.now(), self.db, key)
         try:
             result = await EXECUTABLE.execute(document, operation, variables, context)
         finally:
