@@ -1,1 +1,1 @@
-"""Redis or Valkey beside the request path: the client and the embedded server. Bytes in, bytes out."""
+"""What is kept beside the database, in this process and in Redis: answers, and what makes them old; documents; limits."""

@@ -10,7 +10,7 @@ TIMEOUT_S = 0.1
 
 
 class RedisCache:
-    """The cache server. No method raises when it is away; each says what to do without it."""
+    """The cache server, and the client through which the rest of ``cache/`` reaches it. No method raises when it is away."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
         self.client = Redis.from_url(

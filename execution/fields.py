@@ -17,7 +17,7 @@ from execution.values import Completed, Position, are_ordinary, ordinary
 class Begun(NamedTuple):
     """What a field has begun with: its values, or what all of them are awaited by.
 
-    Of values that stand in several places ``which`` has the index of each place's. ``asked`` are the keys that were asked
+    Of values that stand in several places ``which`` has the index of each place's. ``asked`` is how many keys were asked
     for, and ``others`` what stands for the keys that were not.
     """
 

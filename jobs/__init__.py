@@ -1,1 +1,1 @@
-"""Background work: imports, exports, demo data. The command line calls the same functions."""
+"""Background work: imports, demo data, upkeep and recounting. The command line calls the same functions."""

@@ -6,12 +6,12 @@ limits see to it that several do no more than one.
 
 import asyncio
 import time
-from datetime import timedelta
 from typing import NamedTuple
 
 import asyncpg
 import structlog
 
+from core.retention import KEYS_KEPT, RESTORABLE
 from db.pool import LOST
 from db.rows import ActingRow, FoldedRow
 from db.statements import script, statement
@@ -25,8 +25,6 @@ AT_LEAST_EVERY_S = 2.0
 SWEEP_AFTER = 2_000
 PURGE_EVERY_S = 3600.0
 PURGE_AT_ONCE = 1_000
-RESTORABLE = timedelta(days=30)
-KEYS_KEPT = timedelta(days=7)
 RECONNECT_S = 2.0
 
 

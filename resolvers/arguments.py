@@ -18,13 +18,14 @@ MONEY_MOST = Decimal("999999999999.99")
 PAGE_DEFAULT = 20
 PAGE_MOST = 100
 TEXT_MOST = 1000
+NO_ID = "an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not"
 CANONICAL_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def uuid_argument(value: str, name: str) -> UUID:
     """The id that was meant."""
     if not CANONICAL_UUID.fullmatch(value):
-        raise BadInput(f"{name}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not.")
+        raise BadInput(f"{name}: {NO_ID}.")
     return Identifier(value)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import orjson
 
+from core.retention import RESTORABLE
 from db.database import Database
 from db.rows import ClaimRow, KeyRow, VersionRow
 from db.statements import Statement, statement
@@ -14,7 +15,7 @@ from resolvers.mutation import Call, Memory, as_json, run
 from resolvers.refusal import Forbidden, MutationError, Refused, ValidationError
 from resolvers.rules import Field, checked, identifier, shown
 from resolvers.writable import DEAL, missing
-from resolvers.writing import FOUND, NOT_YOURS, RESTORABLE
+from resolvers.writing import FOUND, NOT_YOURS
 
 MOST_DEALS = 10_000
 VERSIONS = statement("deal.versions", VersionRow)

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from resolvers.arguments import CANONICAL_UUID, cents, money_fault
+from resolvers.arguments import CANONICAL_UUID, NO_ID, cents, money_fault
 from resolvers.refusal import ValidationError
 
 # A date outside of these is a slip of the keyboard; PostgreSQL would take it.
@@ -103,7 +103,7 @@ def one_of(*values: str) -> Rule:
 def identifier(value: str) -> UUID:
     """An id."""
     if not CANONICAL_UUID.fullmatch(value):
-        raise ValueError("an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not")
+        raise ValueError(NO_ID)
     return UUID(value)
 
 

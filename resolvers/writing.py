@@ -1,10 +1,10 @@
 """Creating, changing, deleting and restoring one row."""
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from core.retention import RESTORABLE
 from db.database import Database
 from db.rows import ClaimRow, ReferenceRow
 from db.statements import statement
@@ -14,8 +14,6 @@ from resolvers.rules import checked, identifier
 from resolvers.writable import ACTIVITY, COMPANY, CONTACT, DEAL, NAMELESS, NOT_A_TASK, WRITABLES, Writable, missing
 
 FOUND = statement("reference.found", ReferenceRow)
-# What is deleted can be restored for so long; jobs/upkeep.py removes it afterwards.
-RESTORABLE = timedelta(days=30)
 NOT_YOURS = "You may write only what you own yourself."
 
 

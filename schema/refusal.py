@@ -1,9 +1,8 @@
 """Why a mutation changed nothing: one interface, and a type for each kind of reason."""
 
-from typing import Any
-
 import strawberry
 
+from execution import instance_of
 from resolvers import refusal
 from schema.node import Node
 
@@ -21,31 +20,23 @@ class ValidationError(MutationError):
         "for the header."
     )
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, refusal.ValidationError)
+    is_type_of = instance_of(refusal.ValidationError)
 
 
 @strawberry.type(description="There is nothing with this id, or nothing that may be seen.")
 class NotFound(MutationError):
     id: strawberry.ID = strawberry.field(description="The id that was asked for.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, refusal.NotFound)
+    is_type_of = instance_of(refusal.NotFound)
 
 
 @strawberry.type(description="Somebody else changed it first: `expectedVersion` is not its version any more.")
 class Conflict(MutationError):
     current: Node = strawberry.field(description="What it is now.")
 
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, refusal.Conflict)
+    is_type_of = instance_of(refusal.Conflict)
 
 
 @strawberry.type(description="The one who asks may not do this.")
 class Forbidden(MutationError):
-    @classmethod
-    def is_type_of(cls, obj: Any, info: Any) -> bool:
-        return isinstance(obj, refusal.Forbidden)
+    is_type_of = instance_of(refusal.Forbidden)

@@ -9,7 +9,7 @@ import hashlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -84,13 +84,11 @@ class Authenticator:
         database: Database,
         freshness: Freshness,
         keys: "SharedSecret | PublicKeys | None" = None,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._database = database
         self._freshness = freshness
         self._keys = keys
-        self._tokens = TokenVerifier(settings, keys, now) if keys is not None else None
-        self._now = now
+        self._tokens = TokenVerifier(settings, keys) if keys is not None else None
         self._deadline_s = settings.request_deadline_s
         self._leeway = timedelta(seconds=settings.jwt_leeway_s)
         self._refresh_s = settings.jwks_refresh_s
@@ -202,7 +200,7 @@ class Authenticator:
             found, expires_at = await self._of_token(credential, self._tokens, number)
         else:
             raise InvalidCredential("Only API keys are accepted here.")
-        believed_s = min(BELIEVED_S, expires_at - self._now())
+        believed_s = min(BELIEVED_S, expires_at - time.time())
         if believed_s > 0 and self._freshness.is_hearing:
             found.until = time.monotonic() + believed_s
             self._believed[self.name_of(credential)] = found
@@ -218,7 +216,7 @@ class Authenticator:
             raise InvalidCredential("There is no such API key, or it was revoked.")
         (key,) = rows
         expires_at = float("inf") if key.expires_at is None else key.expires_at.timestamp()
-        if expires_at <= self._now():
+        if expires_at <= time.time():
             raise CredentialExpired("The API key has expired.")
         viewer = Viewer(f"key:{key.id}", key.owner_id, SCOPES.intersection(key.scopes))
         return _Believed(viewer, 0.0, (tags.api_key(key.id),), number, key.id), expires_at

@@ -3,10 +3,10 @@
 from starlette.requests import Request
 
 from core.errors import AppError
+from core.network import is_loopback
 from web.auth import viewer_of
 from web.state import State, state_of
 
-LOOPBACK = ("127.0.0.1", "::1")
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")
 
 
@@ -20,7 +20,7 @@ class NotForClients(AppError):
 def is_local(request: Request[State]) -> bool:
     """Whether the request comes from this machine itself, and not through a proxy on it."""
     client = request.client.host if request.client else ""
-    return client in LOOPBACK and not any(name in request.headers for name in FORWARDED)
+    return is_loopback(client) and not any(name in request.headers for name in FORWARDED)
 
 
 def is_operator(request: Request[State]) -> bool:

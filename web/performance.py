@@ -63,7 +63,7 @@ async def clear_cache(request: Request[State]) -> Response:
 async def performance_stats(request: Request[State]) -> Response:
     """Requests, documents, statements, connections, kept answers and memory of this process.
 
-    Answers that were sent from memory on the shortest way are among the ``kept`` of their documents, not the requests.
+    Answers that were found in the cache on the shortest way are among the ``kept`` of their documents, not the requests.
     Raises NotForClients, RateLimited.
     """
     started = time.perf_counter()

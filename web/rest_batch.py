@@ -44,25 +44,22 @@ class NotInBatch(BadRequest):
     code = "NOT_IN_BATCH"
 
 
-REFUSED = refused(BadRequest("This is no request."))
-
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One request of a batch; ``refusal`` is the answer to one that is not ``served``."""
+    """One request of a batch, and what it is served by; or the answer to one that is refused."""
 
     id: str | int
     method: str
-    served: Served | None = None
+    served: Served | RestAnswer
     in_path: Mapping[str, str] = field(default_factory=dict)
     pairs: Sequence[tuple[str, str]] = ()
     body: Any = None
-    refusal: RestAnswer = REFUSED
 
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return self.served is not None and self.served.line.method == "POST"
+        return isinstance(self.served, Served) and self.served.line.method == "POST"
 
 
 class RestBatch:
@@ -104,7 +101,7 @@ class RestBatch:
         try:
             return self._found(name, asked, method)
         except AppError as error:
-            return Item(name, method if isinstance(method, str) else "GET", refusal=refused(error))
+            return Item(name, method if isinstance(method, str) else "GET", refused(error))
 
     def _found(self, name: str | int, asked: dict[str, Any], method: Any) -> Item:
         path = asked.get("path")
@@ -148,9 +145,9 @@ async def _answers(state: State, items: Sequence[Item], asker: Asker, *, refresh
 async def _answer(state: State, item: Item, asker: Asker, *, refresh: bool) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        if item.served is None:
+        if isinstance(item.served, RestAnswer):
             await charge_little(state, asker.viewer)
-            answer = item.refusal
+            answer = item.served
         else:
             own = asker._replace(idempotency_key=of_item(asker.idempotency_key, item.id))
             answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)

@@ -7,7 +7,7 @@ from typing import Any
 from graphql import GraphQLEnumType, GraphQLError
 
 from core.errors import BadInput
-from resolvers.arguments import CANONICAL_UUID, PAGE_MOST, TEXT_MOST, text_argument
+from resolvers.arguments import PAGE_MOST, TEXT_MOST, text_argument, uuid_argument
 
 SIZES = ("first", "last", "limit")
 WHOLE = re.compile(r"-?[0-9]{1,10}")
@@ -52,12 +52,7 @@ def one_of(name: str, known: list[str]) -> Callable[[str], str]:
 
 
 def _id(name: str) -> Callable[[str], str]:
-    def read(text: str) -> str:
-        if not CANONICAL_UUID.fullmatch(text):
-            raise BadInput(f"{name}: an id looks like 01890a5d-ac96-774b-bcce-b302099a8057, this does not.")
-        return text.lower()
-
-    return read
+    return lambda text: str(uuid_argument(text, name))
 
 
 def boolean(name: str) -> Callable[[str], bool]:

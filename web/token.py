@@ -1,7 +1,7 @@
 """JSON Web Tokens (RFC 7519), verified as RFC 8725 says: the algorithm is our choice, and every claim is looked at."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -49,13 +49,13 @@ class Token:
 class TokenVerifier:
     """Verifies tokens by the settings."""
 
-    def __init__(self, settings: Settings, keys: TokenKeys, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, keys: TokenKeys) -> None:
         self._keys = keys
         self._algorithms = settings.token_algorithms
         self._owner_claim = settings.jwt_owner_claim
         self._scope_claim = settings.jwt_scope_claim
         self._claims = JWTClaimsRegistry(
-            now=lambda: int(now()),
+            now=lambda: int(time.time()),
             leeway=settings.jwt_leeway_s,
             iss={"essential": True, "value": settings.jwt_issuer or ""},
             aud={"essential": True, "values": list(settings.jwt_audience)},
