@@ -5,6 +5,7 @@ one client with two thousand slow connections would hold them for ever. A reques
 do, costs no timer here.
 """
 
+import re
 from asyncio import Protocol, TimerHandle, Transport
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import Any, cast
 from core.settings import Settings
 from web.errors import error_reply
 from web.middleware.request_id import request_id_of
-from web.straight import CLOSE, StraightProtocol, Turn
+from web.straight import CLOSE, StraightProtocol
 
 MOST_HEADERS = 100
 # Requests that wait on one line for those before them: each is an object of 3 KB, whatever its size.
@@ -23,12 +24,18 @@ MOST_WAITING = 100
 LINGER_S = 1.0
 # Status, code and message of what is refused here.
 NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1, or its method is unknown."
-NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once."
+NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once, as a name or an address and perhaps a port."
+OTHER_CODING = 501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked."
 URL_TOO_LONG = 414, "URL_TOO_LONG", "The URL is too long. Send the query by POST."
 HEAD_TOO_LARGE = 431, "HEADERS_TOO_LARGE", "The headers are too large."
 TOO_SLOW = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
 QUEUE_FULL = 503, "OVERLOADED", "Too many requests wait on this connection. Wait for their answers first."
 TOO_MANY = 503, "OVERLOADED", "Too many connections are open. Try again in a moment."
+# After these the client may still be sending.
+UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, URL_TOO_LONG)
+VERSIONS = ("1.1", "1.0")
+# RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
+HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +60,14 @@ class BoundedProtocol(StraightProtocol):
         super().__init__(*args, **kwargs)
         self._bounds = bounds
         self._refusal = NOT_HTTP
+        # Once something is refused nothing more is read; it is told when what came before it has been answered.
         self._is_refused = False
+        self._last_word: bytes | None = None
+        self._is_unread = False
         self._waits_for = "head"
-        self._message = 0
-        self._head_bytes = 0
+        self._is_request = False  # what is being read: its head is whole, and within bounds
+        self._message = self._pieces = self._loose_bytes = 0
+        self._host = b""
         self._timer: TimerHandle | None = None
         self._timed: tuple[str, int] | None = None
         self.on_lost: Callable[[], object] | None = None
@@ -79,19 +90,20 @@ class BoundedProtocol(StraightProtocol):
         """Takes what has come; starts or stops the clock for what is still missing."""
         if self._is_refused or self.transport.is_closing():
             return
-        is_in_head, before = self._waits_for == "head", self._message
+        before = self._waits_for, self._message, self._pieces
         super().data_received(data)
         if self._is_refused or self.transport.is_closing():
             return
         is_idle = self.cycle is None or self.cycle.response_complete
         if not self._waits_for and is_idle and self.idle_since is None:
             self._waits_for = "head"  # empty lines before it, which end uvicorn's patience with an idle connection
-        if self._waits_for == "head":
-            # Of a head that is whole the exact size is known; this is for one that does not end.
-            self._head_bytes = self._head_bytes + len(data) if is_in_head and before == self._message else 0
-            if self._head_bytes > self._bounds.head_bytes + self._bounds.url_bytes:
-                self._refuse(HEAD_TOO_LARGE)
-                return
+        # Of a head that is whole the exact size is known. This is for one that does not end, and for what comes with a body
+        # and is none of it: trailers, which httptools gathers for ever. Four clients had 0.5 GB by them, and all of the time.
+        is_more = before == (self._waits_for, self._message, self._pieces)
+        self._loose_bytes = self._loose_bytes + len(data) if is_more else 0
+        if self._loose_bytes > self._bounds.head_bytes + self._bounds.url_bytes:
+            self._refuse(HEAD_TOO_LARGE)
+            return
         self._watch()
 
     def on_message_begin(self) -> None:
@@ -99,19 +111,32 @@ class BoundedProtocol(StraightProtocol):
         super().on_message_begin()
         self.scope["state"]["line"] = self
         self._waits_for = "head"
+        self._is_request = False
         self._message += 1
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A field of the head. Those of a trailer say nothing here: who asks is known before (RFC 9110, section 6.5.1)."""
+        if self._waits_for == "head":
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """A head is whole: it becomes a request if it is within bounds."""
         if self.offers_another():
             return
         self._waits_for = "body"
-        size, hosts = 0, 0
+        size, hosts, is_coded, version = 0, [], False, self.parser.get_http_version()
         for name, value in self.headers:
             size += len(name) + len(value) + 4
-            hosts += name == b"host"
-        if hosts != 1 and self.parser.get_http_version() == "1.1":  # RFC 9112, section 3.2
+            if name == b"host":
+                hosts.append(value)
+            elif name == b"transfer-encoding" and value.lower() != b"chunked":
+                is_coded = True
+        if version not in VERSIONS:
+            self._refusal = NOT_HTTP
+        elif hosts != [self._host] and not self._is_named(hosts, version):
             self._refusal = NO_HOST
+        elif is_coded:
+            self._refusal = OTHER_CODING
         elif len(self.pipeline) >= MOST_WAITING:
             self._refusal = QUEUE_FULL
         elif len(self.url) > self._bounds.url_bytes:
@@ -119,16 +144,31 @@ class BoundedProtocol(StraightProtocol):
         elif size > self._bounds.head_bytes or len(self.headers) > MOST_HEADERS:
             self._refusal = HEAD_TOO_LARGE
         else:
+            self._is_request = True
+            if version == "1.0":
+                self.expect_100_continue = False  # it knows of none (RFC 9110, section 10.1.1)
             super().on_headers_complete()
             return
         raise _Refused
+
+    def on_body(self, body: bytes) -> None:
+        """More of the body."""
+        self._pieces += 1
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """A request is whole."""
         if self.offers_another():
             return
-        self._waits_for = ""
+        self._waits_for, self._is_request = "", False
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """A request is answered. If all are, what was refused behind them is told."""
+        is_last = not self.pipeline
+        super().on_response_complete()
+        if self._last_word is not None and is_last and not self.transport.is_closing():
+            self._end(self._last_word)
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser stumbled over; ``msg`` is uvicorn's, and not for clients."""
@@ -159,30 +199,53 @@ class BoundedProtocol(StraightProtocol):
             self._refuse(TOO_SLOW)
 
     def _refuse(self, refusal: tuple[int, str, str]) -> None:
-        """Answers, unless another answer is on its way, and closes."""
+        """Answers what is being read, after all that came before it (RFC 9112, section 9.3.2), and closes.
+
+        What came before goes on: it may be a change that is made already. What is being read is not whole, so that nothing of
+        it has been executed; it may have been begun, and even answered.
+        """
         self._stop()
-        self._is_refused = True
-        if self.cycle is not None and not self.cycle.response_complete:
+        self._is_request, was_request, self._is_refused = False, self._is_request, True
+        is_busy = self.cycle is not None and not self.cycle.response_complete
+        if was_request and self.pipeline:
+            self.pipeline.popleft()
+        elif was_request and is_busy:
             if self.cycle.response_started:
                 self.transport.close()
                 return
             self.cycle.disconnected = True
             self.cycle.message_event.set()
             self._tell_lost()
+            is_busy = False
         status, code, message = refusal
         more = [(b"retry-after", b"1")] if status == 503 else []
         reply = error_reply(status, {"message": message, "extensions": {"code": code}}, more=more)
-        self.transport.write(self.written(reply, [(b"x-request-id", request_id_of({})), CLOSE]))
-        if refusal in (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, QUEUE_FULL, URL_TOO_LONG) and self.transport.can_write_eof():
+        told = [*self.server_state.default_headers, (b"x-request-id", request_id_of({})), CLOSE]
+        written = self.written(reply, told)
+        if self._message and self.parser.get_method() == b"HEAD":
+            written = written.removesuffix(reply.body)
+        self._is_unread = refusal in UNREAD
+        if is_busy:
+            self._last_word = written
+        else:
+            self._end(written)
+
+    def _end(self, written: bytes) -> None:
+        """Writes the last answer, and closes."""
+        self.transport.write(written)
+        if self._is_unread and self.transport.can_write_eof():
             # To close on what has not been read would reset the connection, and take the answer along.
             self.transport.write_eof()
             self._timer = self.loop.call_later(LINGER_S, self.transport.close)
         else:
             self.transport.close()
 
-    def has_lost(self, turn: Turn) -> bool:
-        """Whether the client has gone, or was refused meanwhile: that was the last word."""
-        return self._is_refused or super().has_lost(turn)
+    def _is_named(self, hosts: list[bytes], version: str) -> bool:
+        """Whether a request says as it must to which host it goes; the next one on the line will say the same."""
+        if len(hosts) == 1 and HOST.fullmatch(hosts[0]):
+            self._host = hosts[0]
+            return True
+        return not hosts and version == "1.0"
 
     def _tell_lost(self) -> None:
         if self.on_lost is not None:

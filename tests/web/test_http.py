@@ -15,6 +15,9 @@ BODY = orjson.dumps({"query": "{ __typename }"})
 ANSWER = {"__typename": "Query"}
 
 
+CHUNKED = b"POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
 def post(*headers: str, body: bytes = BODY, path: str = "/graphql") -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(body)}", *headers]
     return "\r\n".join(lines).encode() + b"\r\n\r\n"
@@ -71,13 +74,56 @@ async def test_who_closes_by_the_name_that_proxies_use_for_it_is_told_that_the_l
     assert found.startswith(b"HTTP/1.1 200") and b"connection: close" in found
 
 
-async def test_what_is_no_request_ends_those_before_it_with_one_answer(
-    empty: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(
+    ("refused", "expected"),
+    [
+        (b"GARBAGE\r\n\r\n", 400),
+        (b"\x01", 400),
+        (post() + BODY, 400),
+        (post("Host: a b/c") + BODY, 400),
+        (post("Host: user@x:1") + BODY, 400),
+        (post("Host: x").replace(b"HTTP/1.1", b"HTTP/2.0") + BODY, 400),
+        (post("Host: x", path="/" + "x" * 9_000) + BODY, 414),
+        (post("Host: x", *["A: b"] * 200) + BODY, 431),
+        (CHUNKED.replace(b"chunked", b"gzip, chunked") + b"0\r\n\r\n", 501),
+        (CHUNKED + b"xyz\r\n", 400),
+        (CHUNKED + b"0\r\nA: " + b"b" * 100_000, 431),
+        (CHUNKED + b"1;" + b"b" * 100_000, 431),
+    ],
+)
+@pytest.mark.parametrize("number", [0, 1, 3])
+async def test_what_is_refused_is_told_after_all_that_came_before_it(
+    empty: httpx2.AsyncClient, caplog: pytest.LogCaptureFixture, number: int, refused: bytes, expected: int
 ) -> None:
-    found = answers(await said(empty, 2 * (post("Host: x") + BODY) + b"GARBAGE\r\n\r\n"))
-    assert [status for status, _ in found] == [400]
+    for before in (post("Host: x") + BODY, post("Host: x", "A: b, c", "Connection: keep-alive, x") + BODY):
+        found = await said(empty, number * before + refused[:10_000], *[refused[10_000:]][: len(refused) > 10_000])
+        assert [status for status, _ in answers(found)] == [200] * number + [expected]
+        assert found.lower().count(b"\r\ndate: ") == found.count(b"\r\nx-request-id: ") == number + 1
     gc.collect()  # a task that failed tells it when it goes
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_what_is_refused_by_head_has_no_body(empty: httpx2.AsyncClient) -> None:
+    for asked in (b"HEAD /graphql HTTP/1.1\r\n\r\n", b"HEAD /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"):
+        found = await said(empty, asked)
+        assert found.startswith(b"HTTP/1.1 4") and found.endswith(b"\r\n\r\n") and b"content-length: 0" not in found
+
+
+async def test_fields_behind_a_body_say_nothing(empty: httpx2.AsyncClient) -> None:
+    chunk = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
+    trailer = b"X-Request-Id: from-behind\r\nContent-Encoding: gzip\r\nHost: y\r\n\r\n"
+    close = post("Host: x", "Connection: close") + BODY
+    found = await said(empty, CHUNKED + chunk + trailer, close)
+    assert [status for status, _ in answers(found)] == [200, 200]
+    assert b"from-behind" not in found
+    typeless = CHUNKED.replace(b"Content-Type: application/json\r\n", b"")
+    found = await said(empty, typeless + chunk + b"Content-Type: application/json\r\n\r\n", close)
+    assert [status for status, _ in answers(found)] == [415, 200]
+
+
+async def test_who_speaks_1_0_is_not_told_to_go_on(empty: httpx2.AsyncClient) -> None:
+    asked = post("Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
+    assert [status for status, _ in answers(await said(empty, asked, BODY))] == [200]
 
 
 async def test_a_tunnel_is_refused(empty: httpx2.AsyncClient) -> None:
@@ -121,7 +167,15 @@ async def test_a_body_that_is_compressed_is_refused_as_such(empty: httpx2.AsyncC
         assert (await empty.post("/graphql", content=BODY, headers=headers)).status_code == status
 
 
-@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/", 405), ("GET", "/nothing", 404), ("GET", "/graphql/a/b", 404)])
+async def test_a_slash_too_many_leads_to_the_endpoint_by_whatever_a_proxy_speaks(empty: httpx2.AsyncClient) -> None:
+    for method, query in (("POST", ""), ("GET", "?query=%7B__typename%7D")):
+        response = await empty.request(method, f"/graphql/{query}", headers={"x-forwarded-proto": "https"})
+        assert (response.status_code, response.headers["location"]) == (307, f"/graphql{query}")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"), [("POST", "/", 405), ("GET", "/nothing", 404), ("GET", "/api", 404), ("GET", "/graphql/a/b", 404)]
+)
 async def test_where_nothing_is_that_is_told_in_json(empty: httpx2.AsyncClient, method: str, path: str, status: int) -> None:
     response = await empty.request(method, path)
     (error,) = response.json()["errors"]
