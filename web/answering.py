@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, OperationType
 
-from core.errors import AppError, BadInput, DeadlineExceeded, Overloaded, Unavailable
+from core.errors import AppError, BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.viewer import Viewer
 from loaders import Loaders
 from resolvers.context import Context, IdempotencyKey
@@ -27,6 +27,10 @@ from web.graphql_request import GraphQLRequest, MalformedRequest
 from web.state import State
 
 TOO_LATE = "The request took longer than it may. Ask for less at once."
+TOO_LATE_TO_TELL = (
+    "A change was made, and time was up before all of the answer was there. Look before you repeat it; with an Idempotency-Key "
+    "it can be repeated without looking."
+)
 RETRY = {"retry-after": "1"}
 NOW = nullcontext()
 
@@ -155,7 +159,9 @@ async def run_now(
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
         return _executed(result, state, ready, strict=strict)
     except TimeoutError:
-        return refusal(state, DeadlineExceeded(TOO_LATE), strict=strict)
+        is_made = context.loaders.has_written and not ready.is_query
+        late = OutcomeUnknown(TOO_LATE_TO_TELL) if is_made else DeadlineExceeded(TOO_LATE)
+        return refusal(state, late, strict=strict)
     except AppError as error:
         return refusal(state, error, strict=strict)
 

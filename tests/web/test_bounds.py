@@ -8,6 +8,7 @@ import asyncpg
 import httpx2
 
 from cache.embedded import EmbeddedValkey
+from tests.crm import Crm
 from tests.web.conftest import GRAPHQL, serving, settings_for
 
 STAGES = "{ stages { id } }"
@@ -50,6 +51,19 @@ async def test_a_client_may_wait_for_less_time_and_never_for_more(
                 assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
         assert time.monotonic() - began < 1.5
     assert (await patient).json()["data"] == {"companies": {"totalCount": 0}}
+
+
+async def test_a_change_that_was_made_is_not_told_as_nothing_though_its_answer_was_cut_off(
+    client: httpx2.AsyncClient, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner = await crm.user()
+    create = f'mutation {{ createCompany(input: {{name: "Late", ownerId: "{owner}"}}) {{ company {{ id activities {{ id }} }} }} }}'
+    async with sql.transaction():
+        await sql.execute("lock table activity")
+        answer = await ask(client, create, x_request_timeout="0.5")
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (503, "OUTCOME_UNKNOWN")
+    assert "data" not in answer.json()
+    assert await sql.fetchval("select count(*) from company") == 1
 
 
 async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
