@@ -24,6 +24,10 @@ async def charge(state: State, viewer: Viewer, ready: Ready, kinds: Sequence[Kin
 
 async def charge_little(state: State, viewer: Viewer, *, is_kept: bool = False) -> Charge | None:
     """Charges what runs nothing: a request that is refused, or an answer that ``is_kept``. Raises RateLimited."""
+    standing = state["throttle"].admit_cached(client_named(viewer, state["peer"])) if is_kept else None
+    if standing is not None:
+        state["standing"] = standing
+        return None
     return await _charge(state, viewer, ("overall",), None, leases=is_kept)
 
 
