@@ -89,6 +89,9 @@ def create_app(settings: Settings) -> ASGIApp:
     async def page(request: Request[State]) -> Response:
         return graphiql_page(request, ASSETS)
 
+    def to_the_endpoint(request: Request[State]) -> Response:
+        return RedirectResponse(f"/graphql?{request.url.query}".removesuffix("?"))
+
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[State]:
         async with AsyncExitStack() as stack:
@@ -156,7 +159,9 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/api/{path:any_path}", open_rest(executable, trusted)),
             *graphiql_routes(ASSETS),
             JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
+            JsonRoute("/graphql/", to_the_endpoint, methods=["GET", "POST"]),
         ],
+        redirect_slashes=False,  # Starlette's leads to http where a proxy speaks https
         default=nowhere,
     )
 
