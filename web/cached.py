@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from cache.encoding import LARGE_BYTES, SMALLEST_BYTES, Encoding, best_encoding
+from cache.encoding import LARGE_BYTES, SMALLEST_BYTES, Encoding
 from cache.entry import Entry, Outcome
 from core.viewer import Viewer
 from web.middleware.cors import PREFLIGHT_HEADERS
+from web.negotiation import best_encoding
 from web.reply import RawHeaders
 from web.reuse import Reuse, age_s
 
@@ -82,14 +83,6 @@ def encoding_for(body: bytes, accepted: bytes) -> Encoding:
 def etag_of(entry: Entry, encoding: Encoding) -> str:
     """The strong validator of an answer in one coding (RFC 9110, section 8.8.3)."""
     return f'"{entry.etag}{SUFFIXES[encoding]}"'
-
-
-def matches(if_none_match: bytes | None, etag: str) -> bool:
-    """Whether the client has that representation already (RFC 9110, section 13.1.2)."""
-    if if_none_match is None:
-        return False
-    given = [each.strip().removeprefix("W/") for each in if_none_match.decode("latin-1").split(",")]
-    return etag in given or given == ["*"]
 
 
 def entry_headers(

@@ -4,11 +4,12 @@ import time
 
 from cache.encoding import encoded_aside
 from web.answering import Answer
-from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of, matches
+from web.cached import SUFFIXES, VARY, Asked, encoding_for, entry_headers, etag_of
 from web.call import Call
 from web.keeping import Kept
 from web.reply import RawHeaders, Reply
 from web.reuse import age_s
+from web.validator import matches
 
 
 async def plain_reply(call: Call, answer: Answer, media_type: str, told: RawHeaders | None = None) -> Reply:
@@ -39,7 +40,7 @@ async def kept_reply(call: Call, kept: Kept, media_type: str) -> Reply:
         state["remembered"].add(deciding, Asked(entry.key, content_type))
     encoding = encoding_for(kept.answer.body, call.headers.get(b"accept-encoding", b""))
     headers = entry_headers(entry, content_type, encoding, kept.outcome, state["reuse"], started)
-    if call.method == "GET" and matches(call.headers.get(b"if-none-match"), etag_of(entry, encoding)):
+    if call.method in ("GET", "HEAD") and matches(call.headers.get(b"if-none-match"), etag_of(entry, encoding)):
         return Reply(304, headers)
     if kept.answer.body is not entry.made.body:  # it says more than what is kept, and is not what the validator is of
         headers = [(name, value) for name, value in headers if name != b"etag"]

@@ -8,12 +8,12 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.cached import matches
 from web.openapi_fixed import COMPONENTS, FIXED, answers, failures
 from web.openapi_schema import input_schema, output_schema
 from web.rest_parameters import Parameter
 from web.rest_table import RestTable, Served
 from web.state import State
+from web.validator import has_already
 
 ABOUT = (
     "The dashboard's data for clients that do not speak GraphQL. Each path is answered by a document of `documents/`; "
@@ -26,13 +26,13 @@ class OpenApiPage:
 
     def __init__(self, table: RestTable) -> None:
         self._body = orjson.dumps(openapi(table))
-        self._tag = f'"{hashlib.blake2b(self._body, digest_size=16).hexdigest()}"'
+        # Weak: it is compressed on the way, and is other bytes in each coding (RFC 9110, section 8.8.3.3).
+        self._etag = f'W/"{hashlib.blake2b(self._body, digest_size=16).hexdigest()}"'
 
     async def __call__(self, request: Request[State]) -> Response:
         """The document."""
-        # Weak: it is compressed on the way, and is other bytes in each coding (RFC 9110, section 8.8.3.3).
-        headers = {"content-type": "application/json", "etag": f"W/{self._tag}", "cache-control": "no-cache"}
-        if matches(request.headers.get("if-none-match", "").encode("latin-1") or None, self._tag):
+        headers = {"content-type": "application/json", "etag": self._etag, "cache-control": "no-cache"}
+        if has_already(request.scope, self._etag):
             return Response(status_code=304, headers=headers)
         return Response(self._body, 200, headers)
 

@@ -4,9 +4,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.cached import matches
 from web.rest_answer import RestAnswer
 from web.state import State, state_of
+from web.validator import has_already
 
 
 def rest_response(request: Request[State], answer: RestAnswer, started: float) -> Response:
@@ -14,7 +14,6 @@ def rest_response(request: Request[State], answer: RestAnswer, started: float) -
     body, headers = answer.written(state_of(request)["reuse"], started)
     etag = headers.get("etag")
     headers["vary"] = "Authorization, X-API-Key"
-    asks_if = request.headers.get("if-none-match", "").encode("latin-1")
-    if etag is not None and asks_if and matches(asks_if, etag.removeprefix("W/")):
+    if etag is not None and has_already(request.scope, etag):
         return Response(status_code=304, headers=headers)
     return Response(orjson.dumps(body), answer.status, headers)

@@ -23,7 +23,6 @@ from web.cached import (
     etag_of,
     is_plain,
     lasting_headers,
-    matches,
     passing_headers,
     question_of,
     ready_encoding,
@@ -39,6 +38,7 @@ from web.middleware.security_headers import SECURITY, hsts_of
 from web.negotiation import GRAPHQL, JSON, best
 from web.one_protocol import OneProtocol
 from web.reply import RawHeaders, Reply
+from web.validator import matches
 
 BUSY_ERROR = app_error(Overloaded(BUSY))
 BUSY_HEADERS: RawHeaders = [(b"vary", b"Accept"), (b"retry-after", b"1")]

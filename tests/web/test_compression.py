@@ -58,6 +58,8 @@ async def client() -> AsyncIterator[httpx2.AsyncClient]:
         ("/json", "identity", None),
         ("/json", "abracadabra", None),
         ("/json", "*", "br"),
+        ("/json", "br;q =0, gzip;q=0.5", "gzip"),
+        ("/json", "br;q=7, gzip", "gzip"),
         ("/small", "br", None),
         ("/large", "br", "br"),
         ("/large", "gzip", "gzip"),
@@ -74,6 +76,12 @@ async def test_a_body_has_the_coding_that_the_client_likes_best_if_it_is_worth_i
     assert answer.content == b"".join(KINDS[path][2])
     if coding:
         assert "Accept-Encoding" in answer.headers["vary"]
+
+
+async def test_the_lines_of_accept_encoding_are_one_list(client: httpx2.AsyncClient) -> None:
+    for lines, coding in ((("br;q=0.5", "identity"), None), (("*", "br;q=0"), "gzip")):
+        answer = await client.get("/json", headers=[("accept-encoding", each) for each in lines])
+        assert answer.headers.get("content-encoding") == coding
 
 
 @pytest.mark.parametrize(

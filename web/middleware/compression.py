@@ -12,7 +12,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipResponder
 from starlette.types import Message, Receive, Scope, Send
 
-from cache.encoding import BROTLI_QUALITY, GZIP_LEVEL, LARGE_BYTES, SMALLEST_BYTES, best_encoding, encoded_aside
+from cache.encoding import BROTLI_QUALITY, GZIP_LEVEL, LARGE_BYTES, SMALLEST_BYTES, encoded_aside
+from web.negotiation import best_encoding
 
 COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "multipart/mixed")
 
@@ -25,8 +26,7 @@ class Compression(BrotliMiddleware):
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        accepted = next((value for name, value in scope["headers"] if name == b"accept-encoding"), b"")
-        encoding = best_encoding(accepted)
+        encoding = best_encoding(b",".join(value for name, value in scope["headers"] if name == b"accept-encoding"))
         if encoding == "br":
             responder = _Brotli(self.app, BROTLI_QUALITY, self.mode, self.lgwin, self.lgblock, SMALLEST_BYTES)
             await responder(scope, receive, _varying(send))
