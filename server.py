@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -36,6 +37,7 @@ from db.pool import Pool
 from db.statements import REGISTRY
 from jobs.demo import is_empty
 from jobs.upkeep import keep_up
+from ops.background import go_on
 from ops.demo import load_with_progress
 from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
@@ -133,11 +135,11 @@ def create_app(settings: Settings) -> ASGIApp:
             )
             state["responses"].on_dropped = state["warming"].dropped
             background = (
-                keep_up(url, database.written), listen(url, freshness), documents.follow(), keep_warm(state),
-                state["authenticator"].follow(),
+                partial(keep_up, url, database.written), partial(listen, url, freshness), partial(keep_warm, state),
+                documents.follow, state["authenticator"].follow,
             )  # fmt: skip
             for each in background:
-                stack.callback(asyncio.create_task(each).cancel)
+                stack.callback(asyncio.create_task(go_on(each)).cancel)
             yield state
 
     # A ``Starlette`` would put two more around each request, for errors that are answered in here already.
