@@ -13,19 +13,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import NoScriptError, RedisError
 
+from cache.redis import Breaker
 from cache.tally import Ask, Rules, Tally, Verdict
 
-log = structlog.get_logger("cache")
 SCRIPT = (Path(__file__).parent / "limits.lua").read_text("utf-8")
 SHA = hashlib.sha1(SCRIPT.encode(), usedforsecurity=False).hexdigest()  # EVALSHA knows no other digest
 PREFIX = "dealgraph:limit:"
 MOST_AT_ONCE = 200
-# After a failure Redis is left alone for a moment, so that not every request waits for it to fail.
-AWAY_S = 0.5
 REFUND_S = 0.05
 
 
@@ -41,17 +38,11 @@ class SharedLimits:
         self._asked: list[tuple[Ask, asyncio.Future[Verdict]]] = []
         self._asking: asyncio.Task[None] | None = None
         self._refunds: defaultdict[str, int] = defaultdict(int)
-        self._away_until = float("-inf")
-        self.failures = 0
-
-    @property
-    def is_away(self) -> bool:
-        """Whether this process counts for itself at the moment."""
-        return time.monotonic() < self._away_until
+        self._breaker = Breaker("limits are counted in this process for a moment")
 
     async def ask(self, ask: Ask) -> Verdict:
         """Takes what is asked for if all of it is there. Never raises for want of Redis."""
-        if self.is_away:
+        if self._breaker.is_open:
             return self.ask_here(ask)
         future: asyncio.Future[Verdict] = asyncio.get_running_loop().create_future()
         self._asked.append((ask, future))
@@ -103,9 +94,7 @@ class SharedLimits:
                 elif isinstance(each, Exception):
                     raise each
         except (RedisError, OSError) as error:
-            self.failures += 1
-            self._away_until = time.monotonic() + AWAY_S
-            log.warning("limits are counted in this process for a moment: Redis did not answer", error=str(error))
+            self._breaker.failed(error)
         return [each if isinstance(each, list) else None for each in found]
 
     def _arguments(self, ask: Ask) -> list[Any]:

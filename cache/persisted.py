@@ -8,13 +8,12 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from cache.redis import Breaker
 from core.errors import Unavailable
 
-log = structlog.get_logger("cache")
 REGISTERED = "dealgraph:document:"  # followed by an id; by none it is the set of all ids
 AUTOMATIC = "dealgraph:apq:"  # followed by a hash
 MOST_AT_ONCE = 100
@@ -29,16 +28,17 @@ class RegisteredDocuments:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._breaker = Breaker("registered documents are not looked up for a moment")
 
     async def get(self, names: Iterable[str]) -> bytes | None:
         """The text of the first of the ids that has one; None also where Redis is away."""
         keys = [REGISTERED + name for name in names]
-        if not keys:
+        if not keys or self._breaker.is_open:
             return None
         try:
             return next((as_bytes(text) for text in await self._client.mget(keys) if text is not None), None)
         except (RedisError, OSError) as error:
-            log.warning("a document was not looked up: Redis did not answer", error=str(error))
+            self._breaker.failed(error)
             return None
 
     async def all(self) -> dict[str, bytes]:
@@ -89,6 +89,7 @@ class AutomaticDocuments:
         self._ttl_s = ttl_s
         self._most_bytes = most_bytes
         self._clock = clock
+        self._breaker = Breaker("the documents of clients are not shared for a moment")
         self._kept: OrderedDict[str, tuple[bytes, float]] = OrderedDict()
 
     def __len__(self) -> int:
@@ -108,16 +109,19 @@ class AutomaticDocuments:
     async def put(self, digest: str, text: bytes) -> None:
         """Keeps the text, whose hash the caller has checked."""
         self._keep(digest, text)
-        try:
-            await self._client.set(AUTOMATIC + digest, text, ex=self._ttl_s)
-        except (RedisError, OSError) as error:
-            log.warning("a document was not shared: Redis did not answer", error=str(error))
+        if not self._breaker.is_open:
+            try:
+                await self._client.set(AUTOMATIC + digest, text, ex=self._ttl_s)
+            except (RedisError, OSError) as error:
+                self._breaker.failed(error)
 
     async def _fetch(self, digest: str) -> bytes | None:
+        if self._breaker.is_open:
+            return None
         try:
             found = await self._client.getex(AUTOMATIC + digest, ex=self._ttl_s)
         except (RedisError, OSError) as error:
-            log.warning("a document was not looked up: Redis did not answer", error=str(error))
+            self._breaker.failed(error)
             return None
         text = None if found is None else as_bytes(found)
         if text is None or hashlib.sha256(text).hexdigest() != digest:  # whoever else writes there cannot change what runs

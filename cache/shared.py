@@ -8,22 +8,19 @@ import time
 from collections.abc import Callable
 
 import orjson
-import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from cache.encoding import SMALLEST_BYTES, encoded_aside
 from cache.entry import Made, etag_of
 from cache.lookups import Lookups
+from cache.redis import Breaker
 
-log = structlog.get_logger("cache")
 PREFIX = b"dealgraph:response:2:"
 LEADER = b"dealgraph:leader:"
 # A process that dies while it makes an answer keeps the others waiting so long at most.
 LEAD_MS = 1000
 LOOK_AGAIN_S = 0.01
-# After a failure the server is left alone for a moment, so that not every request waits for it to fail.
-AWAY_S = 0.5
 
 
 class SharedResponses:
@@ -31,12 +28,12 @@ class SharedResponses:
 
     def __init__(self, client: "Redis") -> None:
         self._client = client
-        self._lookups = Lookups(client, self._failed)
-        self._away_until = float("-inf")
+        self._breaker = Breaker("answers are not shared for a moment")
+        self._lookups = Lookups(client, self._breaker.failed)
 
     def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
         """``told`` is called, later, with what is kept under the key; with None if nothing is, or Redis is away."""
-        if self._is_away():
+        if self._breaker.is_open:
             asyncio.get_running_loop().call_soon(told, None)
         else:
             self._lookups.ask(PREFIX + key, lambda kept: told(self._read(kept)))
@@ -50,7 +47,7 @@ class SharedResponses:
     async def put(self, key: bytes, made: Made) -> None:
         """Keeps the answer until it is too old, with its brotli form, and lets the others know."""
         ttl_ms = int((made.good_until - time.time()) * 1000)
-        if ttl_ms <= 0 or self._is_away():
+        if ttl_ms <= 0 or self._breaker.is_open:
             return
         try:
             async with self._client.pipeline(transaction=False) as pipeline:
@@ -58,42 +55,35 @@ class SharedResponses:
                 pipeline.delete(LEADER + key)
                 await pipeline.execute()
         except (RedisError, OSError) as error:
-            self._failed(error)
+            self._breaker.failed(error)
 
     async def lead(self, key: bytes) -> bool:
         """Whether this process is to make the answer; False, after a moment, if another is at it."""
-        if self._is_away():
+        if self._breaker.is_open:
             return True
         try:
             if await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS):
                 return True
         except (RedisError, OSError) as error:
-            self._failed(error)
+            self._breaker.failed(error)
             return True
         await asyncio.sleep(LOOK_AGAIN_S)
         return False
 
     async def release(self, key: bytes) -> None:
         """Lets another process make the answer."""
-        if not self._is_away():
+        if not self._breaker.is_open:
             try:
                 await self._client.delete(LEADER + key)
             except (RedisError, OSError) as error:
-                self._failed(error)
+                self._breaker.failed(error)
 
     def _read(self, kept: bytes | None) -> Made | None:
         try:
             return None if kept is None else _made(kept)
         except (ValueError, TypeError) as error:
-            self._failed(error)
+            self._breaker.failed(error)
             return None
-
-    def _is_away(self) -> bool:
-        return time.monotonic() < self._away_until
-
-    def _failed(self, error: Exception) -> None:
-        self._away_until = time.monotonic() + AWAY_S
-        log.warning("answers are not shared for a moment: Redis did not answer", error=str(error))
 
 
 async def _written(made: Made) -> bytes:

@@ -1,5 +1,6 @@
 """Texts known by an id: shared through Redis, bounded in memory, and there without Redis as far as that goes."""
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -42,6 +43,22 @@ async def away(tmp_path: Path) -> AsyncIterator[RedisCache]:
     cache = RedisCache(f"unix://{tmp_path}/nobody.sock")
     yield cache
     await cache.close()
+
+
+@pytest.fixture
+async def hanging() -> AsyncIterator[tuple[RedisCache, list[int]]]:
+    """A Redis that takes connections, and never answers; how many commands it was sent."""
+    sent: list[int] = []
+
+    async def swallow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await reader.read(65536):
+            sent.append(1)
+        writer.close()
+
+    async with await asyncio.start_server(swallow, "127.0.0.1", 0) as server:
+        cache = RedisCache(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout_s=0.1)
+        yield cache, sent
+        await cache.close()
 
 
 def process(cache: RedisCache, most_bytes: int = 10_000, clock: Clock | None = None) -> AutomaticDocuments:
@@ -150,3 +167,16 @@ async def test_whoever_changes_what_is_registered_hears_that_redis_is_away(away:
         await registered.add({"id": b"text"})
     with pytest.raises(Unavailable):
         await registered.remove(["id"])
+
+
+async def test_a_redis_that_hangs_is_left_alone_for_a_moment(hanging: tuple[RedisCache, list[int]]) -> None:
+    cache, sent = hanging
+    automatic, registered = process(cache), RegisteredDocuments(cache.client)
+    assert (await automatic.get(HASH), await registered.get([HASH])) == (None, None)
+    before = len(sent)
+    for _ in range(100):
+        await automatic.put(HASH, TEXT)
+        assert await automatic.get("0" * 64) is None
+        assert await registered.get([HASH]) is None
+    assert len(sent) == before
+    assert await automatic.get(HASH) == TEXT
