@@ -207,6 +207,7 @@ def main() -> None:
 
     try:
         settings = load_settings()
+        configure_logging(settings.log_level)
         check_keys(settings)
         executable = Executable(build_schema())
         open_rest(executable, TrustedDocuments(executable))  # a wrong document is told before anything is started

@@ -84,11 +84,11 @@ def test_the_locks_of_npm_have_hashes_and_no_download_address(folder: str) -> No
     assert all(each["integrity"].startswith("sha512-") for each in packages.values())
 
 
-def test_the_locks_name_no_index_and_no_address() -> None:
-    for lock in ROOT.glob("requirements*.lock"):
-        text = lock.read_text("utf-8")
-        assert "://" not in text
-        assert "--index" not in text
-        pinned = re.findall(r"^(\S+)==", text, re.M)
-        assert pinned
-        assert len(re.findall(r"--hash=sha256:", text)) >= len(pinned)
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_the_locks_name_no_index_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text("utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    pinned = re.findall(r"^(\S+)==", text, re.M)
+    assert pinned
+    assert len(re.findall(r"--hash=sha256:", text)) >= len(pinned)
