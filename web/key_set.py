@@ -1,6 +1,7 @@
 """The keys that tokens are verified with: one secret, or the public keys of who signs them, which come and go."""
 
 import asyncio
+import http.client
 import time
 import urllib.request
 import warnings
@@ -81,7 +82,7 @@ class PublicKeys:
                 self._keys = keys_of(await asyncio.to_thread(self._read))
             if not self._keys:
                 log.warning("the key set of JWT_JWKS holds no key that can be used: no token is accepted")
-        except (OSError, ValueError) as error:  # TimeoutError is an OSError
+        except (OSError, ValueError, http.client.HTTPException) as error:  # TimeoutError is an OSError
             log.warning("the key set of JWT_JWKS was not read; the keys stay as they were", error=str(error))
         finally:
             self._refreshing = None
@@ -123,13 +124,14 @@ def keys_of(text: bytes) -> list[Key]:
 def _usable(given: Any) -> Iterable[Key]:
     if not isinstance(given, dict) or given.get("kty") not in KEY_TYPES.values() or given.get("use", "sig") != "sig":
         return
-    if "key_ops" in given and "verify" not in given["key_ops"]:
-        return
     try:
+        if "verify" not in given.get("key_ops", ["verify"]):
+            return
         with warnings.catch_warnings(action="ignore", category=SecurityWarning):  # of keys that the next line refuses
             key = JWKRegistry.import_key(given)
-        if not isinstance(key, RSAKey) or key.public_key.key_size >= LEAST_RSA_BITS:
-            yield key
+        if isinstance(key, RSAKey) and key.public_key.key_size < LEAST_RSA_BITS:
+            raise ValueError(f"has less than {LEAST_RSA_BITS} bits")
+        yield key
     except (JoseError, ValueError, TypeError, KeyError) as error:
         log.warning("a key of JWT_JWKS cannot be used", kid=str(given.get("kid"))[:100], error=str(error))
 

@@ -11,7 +11,7 @@ from joserfc import jwk
 from core.errors import Unavailable
 from core.settings import Settings, SettingsError
 from tests.web.signing import AUDIENCE, ISSUER, Signer
-from web.key_set import REFETCH_AFTER_S, PublicKeys, check_keys, keys_of
+from web.key_set import REFETCH_AFTER_S, PublicKeys, check_keys, keys_of, open_keys
 
 
 async def test_a_set_is_read_once_for_all_who_wait_and_seldom_for_names_that_nobody_has() -> None:
@@ -50,6 +50,33 @@ async def test_a_set_that_cannot_be_read_leaves_the_keys_as_they_were() -> None:
     assert await keys.find("one", "RS256") is None
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"", b"GARBAGE\r\n\r\n", b"HTTP/1.1 500 No\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{", b"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n",
+    ],
+)  # fmt: skip
+async def test_whatever_the_address_of_a_set_answers_it_can_be_read_again(broken: bytes) -> None:
+    good = Signer("one").key_set()
+    answers = [b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(good), good), broken]
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answers[0])
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        given = {"auth": "jwt", "jwt_jwks": where, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}
+        keys = open_keys(Settings.model_validate(given))
+        assert isinstance(keys, PublicKeys)
+        for _ in range(2):  # good, broken
+            await keys.refresh()
+            assert await keys.find("one", "RS256") is not None
+            answers.reverse()
+
+
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")  # of the small key, which is what this is about
 async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
     small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
@@ -58,7 +85,8 @@ async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
     sealing = jwk.RSAKey.generate_key(2048, {"kid": "sealing", "use": "enc"}).as_dict(private=False)
     curve = jwk.OKPKey.generate_key("Ed25519", {"kid": "curve"}).as_dict(private=False)
     broken = {"kty": "RSA", "kid": "broken", "n": "!", "e": "AQAB"}
-    text = orjson.dumps({"keys": [small, secret, fine, sealing, curve, broken, 7, {"kty": "AKP"}, {}]})
+    odd = {**fine, "kid": "odd", "key_ops": 5}
+    text = orjson.dumps({"keys": [small, secret, fine, sealing, curve, broken, odd, 7, {"kty": "AKP"}, {}]})
     assert [each.get("kid") for each in keys_of(text)] == ["fine", "curve"]
     keys = PublicKeys(lambda: text)
     assert await keys.find(None, "RS256") is not None
