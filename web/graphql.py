@@ -88,5 +88,5 @@ async def _run(call: Call, asked: GraphQLRequest | list[GraphQLRequest], media_t
         refresh=asks_anew(call),
     )
     if isinstance(answered, Kept):
-        return await kept_reply(call, answered, media_type)
+        return await kept_reply(call, answered, media_type, may_repeat=not asked.refresh)
     return await plain_reply(call, answered, media_type)

@@ -22,8 +22,11 @@ async def plain_reply(call: Call, answer: Answer, media_type: str, told: RawHead
     return Reply(answer.status, headers, await encoded_aside(answer.body, encoding))
 
 
-async def kept_reply(call: Call, kept: Kept, media_type: str) -> Reply:
-    """The answer, not modified for a GET that has it already; a request that was answered from the cache is remembered."""
+async def kept_reply(call: Call, kept: Kept, media_type: str, *, may_repeat: bool) -> Reply:
+    """The answer, not modified for a GET that has it already.
+
+    A request that was answered from the cache is remembered, if whoever sends the same again ``may_repeat`` the answer.
+    """
     state, entry = call.state, kept.entry
     started = state.get("started", time.perf_counter())
     if entry is None or kept.outcome == "STALE":
@@ -36,7 +39,7 @@ async def kept_reply(call: Call, kept: Kept, media_type: str) -> Reply:
         return await plain_reply(call, kept.answer, media_type, told)
     content_type = f"{media_type}; charset=utf-8".encode()
     deciding = state.get("deciding")
-    if deciding is not None:
+    if deciding is not None and may_repeat:
         state["remembered"].add(deciding, Asked(entry.key, content_type))
     encoding = encoding_for(kept.answer.body, call.headers.get(b"accept-encoding", b""))
     headers = entry_headers(entry, content_type, encoding, kept.outcome, state["reuse"], started)
