@@ -17,4 +17,6 @@ order by rollup, key
 limit 100;
 
 -- name: recount -> nothing
-select recount_rollups(), recount_words();
+-- What was kept of wrong figures is told to be out of date.
+select recount_rollups(), recount_words(), announce(plurals, plurals)
+from (values ('companies contacts deals activities')) as told (plurals);
