@@ -122,20 +122,21 @@ class Compiler:
         if definition is TypeNameMetaFieldDef:
             return Typename(*place)
         declared = (definition.extensions or {}).get("strawberry-definition")
-        if isinstance(declared, StrawberryField) and type(declared).get_result is StrawberryField.get_result:
+        # Permissions are extensions, and have a say before anything is loaded.
+        if isinstance(declared, StrawberryField) and not declared.extensions and self._is_plain(declared):
             if BATCHED in declared.metadata:
                 return Followed(declared.metadata[BATCHED], Arguments(self._schema, definition, node, declared), *place)
-            if declared.is_basic_field and self._schema.config.default_resolver is getattr and not self._handles_exceptions:
+            if declared.is_basic_field and self._schema.config.default_resolver is getattr:
                 return Attribute(declared.python_name, *place)
-            if not declared.extensions and not self._handles_exceptions and not declared.is_basic_field:
+            if declared.base_resolver is not None:
                 arguments = Arguments(self._schema, definition, node, declared)
                 return Resolved(unwrapped(declared, self._schema.config.info_class), arguments, *place)
         return Resolved(definition.resolve or default_field_resolver, Arguments(self._schema, definition, node), *place)
 
-    @property
-    def _handles_exceptions(self) -> bool:
-        """Whether an exception of an attribute may become a value, which Strawberry's own resolver sees to."""
-        return bool(getattr(self._schema, "exception_handlers", ()))
+    def _is_plain(self, declared: StrawberryField) -> bool:
+        """Whether a field gives what its resolver does, and an exception is one: Strawberry's own resolver sees to the rest."""
+        is_usual = type(declared).get_result is StrawberryField.get_result
+        return is_usual and not getattr(self._schema, "exception_handlers", ())
 
     def _position(self, field: Field, kind: GraphQLOutputType) -> Position:
         inner = kind.of_type if is_non_null_type(kind) else kind

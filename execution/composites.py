@@ -86,7 +86,7 @@ def _as_list(field: Asked, value: Any) -> Any:
         if isinstance(value, AsyncIterable):
             return _gathered(value)
         if is_iterable(value):
-            return list(value)
+            return [*iter(value)]  # ``list`` asks for a length first
     except Exception as error:  # whatever it raises while it is gone through is the error of the field
         return error
     return GraphQLError(f"Expected Iterable, but did not find one for field '{field.parent}.{field.name}'.")

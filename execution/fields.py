@@ -98,13 +98,18 @@ class Followed(Field):
 
     def begin(self, run: Run, objects: Column, read: Column) -> Begun:
         try:
-            asked, which, others = _keys(read)
             arguments = self._arguments.of(run)
-            if self._batched.looks_ahead:
-                arguments = {"wanted": self.position.inside.wanted, **arguments}
-            found = self._batched.load(run.context, asked, **arguments) if asked else []
-        except Exception as error:  # of an argument or of the loader: the error of every object
+        except Exception as error:  # an argument that does not fit is the error of every object
             return Begun([error] * len(read))
+        if self._batched.looks_ahead:
+            arguments = {"wanted": self.position.inside.wanted, **arguments}
+        asked, which, others = _keys(read)
+        found: Any = []
+        try:
+            if asked:
+                found = self._batched.load(run.context, asked, **arguments)
+        except Exception as error:  # of the loader: that of each of its keys
+            found = [error] * len(asked)
         return Begun(found, which, len(asked), others)
 
 
@@ -114,11 +119,12 @@ def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
     Objects without a key have null, and those whose key cannot be read or looked up its error: ``[s1, None, s1, s2]`` is
     ``[s1, s2], [0, 2, 0, 1], [None]``.
     """
-    if len(read) == 1 and type(read[0]) in ordinary:
-        return list(read), None, []
     kinds = set(map(type, read))
     if kinds <= ordinary or are_ordinary(kinds):
-        with suppress(TypeError):  # of a key that cannot be looked up
+        with suppress(Exception):  # of a key that cannot be looked up: it will tell, in its own place
+            if len(read) == 1:
+                hash(read[0])
+                return list(read), None, []
             where = {key: at for at, key in enumerate(dict.fromkeys(read))}
             return list(where), None if len(where) == len(read) else [where[key] for key in read], []
     asked: dict[Any, int] = {}
@@ -130,7 +136,7 @@ def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
             try:
                 which.append(asked.setdefault(key, len(asked)))
                 continue
-            except TypeError as error:
+            except Exception as error:  # of a key that cannot be looked up
                 other = error
         others.append(other)
         which.append(-len(others))

@@ -48,12 +48,14 @@ class Leaf:
 
     def whole(self, column: Column, kinds: set[type[Any]]) -> Column | None:
         """The same for a column of values of these types in one go; None where each has to be looked at by itself."""
-        if self._by_column is not None:
-            done = self._by_column(column, kinds)
-            if done is not None:
-                return done
+        coerce = self._kind.coerce_output_value
         try:
-            coerced = list(map(self._kind.coerce_output_value, column))
+            if self._by_column is not None:
+                done = self._by_column(column, kinds)
+                if done is not None:
+                    return done
+            # Not ``map``, for which a StopIteration of a scalar would be the end of the column.
+            coerced = [coerce(value) for value in column]
         except Exception:  # one of them will tell, in its own place
             return None
         return coerced if NOTHING.isdisjoint(map(type, coerced)) else None

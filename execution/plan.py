@@ -170,6 +170,8 @@ class Plan:
 
     def _condition_values(self) -> Iterator[ValueNode]:
         """Those of the operation and of the fragments it spreads: other operations have variables of their own."""
+        for directive in self._operation.directives or ():
+            raise Unplannable(f"@{directive.name.value}")
         sets, spread = [self._operation.selection_set], set[str]()
         while sets:
             for node in sets.pop().selections:

@@ -20,7 +20,6 @@ class _Plain(NamedTuple):
     """An attribute with a leaf for a value, as it is looked at; values of some types are ``unchanged``."""
 
     key: str
-    name: str
     read: Callable[[Any], Any]
     position: Position
     leaf: Leaf
@@ -30,7 +29,7 @@ class _Plain(NamedTuple):
     def of(cls, field: Field, leaf: Leaf) -> "_Plain":
         """That field as it is looked at."""
         assert field.reads is not None
-        return cls(field.key, field.reads, attrgetter(field.reads), field.position, leaf, field.position.unchanged)
+        return cls(field.key, attrgetter(field.reads), field.position, leaf, field.position.unchanged)
 
 
 class Selection:
@@ -42,7 +41,9 @@ class Selection:
         self.depth = 1 + max((field.position.inside.depth for field in fields), default=0)
         self.along = frozenset[str]().union(*(field.read_along for field in fields))
         self._is_put_off = is_put_off
-        self._readers = {name: attrgetter(name) for name in self.wanted}
+        # By response key: two aliases of an attribute read it twice, since what it gives may be good for one of them.
+        self._reads = {field.key: field.reads for field in fields if field.reads is not None}
+        self._readers = {key: attrgetter(name) for key, name in self._reads.items()}
         self._layouts: dict[type[Any], dict[str, int] | None] = {}
         # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
         self._plain: list[_Plain] = []
@@ -81,7 +82,7 @@ class Selection:
         """As ``_many``, for an object by itself, as half of the levels of a Dashboard have."""
         row, (each,) = self._blank.copy(), objects
         rows = [row]
-        for key, _, read, position, leaf, unchanged in self._plain:
+        for key, read, position, leaf, unchanged in self._plain:
             try:
                 value = read(each)
             except Exception as error:  # also whatever a property raises
@@ -104,8 +105,8 @@ class Selection:
         read = self._read(objects)
         columns: list[Column] = []
         waiting: list[tuple[str, Later[Column]]] = []
-        for key, name, _, position, leaf, unchanged in self._plain:
-            values = read[name]
+        for key, _, position, leaf, unchanged in self._plain:
+            values = read[key]
             kinds = set(map(type, values))
             if kinds <= unchanged:
                 columns.append(values)
@@ -126,7 +127,7 @@ class Selection:
         for key, late in waiting:
             _store(rows, key, late)
         for field in self._others:
-            column = () if field.reads is None else read[field.reads]
+            column = () if field.reads is None else read[field.key]
             self._put(run, field, field.begin(run, objects, column), origin, rows)
         return rows
 
@@ -145,25 +146,36 @@ class Selection:
 
     def _column(self, field: Field, objects: Column) -> Column:
         """The attribute that the field reads, of all objects."""
-        return () if field.reads is None else _attributes(self._readers[field.reads], objects)
+        return () if field.reads is None else _attributes(self._readers[field.key], objects)
 
     def _read(self, objects: Column) -> dict[str, Column]:
-        """The attributes that are wanted of all objects, by name: named tuples of one type are turned into columns at once."""
+        """The attributes that fields read of all objects, by their keys: named tuples of one type become columns at once."""
         kinds = set(map(type, objects))
         layout = self._layout(kinds.pop()) if len(kinds) == 1 else None
         if layout is not None:
             whole = list(zip(*objects, strict=True))
-            return {name: whole[at] for name, at in layout.items()}
-        return {name: _attributes(read, objects) for name, read in self._readers.items()}
+            return {key: whole[at] for key, at in layout.items()}
+        return {key: _attributes(read, objects) for key, read in self._readers.items()}
 
     def _layout(self, kind: type[Any]) -> dict[str, int] | None:
         """Where the attributes are in a named tuple of that type; None if it is something else or lacks one."""
         if kind not in self._layouts:
-            names = getattr(kind, "_fields", ()) if issubclass(kind, tuple) else ()
-            own = [name for name in names if type(getattr(kind, name)) is FIELD]  # and not what a subclass says in its place
-            found = {name: names.index(name) for name in self._readers if name in own}
-            self._layouts[kind] = found if found and len(found) == len(self._readers) else None
+            places = _places(kind)
+            found = {key: places[name] for key, name in self._reads.items() if name in places}
+            self._layouts[kind] = found if found and len(found) == len(self._reads) else None
         return self._layouts[kind]
+
+
+def _places(kind: type[Any]) -> dict[str, int]:
+    """The fields of a type of named tuples and where each is; none for what reads them in a way of its own."""
+    names = getattr(kind, "_fields", None)
+    if not (issubclass(kind, tuple) and isinstance(names, tuple)) or kind.__iter__ is not tuple.__iter__:
+        return {}
+    if kind.__getattribute__ is not tuple.__getattribute__:
+        return {}
+    probe = tuple.__new__(kind, range(len(names)))
+    own = [type(getattr(kind, name, None)) is FIELD for name in names]  # and not what a subclass says in its place
+    return {name: at for at, name in enumerate(names) if own[at] and getattr(probe, name) == at}
 
 
 def _store(rows: list[Any], key: str, done: Completed) -> None:
