@@ -1,6 +1,7 @@
 """The composition root: ``create_app`` puts the server together, ``python server.py`` starts it and all it needs."""
 
 import asyncio
+import errno
 import gc
 import os
 import signal
@@ -231,8 +232,9 @@ def _listen(settings: Settings) -> socket.socket:
         family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
         return socket.create_server((settings.host, settings.port), family=family, backlog=2048)
     except OSError as error:
+        remedy = "PORT to another" if error.errno in (errno.EADDRINUSE, errno.EACCES) else "HOST to an address of this machine"
         raise SettingsError(
-            f"HOST={settings.host} PORT={settings.port}: cannot listen there ({error.strerror}); set PORT to another"
+            f"HOST={settings.host} PORT={settings.port}: cannot listen there ({error.strerror}); set {remedy}"
         ) from None
 
 

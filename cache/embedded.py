@@ -38,6 +38,11 @@ class EmbeddedValkey:
         """The server's process, or None when it is not running."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started, and has ended without being stopped."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Starts the server and waits until it accepts connections. Raises ValkeyError."""
         self._folder.mkdir(parents=True, exist_ok=True)
@@ -53,7 +58,7 @@ class EmbeddedValkey:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - no threads are running yet
+                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - it asks the system for one thing
             )
         self._wait_until_ready(log)
 

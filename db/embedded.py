@@ -60,6 +60,11 @@ class EmbeddedPostgres:
         """The server's process, or None when it is not ours or not running."""
         return self._process.pid if self._process else None
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started, and has ended without being stopped."""
+        return self._process is not None and self._process.poll() is not None
+
     def database_url(self, name: str) -> str:
         """The URL of another database of this server."""
         return f"postgresql://postgres@/{name}?host={quote(str(self._sockets))}"
@@ -107,7 +112,7 @@ class EmbeddedPostgres:
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
             start_new_session=True,
-            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - no threads are running yet
+            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - it asks the system for two things
         )
 
     def _choose_user(self) -> None:

@@ -3,24 +3,31 @@
 import asyncio
 import fcntl
 import os
+import re
 import secrets
+import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
 import asyncpg
+import structlog
 from pydantic import SecretStr
 
-from cache.embedded import EmbeddedValkey
+from cache.embedded import EmbeddedValkey, ValkeyError
 from cache.redis import RedisCache
 from core.cursor import KEY_BYTES
 from core.settings import Settings, SettingsError
-from db.embedded import EmbeddedPostgres
+from db.embedded import EmbeddedError, EmbeddedPostgres
 
 ATTACH_S = 60.0
 CONNECT_S = 10.0
+LOOK_EVERY_S = 0.5
+
+log = structlog.get_logger("ops")
 
 
 class DataDirInUseError(Exception):
@@ -46,12 +53,12 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
                     f"DATA_DIR={settings.data_dir}: process {_holder(lock)} uses this folder; "
                     "stop it, or set DATA_DIR (and PORT) to others"
                 )
+            if settings.cursor_keys is None:
+                found["cursor_keys"] = [SecretStr(_kept_key(settings.data_dir / "cursor.key"))]
             if settings.database_url is None:
                 found["database_url"] = SecretStr(_postgres(settings.data_dir, stack, say, ours))
             if settings.redis_url is None:
                 found["redis_url"] = SecretStr(_valkey(settings.data_dir, stack, say, ours))
-            if settings.cursor_keys is None:
-                found["cursor_keys"] = [SecretStr(_kept_key(settings.data_dir / "cursor.key"))]
         yield settings.model_copy(update=found)
 
 
@@ -80,8 +87,7 @@ def _postgres(data_dir: Path, stack: ExitStack, say: Callable[[str], None], ours
     server = EmbeddedPostgres(data_dir / "postgres")
     if ours:
         say("Starting PostgreSQL 18")
-        stack.callback(server.stop)
-        server.start()
+        _keep_running(server, "PostgreSQL", stack)
     else:
         _wait_for(data_dir / "postgres" / "cluster" / "postmaster.pid")
     return server.url
@@ -91,9 +97,30 @@ def _valkey(data_dir: Path, stack: ExitStack, say: Callable[[str], None], ours: 
     server = EmbeddedValkey(data_dir / "valkey")
     if ours:
         say("Starting Valkey")
-        stack.callback(server.stop)
-        server.start()
+        _keep_running(server, "Valkey", stack)
     return server.url
+
+
+def _keep_running(server: EmbeddedPostgres | EmbeddedValkey, name: str, stack: ExitStack) -> None:
+    """Starts the server, and again whenever it has ended by itself, until the end of the stack, which stops it."""
+    stack.callback(server.stop)
+    server.start()
+    over = threading.Event()
+    # A child ends with the thread that started it (core/process.py): what was started again is told to when this one is over.
+    watching = threading.Thread(target=_watch, args=(server, name, over), daemon=True)
+    watching.start()
+    stack.callback(watching.join)
+    stack.callback(over.set)
+
+
+def _watch(server: EmbeddedPostgres | EmbeddedValkey, name: str, over: threading.Event) -> None:
+    while not over.wait(LOOK_EVERY_S):
+        if server.has_ended:
+            log.error(f"the embedded {name} has ended, and is started again")
+            try:
+                server.start()
+            except (EmbeddedError, ValkeyError, OSError) as error:
+                log.error(f"the embedded {name} does not start", error=str(error))
 
 
 def _wait_for(pid_file: Path) -> None:
@@ -133,10 +160,21 @@ def _holder(lock: IO[str]) -> str:
 
 
 def _kept_key(path: Path) -> str:
-    """The key in the file, made on first use, readable by us alone."""
+    """The key in the file, made on first use, readable by us alone. Raises SettingsError for one that is no key."""
     try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(secrets.token_hex(KEY_BYTES))
-    except FileExistsError:
-        pass
-    return path.read_text("ascii").strip()
+        if not path.exists():
+            # Whole or not at all: others may look for it at the same time, and a disk may be full.
+            number, made = tempfile.mkstemp(dir=path.parent)
+            try:
+                with os.fdopen(number, "w") as file:
+                    file.write(secrets.token_hex(KEY_BYTES))
+                with suppress(FileExistsError):
+                    os.link(made, path)
+            finally:
+                os.unlink(made)
+        found = path.read_text("ascii", "replace").strip()
+    except OSError as error:
+        raise SettingsError(f"{path}: cannot be used ({error.strerror})") from None
+    if not re.fullmatch(rf"[0-9a-f]{{{2 * KEY_BYTES}}}", found):
+        raise SettingsError(f"{path}: holds no key for cursors; remove it, and another one is made")
+    return found

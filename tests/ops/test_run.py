@@ -53,8 +53,8 @@ class Run:
         return status
 
     async def stop(self, how: signal.Signals) -> int:
-        """Ends it as that signal does. Ctrl-C goes to the whole process group, as a terminal sends it."""
-        if how is signal.SIGINT:
+        """Ends it as that signal does. What a terminal sends, Ctrl-C or that it was closed, goes to the whole process group."""
+        if how in (signal.SIGINT, signal.SIGHUP):
             os.killpg(self.process.pid, how)
         else:
             self.process.send_signal(how)
@@ -165,7 +165,7 @@ async def test_a_run_says_what_it_does_and_what_to_try_and_that_works_verbatim(t
 async def test_however_a_run_ends_the_next_one_on_its_port_and_folder_has_its_data(tmp_path: Path) -> None:
     async def ends(workers: str) -> None:
         data, port = tmp_path / workers, str(_free_port())
-        for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT):
+        for how in (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             run = await _start("server.py", data_dir=data, PORT=port, WORKERS=workers)
             await run.until_printed(READY)
             if how is signal.SIGKILL:
@@ -177,6 +177,19 @@ async def test_however_a_run_ends_the_next_one_on_its_port_and_folder_has_its_da
                 assert _processes_of(data) == []
 
     await asyncio.gather(ends(workers="1"), ends(workers="2"))
+
+
+async def test_embedded_servers_that_are_killed_come_back(tmp_path: Path) -> None:
+    async with running(tmp_path / "data") as run, httpx2.AsyncClient(base_url=f"http://127.0.0.1:{run.port}", timeout=20) as client:
+        await _put_a_deal(run.data_dir)
+        for name in ("postgres", "valkey-server"):
+            (server,) = [each for each in psutil.Process(run.process.pid).children() if each.name() == name]
+            server.kill()
+            async with asyncio.timeout(30):
+                while server.is_running() or (await client.get("/api/health?ready")).json()["status"] != "ok":
+                    await asyncio.sleep(0.1)
+        assert await run.total() == 1
+        assert run.printed.count("has ended, and is started again") == 2
 
 
 async def test_ctrl_c_while_workers_are_still_importing_is_quiet(tmp_path: Path) -> None:
@@ -209,7 +222,7 @@ async def test_a_run_that_ends_while_it_starts_leaves_nothing_and_the_next_one_s
         async with running(tmp_path / how.name) as again:
             assert await again.total() == 0
 
-    await asyncio.gather(*(broken_off(how) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL)))
+    await asyncio.gather(*(broken_off(how) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)))
 
 
 async def test_two_live_side_by_side_and_a_folder_or_a_port_has_one_user(tmp_path: Path) -> None:

@@ -64,6 +64,18 @@ def test_the_cursor_key_is_kept_for_the_next_run_and_readable_by_us_alone(tmp_pa
     assert (tmp_path / "cursor.key").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_file_that_holds_no_cursor_key_is_told_before_anything_is_started(tmp_path: Path) -> None:
+    for broken in ("", "5e" * 31, "no hexadecimal digits at all, though as long as a key of sixty-four"):
+        (tmp_path / "cursor.key").write_text(broken)
+        said: list[str] = []
+        with (
+            pytest.raises(SettingsError, match=r"cursor\.key: holds no key .*remove it"),
+            services(_settings(tmp_path), said.append, share=False),
+        ):
+            raise AssertionError("nothing is started")
+        assert said == []
+
+
 def test_a_second_run_on_the_same_folder_is_told_who_uses_it(running: Settings) -> None:
     with (
         pytest.raises(DataDirInUseError, match=rf"^DATA_DIR=.*process {os.getpid()} uses this folder.*set DATA_DIR \(and PORT\)"),
