@@ -19,22 +19,23 @@ select
     (select count(*) from activity where source = 'demo') as activities;
 
 -- name: rows_in_the_way -> RowsInTheWay
--- How many contacts, deals and activities that are not demo data belong to companies, contacts or deals that are.
+-- How many contacts, deals and activities that are not demo data belong to companies, contacts or deals that are. What is
+-- deleted is in nobody's way: it loses the reference, as when such a row is purged.
 select
     (select count(*)
      from contact as mine
-     where mine.source is distinct from 'demo'
+     where mine.source is distinct from 'demo' and mine.deleted_at is null
        and exists (select from company as theirs where theirs.id = mine.company_id and theirs.source = 'demo')
     ) as contacts,
     (select count(*)
      from deal as mine
-     where mine.source is distinct from 'demo'
+     where mine.source is distinct from 'demo' and mine.deleted_at is null
        and (exists (select from company as theirs where theirs.id = mine.company_id and theirs.source = 'demo')
             or exists (select from contact as theirs where theirs.id = mine.contact_id and theirs.source = 'demo'))
     ) as deals,
     (select count(*)
      from activity as mine
-     where mine.source is distinct from 'demo'
+     where mine.source is distinct from 'demo' and mine.deleted_at is null
        and (exists (select from company as theirs where theirs.id = mine.company_id and theirs.source = 'demo')
             or exists (select from contact as theirs where theirs.id = mine.contact_id and theirs.source = 'demo')
             or exists (select from deal as theirs where theirs.id = mine.deal_id and theirs.source = 'demo'))
@@ -42,6 +43,24 @@ select
 
 -- name: remove -> nothing
 -- Removes the demo rows; users and stages only where no other row needs them.
+update activity set company_id = null from company as theirs
+where theirs.id = activity.company_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
+  and activity.deleted_at is not null;
+update activity set contact_id = null from contact as theirs
+where theirs.id = activity.contact_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
+  and activity.deleted_at is not null;
+update activity set deal_id = null from deal as theirs
+where theirs.id = activity.deal_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
+  and activity.deleted_at is not null;
+update deal set company_id = null from company as theirs
+where theirs.id = deal.company_id and theirs.source = 'demo' and deal.source is distinct from 'demo'
+  and deal.deleted_at is not null;
+update deal set contact_id = null from contact as theirs
+where theirs.id = deal.contact_id and theirs.source = 'demo' and deal.source is distinct from 'demo'
+  and deal.deleted_at is not null;
+update contact set company_id = null from company as theirs
+where theirs.id = contact.company_id and theirs.source = 'demo' and contact.source is distinct from 'demo'
+  and contact.deleted_at is not null;
 delete from activity where source = 'demo';
 delete from deal where source = 'demo';
 delete from contact where source = 'demo';

@@ -192,6 +192,26 @@ async def test_a_row_of_yours_on_a_demo_deal_is_never_removed(database_url: str,
     assert await contents(sql) == before
 
 
+async def test_rows_of_yours_that_are_deleted_are_in_nobodys_way_and_stay_without_the_demo_rows(
+    database_url: str, sql: "Connection"
+) -> None:
+    await load_demo(database_url, companies=2, today=TODAY)
+    demo = await sql.fetchrow("select id, company_id, contact_id, owner_id, stage_id from deal where contact_id is not null limit 1")
+    assert demo is not None
+    contact = "insert into contact (last_name, company_id, owner_id, deleted_at) values ('Mine', $1, $2, now())"
+    await sql.execute(contact, demo["company_id"], demo["owner_id"])
+    deal = "insert into deal (name, stage_id, company_id, contact_id, owner_id, deleted_at) values ('Mine', $1, $2, $3, $4, now())"
+    await sql.execute(deal, demo["stage_id"], demo["company_id"], demo["contact_id"], demo["owner_id"])
+    activity = """insert into activity (type, subject, company_id, contact_id, deal_id, owner_id, deleted_at)
+                  values ('NOTE', 'Mine', $1, $2, $3, $4, now())"""
+    await sql.execute(activity, demo["company_id"], demo["contact_id"], demo["id"], demo["owner_id"])
+    await remove_demo(database_url)
+    left = await contents(sql)
+    assert [len(left[table]) for table in ("company", "contact", "deal", "activity")] == [0, 1, 1, 1]
+    for row in left["contact"] + left["deal"] + left["activity"]:
+        assert all(row.get(name) is None for name in ("company_id", "contact_id", "deal_id"))
+
+
 async def test_progress_ends_at_the_total(database_url: str) -> None:
     told: list[tuple[int, int]] = []
     await load_demo(database_url, companies=3, progress=lambda done, total: told.append((done, total)))
