@@ -70,7 +70,7 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
     pool_wait_s: float = Field(default=2.0, gt=0, le=60, description="Longest wait for a free connection.")
     pool_queue: int = Field(default=1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
-    statement_timeout_s: float = Field(default=3.0, gt=0, le=600, description="PostgreSQL stops a statement after this.")
+    statement_timeout_s: float = Field(default=3.0, ge=0.001, le=600, description="PostgreSQL stops a statement after this.")
     request_deadline_s: float = Field(default=5.0, gt=0, le=600, description="A request is cut off after this.")
     slow_statement_s: float = Field(default=0.25, gt=0, description="Statements slower than this are logged and counted.")
     max_body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
@@ -300,8 +300,12 @@ def _token_faults(settings: Settings) -> Iterator[str]:
 
 
 def _is_trustworthy(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return is_loopback(host) if parts.scheme == "http" else parts.scheme == "https" and bool(host)
 
 
 def _key_bytes(key: SecretStr) -> bytes:

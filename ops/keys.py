@@ -146,12 +146,12 @@ def _expiry(text: str | None) -> datetime | None:
     now = datetime.now(UTC)
     try:
         found = now + timedelta(**{UNITS[lifetime[2]]: int(lifetime[1])}) if lifetime else datetime.fromisoformat(text)
-    except ValueError:
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise typer.BadParameter(f"{text}: write 90d, 12h, or a date such as 2027-01-31") from None
-    found = found if found.tzinfo else found.replace(tzinfo=UTC)
     if found <= now:
         raise typer.BadParameter(f"{text}: is over")
-    return found.astimezone(UTC)
+    return found
 
 
 def _identified(text: str) -> UUID:

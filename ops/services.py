@@ -104,7 +104,10 @@ def _valkey(data_dir: Path, stack: ExitStack, say: Callable[[str], None], ours: 
 def _keep_running(server: EmbeddedPostgres | EmbeddedValkey, name: str, stack: ExitStack) -> None:
     """Starts the server, and again whenever it has ended by itself, until the end of the stack, which stops it."""
     stack.callback(server.stop)
-    server.start()
+    try:
+        server.start()
+    except OSError as error:
+        raise SettingsError(f"DATA_DIR: {name} cannot be kept there ({error})") from None
     over = threading.Event()
     # A child ends with the thread that started it (core/process.py): what was started again is told to when this one is over.
     watching = threading.Thread(target=_watch, args=(server, name, over), daemon=True)

@@ -75,6 +75,7 @@ def test_an_empty_variable_is_one_that_is_not_set(monkeypatch: pytest.MonkeyPatc
         ("POOL_SIZE", "0", "greater than or equal to 1"),
         ("REQUEST_DEADLINE_S", "0", "greater than 0"),
         ("STATEMENT_TIMEOUT_S", "nan", "less than or equal to 600"),
+        ("STATEMENT_TIMEOUT_S", "0.0005", "greater than or equal to 0.001"),
         ("MAX_BODY_BYTES", "1.5", "valid integer"),
     ],
 )
@@ -176,7 +177,10 @@ def test_this_machine_needs_no_credential(monkeypatch: pytest.MonkeyPatch, host:
         ({"JWT_ALGORITHMS": "RS256"}, "not RS256"),
         ({"JWT_SECRET": "", "JWT_JWKS": "keys.json", "JWT_ALGORITHMS": "RS256,HS256"}, "not HS256"),
         ({"JWT_SECRET": "", "JWT_JWKS": "http://id.example/keys"}, "must be an https:// URL"),
-        ({"JWT_SECRET": "", "JWT_JWKS": "ftp://id.example/keys"}, "must be an https:// URL"),
+        *[
+            ({"JWT_SECRET": "", "JWT_JWKS": url}, "must be an https:// URL")
+            for url in ("ftp://id.example/keys", "https:///keys", "http://[bad")
+        ],
     ],
 )
 def test_tokens_that_could_not_be_trusted_stop_the_start(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], told: str) -> None:
