@@ -1,6 +1,7 @@
 """A line from a client, on which one request comes after the other: what uvicorn does between them, in less time and memory."""
 
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from starlette.types import ASGIApp
@@ -31,6 +32,8 @@ class LineProtocol(HttpToolsProtocol):
     """
 
     idle_since: float | None = None
+    # What is done when all requests that came have been answered.
+    at_last: Callable[[], None] | None = None
 
     def connection_made(self, transport: Any) -> None:
         """The line is there."""
@@ -50,6 +53,8 @@ class LineProtocol(HttpToolsProtocol):
         self.idle_since = self.loop.time()
         if self.timeout_keep_alive_task is None:
             self._look_after(self.timeout_keep_alive)
+        if self.at_last is not None:
+            self.at_last()
 
     def timeout_keep_alive_handler(self) -> None:
         """Closes the line if it has been idle for long enough, and looks again if it has not yet."""

@@ -10,7 +10,7 @@ from asyncio import Protocol, TimerHandle, Transport
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from core.settings import Settings
 from web.errors import error_reply
@@ -23,6 +23,7 @@ MOST_WAITING = 100
 # So long a client has to read why it was refused, while what it still sends is thrown away.
 LINGER_S = 1.0
 # Status, code and message of what is refused here.
+Refusal: TypeAlias = tuple[int, str, str]
 NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1, or its method is unknown."
 NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once, as a name or an address and perhaps a port."
 OTHER_CODING = 501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked."
@@ -36,6 +37,9 @@ UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, URL_TOO_L
 VERSIONS = ("1.1", "1.0")
 # RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
+
+# An address in absolute form, as proxies get it (RFC 9112, section 3.2.2), whose path is empty: it means the root.
+PATHLESS = re.compile(rb"\A(https?://[^/?#]*)(\?.*)?\Z", re.I | re.S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +65,11 @@ class BoundedProtocol(StraightProtocol):
         self._bounds = bounds
         self._refusal = NOT_HTTP
         # Once something is refused nothing more is read; it is told when what came before it has been answered.
-        self._is_refused = False
-        self._last_word: bytes | None = None
-        self._is_unread = False
+        self._is_refused = self._is_unread = False
         self._waits_for = "head"
-        self._is_request = False  # what is being read: its head is whole, and within bounds
-        self._message = self._pieces = self._loose_bytes = 0
+        # Of what is being read: whether its head is whole and within bounds, and its body comes in chunks.
+        self._is_request = self._is_chunked = False
+        self._message = self._loose_bytes = 0
         self._host = b""
         self._timer: TimerHandle | None = None
         self._timed: tuple[str, int] | None = None
@@ -90,20 +93,21 @@ class BoundedProtocol(StraightProtocol):
         """Takes what has come; starts or stops the clock for what is still missing."""
         if self._is_refused or self.transport.is_closing():
             return
-        before = self._waits_for, self._message, self._pieces
+        phase, message, pieces = self._waits_for, self._message, self.pieces
         super().data_received(data)
         if self._is_refused or self.transport.is_closing():
             return
         is_idle = self.cycle is None or self.cycle.response_complete
         if not self._waits_for and is_idle and self.idle_since is None:
             self._waits_for = "head"  # empty lines before it, which end uvicorn's patience with an idle connection
-        # Of a head that is whole the exact size is known. This is for one that does not end, and for what comes with a body
-        # and is none of it: trailers, which httptools gathers for ever. Four clients had 0.5 GB by them, and all of the time.
-        is_more = before == (self._waits_for, self._message, self._pieces)
-        self._loose_bytes = self._loose_bytes + len(data) if is_more else 0
-        if self._loose_bytes > self._bounds.head_bytes + self._bounds.url_bytes:
-            self._refuse(HEAD_TOO_LARGE)
-            return
+        if self._waits_for:
+            # Of a head that is whole the exact size is known. This is for one that does not end, and for what comes with a body
+            # and is none of it: trailers, which httptools gathers for ever. Four clients had 0.5 GB by them, and all the time.
+            is_more = self._waits_for == phase and self._message == message and self.pieces == pieces
+            self._loose_bytes = self._loose_bytes + len(data) if is_more else 0
+            if self._loose_bytes > self._bounds.head_bytes + self._bounds.url_bytes:
+                self._refuse(HEAD_TOO_LARGE)
+                return
         self._watch()
 
     def on_message_begin(self) -> None:
@@ -114,47 +118,46 @@ class BoundedProtocol(StraightProtocol):
         self._is_request = False
         self._message += 1
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A field of the head. Those of a trailer say nothing here: who asks is known before (RFC 9110, section 6.5.1)."""
-        if self._waits_for == "head":
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """A head is whole: it becomes a request if it is within bounds."""
         if self.offers_another():
             return
-        self._waits_for = "body"
-        size, hosts, is_coded, version = 0, [], False, self.parser.get_http_version()
+        self._waits_for, self.version = "body", self.parser.get_http_version()
+        refusal = self._fault()
+        if refusal is not None:
+            self._refusal = refusal
+            raise _Refused
+        self._is_request = True
+        if not self.url.startswith(b"/"):
+            self.url = PATHLESS.sub(rb"\1/\2", self.url)
+        if self.version == "1.0":
+            self.expect_100_continue = False  # it knows of none (RFC 9110, section 10.1.1)
+        super().on_headers_complete()
+        if self._is_chunked:
+            # Where fields behind the body go. They say nothing here: who asks is known before (RFC 9110, section 6.5.1).
+            self.headers = []
+
+    def _fault(self) -> Refusal | None:
+        """What is wrong with the head that is there."""
+        size, hosts, codings = 0, [], []
         for name, value in self.headers:
             size += len(name) + len(value) + 4
             if name == b"host":
                 hosts.append(value)
-            elif name == b"transfer-encoding" and value.lower() != b"chunked":
-                is_coded = True
-        if version not in VERSIONS:
-            self._refusal = NOT_HTTP
-        elif hosts != [self._host] and not self._is_named(hosts, version):
-            self._refusal = NO_HOST
-        elif is_coded:
-            self._refusal = OTHER_CODING
-        elif len(self.pipeline) >= MOST_WAITING:
-            self._refusal = QUEUE_FULL
-        elif len(self.url) > self._bounds.url_bytes:
-            self._refusal = URL_TOO_LONG
-        elif size > self._bounds.head_bytes or len(self.headers) > MOST_HEADERS:
-            self._refusal = HEAD_TOO_LARGE
-        else:
-            self._is_request = True
-            if version == "1.0":
-                self.expect_100_continue = False  # it knows of none (RFC 9110, section 10.1.1)
-            super().on_headers_complete()
-            return
-        raise _Refused
-
-    def on_body(self, body: bytes) -> None:
-        """More of the body."""
-        self._pieces += 1
-        super().on_body(body)
+            elif name == b"transfer-encoding":
+                codings.append(value.lower())
+        self._is_chunked = codings == [b"chunked"]
+        if self.version not in VERSIONS:
+            return NOT_HTTP
+        if hosts != [self._host] and not self._is_named(hosts):
+            return NO_HOST
+        if codings and not self._is_chunked:
+            return OTHER_CODING
+        if len(self.pipeline) >= MOST_WAITING:
+            return QUEUE_FULL
+        if len(self.url) > self._bounds.url_bytes:
+            return URL_TOO_LONG
+        return HEAD_TOO_LARGE if size > self._bounds.head_bytes or len(self.headers) > MOST_HEADERS else None
 
     def on_message_complete(self) -> None:
         """A request is whole."""
@@ -162,13 +165,6 @@ class BoundedProtocol(StraightProtocol):
             return
         self._waits_for, self._is_request = "", False
         super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        """A request is answered. If all are, what was refused behind them is told."""
-        is_last = not self.pipeline
-        super().on_response_complete()
-        if self._last_word is not None and is_last and not self.transport.is_closing():
-            self._end(self._last_word)
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser stumbled over; ``msg`` is uvicorn's, and not for clients."""
@@ -198,7 +194,7 @@ class BoundedProtocol(StraightProtocol):
         elif not self.transport.is_closing():
             self._refuse(TOO_SLOW)
 
-    def _refuse(self, refusal: tuple[int, str, str]) -> None:
+    def _refuse(self, refusal: Refusal) -> None:
         """Answers what is being read, after all that came before it (RFC 9112, section 9.3.2), and closes.
 
         What came before goes on: it may be a change that is made already. What is being read is not whole, so that nothing of
@@ -226,7 +222,7 @@ class BoundedProtocol(StraightProtocol):
             written = written.removesuffix(reply.body)
         self._is_unread = refusal in UNREAD
         if is_busy:
-            self._last_word = written
+            self.at_last = partial(self._end, written)
         else:
             self._end(written)
 
@@ -240,12 +236,12 @@ class BoundedProtocol(StraightProtocol):
         else:
             self.transport.close()
 
-    def _is_named(self, hosts: list[bytes], version: str) -> bool:
+    def _is_named(self, hosts: list[bytes]) -> bool:
         """Whether a request says as it must to which host it goes; the next one on the line will say the same."""
         if len(hosts) == 1 and HOST.fullmatch(hosts[0]):
             self._host = hosts[0]
             return True
-        return not hosts and version == "1.0"
+        return not hosts and self.version == "1.0"
 
     def _tell_lost(self) -> None:
         if self.on_lost is not None:

@@ -49,6 +49,9 @@ NOT_SHORT = frozenset({b"expect", b"transfer-encoding", b"content-encoding", b"u
 class ShortcutProtocol(OneProtocol):
     """uvicorn's protocol, which answers what it can by itself."""
 
+    # Of the request that is being read: its version; and of all of them, how many pieces of bodies have come.
+    version = "1.1"
+    pieces = 0
     # A request that may be answered here, and its body so far; None for any other.
     _held: tuple[Call, list[bytes]] | None = None
     # Of the request before: what it said of who asks, and the name of that; and whom all of them are counted for.
@@ -66,6 +69,7 @@ class ShortcutProtocol(OneProtocol):
 
     def on_body(self, body: bytes) -> None:
         """More of the body."""
+        self.pieces += 1
         if self._held is None:
             super().on_body(body)
         else:
@@ -109,7 +113,7 @@ class ShortcutProtocol(OneProtocol):
             and connection.lower() == b"keep-alive"
             and NOT_SHORT.isdisjoint(headers)
             and self.scheme == "http"
-            and self.parser.get_http_version() == "1.1"
+            and self.version == "1.1"
             and self.parser.should_keep_alive()  # Proxy-Connection has a say in it
         )
 

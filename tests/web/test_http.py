@@ -121,6 +121,14 @@ async def test_fields_behind_a_body_say_nothing(empty: httpx2.AsyncClient) -> No
     assert [status for status, _ in answers(found)] == [415, 200]
 
 
+async def test_an_address_may_be_told_with_its_host(empty: httpx2.AsyncClient) -> None:
+    for target, expected in (
+        (b"http://x/graphql?query={__typename}", 200), (b"http://x", 307), (b"HTTP://x?a=/b", 307), (b"http://x/nothing", 404),
+    ):  # fmt: skip
+        asked = b"GET %s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n" % target
+        assert [status for status, _ in answers(await said(empty, asked))] == [expected]
+
+
 async def test_who_speaks_1_0_is_not_told_to_go_on(empty: httpx2.AsyncClient) -> None:
     asked = post("Expect: 100-continue").replace(b"HTTP/1.1", b"HTTP/1.0")
     assert [status for status, _ in answers(await said(empty, asked, BODY))] == [200]
