@@ -178,6 +178,6 @@ def _kept_key(path: Path) -> str:
         found = path.read_text("ascii", "replace").strip()
     except OSError as error:
         raise SettingsError(f"{path}: cannot be used ({error.strerror})") from None
-    if not re.fullmatch(rf"[0-9a-f]{{{2 * KEY_BYTES}}}", found):
+    if not re.fullmatch(rf"[0-9a-fA-F]{{{2 * KEY_BYTES}}}", found):
         raise SettingsError(f"{path}: holds no key for cursors; remove it, and another one is made")
     return found

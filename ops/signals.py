@@ -65,10 +65,6 @@ class Workers(Multiprocess):
         with _held_back():
             super().keep_subprocess_alive()
 
-    def restart_all(self) -> None:
-        with _held_back():
-            super().restart_all()
-
 
 @contextmanager
 def _held_back() -> Iterator[None]:

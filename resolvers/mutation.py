@@ -52,20 +52,15 @@ class Call:
 
         The header is of the whole request: each of its mutations has a key of its own from it.
         """
-        key = self.context.idempotency_key
         if self.client_mutation_id is not None:
-            found, place = self.client_mutation_id, "clientMutationId"
-        elif key is not None:
-            found, place = key.given, "Idempotency-Key"
-        else:
+            return f"client:{_bounded(self.client_mutation_id, 'clientMutationId')}", "clientMutationId"
+        key = self.context.idempotency_key
+        if key is None:
             return None
-        if not 0 < len(found) <= LONGEST_KEY or "\0" in found:
-            raise Refused(ValidationError(place, f"must have 1 to {LONGEST_KEY} characters"))
-        if key is None or self.client_mutation_id is not None:
-            return f"client:{found}", place
+        given = _bounded(key.given, "Idempotency-Key")
+        named = given if key.item is None else f"{key.item}.{given}"
         # An alias may be long, and the key of an index may not.
-        named = found if key.item is None else f"{key.item}.{found}"
-        return f"header:{hashlib.sha256(as_json([self.alias, named]).encode()).hexdigest()}", place
+        return f"header:{hashlib.sha256(as_json([self.alias, named]).encode()).hexdigest()}", "Idempotency-Key"
 
     def digest(self) -> bytes:
         """What tells this input from another: SHA-256 of the mutation's name and all its arguments."""
@@ -121,6 +116,12 @@ def refuse_readers(call: Call) -> None:
     """Raises Refused for one who may not write, before anything is looked at for them."""
     if not call.context.viewer.may_write:
         raise Refused(MAY_NOT_WRITE)
+
+
+def _bounded(key: str, place: str) -> str:
+    if not 0 < len(key) <= LONGEST_KEY or "\0" in key:
+        raise Refused(ValidationError(place, f"must have 1 to {LONGEST_KEY} characters"))
+    return key
 
 
 def as_json(value: Any) -> str:
