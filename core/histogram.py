@@ -43,11 +43,11 @@ class Histogram:
         return {
             "count": self.count,
             "failed": self.failed,
-            "meanMs": _ms(self.total_s / self.count if self.count else 0.0),
-            "p50Ms": _ms(self.percentile(50)),
-            "p90Ms": _ms(self.percentile(90)),
-            "p99Ms": _ms(self.percentile(99)),
-            "maxMs": _ms(self.longest_s),
+            "meanMs": ms(self.total_s / self.count if self.count else 0.0),
+            "p50Ms": ms(self.percentile(50)),
+            "p90Ms": ms(self.percentile(90)),
+            "p99Ms": ms(self.percentile(99)),
+            "maxMs": ms(self.longest_s),
         }
 
 
@@ -72,5 +72,6 @@ class Histograms:
         return sorted(self._by_name.items())
 
 
-def _ms(seconds: float) -> float:
+def ms(seconds: float) -> float:
+    """Seconds as milliseconds, to the microsecond."""
     return round(seconds * 1000, 3)

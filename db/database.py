@@ -13,6 +13,7 @@ import asyncpg
 import structlog
 
 from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
+from core.histogram import ms
 from core.viewer import Viewer
 from db.pool import LOST, Connection, Pool
 from db.rows import ActingRow, ToldRow
@@ -95,6 +96,12 @@ class StatementStats:
     longest_s: float = 0.0
     slow: int = 0
     failed: int = 0
+
+    def told(self) -> dict[str, float | int]:
+        """What an operator reads, as of all that is timed (``core/histogram.py``)."""
+        mean_s = self.seconds / self.calls if self.calls else 0.0
+        counted = {"count": self.calls, "failed": self.failed, "rows": self.rows, "slow": self.slow}
+        return {**counted, "meanMs": ms(mean_s), "maxMs": ms(self.longest_s)}
 
 
 class PooledDatabase:

@@ -5,7 +5,6 @@ import re
 import resource
 import sys
 import time
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -114,7 +113,7 @@ def _told(state: State) -> dict[str, Any]:
         "documents": documents | only_found,
         "pool": pool_told(state["database"]),
         "executor": {"fallbacks": dict(executable.fallbacks)},
-        "statements": {name: asdict(each) for name, each in statements[:SLOWEST]},
+        "statements": {name: each.told() for name, each in statements[:SLOWEST]},
         "cache": kept,
     }
 

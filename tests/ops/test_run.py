@@ -94,6 +94,10 @@ def _free_port() -> int:
             return port
 
 
+def _hear_the_terminal() -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup, which a server respects
+
+
 async def _start(*command: str, data_dir: Path, **variables: str) -> Run:
     ours = {name.upper() for name in Settings.model_fields}
     inherited = {name: value for name, value in os.environ.items() if name not in ours}
@@ -106,6 +110,7 @@ async def _start(*command: str, data_dir: Path, **variables: str) -> Run:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
+        preexec_fn=_hear_the_terminal,
     )
     return Run(process, data_dir, given["PORT"])
 

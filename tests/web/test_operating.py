@@ -71,7 +71,7 @@ async def test_figures_tell_what_the_process_has_done(shop: Shop) -> None:
     assert told["requests"]["count"] == sum(told["requests"]["statuses"].values())
     assert told["requests"]["statuses"]["4xx"] >= 1
     assert told["pool"] == {"size": 2, "open": 2, "idle": 2, "waiting": 0}
-    assert next(iter(told["statements"].values()))["calls"] > 0
+    assert next(iter(told["statements"].values()))["count"] > 0
     assert told["cache"]["hearing"] is True
     assert told["process"]["memory"]["peakBytes"] > 10_000_000
 

@@ -33,7 +33,7 @@ async def batch(shop: Shop, items: Any, **headers: str) -> list[dict[str, Any]]:
 async def calls(shop: Shop, statement: str) -> int:
     """How often a statement has run."""
     told = (await shop.client.get("/api/performance/stats")).json()["data"]["statements"]
-    return int(told.get(statement, {"calls": 0})["calls"])
+    return int(told.get(statement, {"count": 0})["count"])
 
 
 def code(answer: dict[str, Any]) -> str:
