@@ -25,8 +25,8 @@ class Run:
     """One execution. Whatever it waits for is waited for here, in one task: levels go on when what they need has come."""
 
     __slots__ = (
-        "_aside", "_come", "_fragments", "_infos", "_operation", "_schema", "_tasks", "_waiting", "_wake", "context", "faults",
-        "variables",
+        "_aside", "_come", "_fragments", "_infos", "_is_over", "_operation", "_schema", "_tasks", "_waiting", "_wake",
+        "context", "faults", "variables",
     )  # fmt: skip
 
     def __init__(
@@ -50,6 +50,7 @@ class Run:
         self._aside: deque[Callable[[], None]] = deque()
         self._tasks: list[asyncio.Future[Any]] = []
         self._wake: asyncio.Future[None] | None = None
+        self._is_over = False
 
     def fail(self, field: Asked, origin: Origin, index: int, cause: Exception) -> None:
         """Takes down why a value could not be had. Null stands in its place until all is there; see ``faults.settle``."""
@@ -107,6 +108,8 @@ class Run:
                 await asyncio.sleep(0)
                 self._aside.popleft()()
             elif self._waiting:
+                if self._is_over:
+                    raise asyncio.CancelledError
                 self._wake = loop.create_future()
                 try:
                     await self._wake
@@ -117,6 +120,7 @@ class Run:
                     # unknown. That is told if nothing else is missing.
                     if len(self._come) < self._waiting or all(each.cancelled() for each in begun):
                         raise
+                    self._is_over = True  # nothing else is waited for
 
     async def abandon(self) -> None:
         """Cancels the tasks that resolvers began or gave, and waits until they have ended; what is loaded is left alone."""

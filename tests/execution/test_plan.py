@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -286,3 +287,31 @@ async def test_what_has_most_below_it_is_on_its_way_before_the_other_fields_of_t
     assert begun == ["a", "b", "ready"]
     assert result.errors is None
     assert list(result.data or ()) == ["ready", "a", "__typename", "b"]
+
+
+@strawberry.type
+class Made:
+    @strawberry.field
+    async def later(self) -> int:
+        await asyncio.sleep(60)
+        return 1
+
+
+@strawberry.type
+class Making:
+    @strawberry.field
+    async def made(self) -> Made:
+        with suppress(asyncio.CancelledError):  # as what waits for a commit does
+            await asyncio.sleep(60)
+        return Made()
+
+
+async def test_when_time_is_up_what_ends_by_itself_is_taken_and_nothing_else_is_waited_for() -> None:
+    document = parse("{ made { later } }")
+    (operation,) = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    plan = compile_plan(strawberry.Schema(Making), document, operation)
+    async with asyncio.timeout(10):
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await plan.execute(None, {})
