@@ -1,6 +1,7 @@
 """Redis or Valkey: a client that gives up at once, because a cache that is slow is worse than none."""
 
 import time
+from collections.abc import Callable
 
 import structlog
 from redis.asyncio import Redis
@@ -19,18 +20,19 @@ log = structlog.get_logger("cache")
 class Breaker:
     """Open for a moment after each failure; ``told`` is what the log says then."""
 
-    def __init__(self, told: str) -> None:
+    def __init__(self, told: str, now: Callable[[], float] = time.monotonic) -> None:
         self._told = told
+        self._now = now
         self._until = float("-inf")
 
     @property
     def is_open(self) -> bool:
         """Whether Redis is to be left alone."""
-        return time.monotonic() < self._until
+        return self._now() < self._until
 
     def failed(self, error: Exception) -> None:
         """Redis did not answer, or not as it should."""
-        self._until = time.monotonic() + AWAY_S
+        self._until = self._now() + AWAY_S
         log.warning(f"{self._told}: Redis did not answer", error=str(error))
 
 

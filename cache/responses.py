@@ -53,6 +53,7 @@ class ResponseCache:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._stale: dict[bytes, Entry] = {}
+        self._lost_at = -1
         self._looks: dict[bytes, list[asyncio.Future[Entry | None]]] = {}
         self._flights: dict[bytes, _Flight] = {}
         freshness.on_written = self._written
@@ -273,12 +274,6 @@ class ResponseCache:
 
     def _lost(self) -> None:
         """Nothing can be vouched for any more; what was fresh until now may be better than nothing."""
-        if self._stale_s > 0:
-            # It may be cut again before it was back: then what was fresh the first time is what there is.
-            self._stale |= self._entries
-            oldest, room = self._now() - self._stale_s, self._most_bytes
-            for key, entry in reversed(list(self._stale.items())):
-                room -= entry.size
-                if entry.made_at < oldest or room < 0:
-                    del self._stale[key]
+        if self._stale_s > 0 and self._lost_at != self.freshness.number:  # it is told again of a line that was not back
+            self._stale, self._lost_at = dict(self._entries), self.freshness.number
         self.clear()

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import orjson
+import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -16,6 +17,7 @@ from cache.entry import Made, etag_of
 from cache.lookups import Lookups
 from cache.redis import Breaker
 
+log = structlog.get_logger("cache")
 PREFIX = b"dealgraph:response:2:"
 LEADER = b"dealgraph:leader:"
 # A process that dies while it makes an answer keeps the others waiting so long at most.
@@ -82,7 +84,7 @@ class SharedResponses:
         try:
             return None if kept is None else _made(kept)
         except (ValueError, TypeError) as error:
-            self._breaker.failed(error)
+            log.warning("an answer in Redis cannot be read", error=str(error))
             return None
 
 
