@@ -127,12 +127,12 @@ class BoundedProtocol(StraightProtocol):
         if refusal is not None:
             self._refusal = refusal
             raise _Refused
-        self._is_request = True
         if not self.url.startswith(b"/"):
             self.url = PATHLESS.sub(rb"\1/\2", self.url)
         if self.version == "1.0":
             self.expect_100_continue = False  # it knows of none (RFC 9110, section 10.1.1)
         super().on_headers_complete()
+        self._is_request = True
         if self._is_chunked:
             # Where fields behind the body go. They say nothing here: who asks is known before (RFC 9110, section 6.5.1).
             self.headers = []
@@ -187,9 +187,9 @@ class BoundedProtocol(StraightProtocol):
 
     def _late(self) -> None:
         self._timer = self._timed = None
-        is_in_body = self._waits_for == "body" and self._held is None
-        is_answered = is_in_body and self.cycle is not None and self.cycle.response_complete
-        if not self._message or is_answered:
+        if self.flow.read_paused:  # it is not the client who keeps us waiting
+            self._watch()
+        elif not self._message:
             self.transport.close()
         elif not self.transport.is_closing():
             self._refuse(TOO_SLOW)
@@ -198,10 +198,11 @@ class BoundedProtocol(StraightProtocol):
         """Answers what is being read, after all that came before it (RFC 9112, section 9.3.2), and closes.
 
         What came before goes on: it may be a change that is made already. What is being read is not whole, so that nothing of
-        it has been executed; it may have been begun, and even answered.
+        it has been executed; it may have been begun, or answered, and then there is no more to say.
         """
         self._stop()
         self._is_request, was_request, self._is_refused = False, self._is_request, True
+        self._is_unread = refusal in UNREAD
         is_busy = self.cycle is not None and not self.cycle.response_complete
         if was_request and self.pipeline:
             self.pipeline.popleft()
@@ -213,14 +214,16 @@ class BoundedProtocol(StraightProtocol):
             self.cycle.message_event.set()
             self._tell_lost()
             is_busy = False
+        elif was_request and self._held is None:  # it has had its answer
+            self._end(b"")
+            return
         status, code, message = refusal
         more = [(b"retry-after", b"1")] if status == 503 else []
         reply = error_reply(status, {"message": message, "extensions": {"code": code}}, more=more)
         told = [*self.server_state.default_headers, (b"x-request-id", request_id_of({})), CLOSE]
         written = self.written(reply, told)
-        if self._message and self.parser.get_method() == b"HEAD":
+        if self._waits_for == "body" and self.parser.get_method() == b"HEAD":
             written = written.removesuffix(reply.body)
-        self._is_unread = refusal in UNREAD
         if is_busy:
             self.at_last = partial(self._end, written)
         else:

@@ -109,6 +109,18 @@ async def test_what_is_refused_by_head_has_no_body(empty: httpx2.AsyncClient) ->
         assert found.startswith(b"HTTP/1.1 4") and found.endswith(b"\r\n\r\n") and b"content-length: 0" not in found
 
 
+async def test_what_has_had_its_answer_gets_no_second_one(empty: httpx2.AsyncClient) -> None:
+    lost = CHUNKED.replace(b"/graphql", b"/nothing")
+    for wrong in (b"xyz\r\n", b"0\r\nA: " + b"b" * 100_000):
+        assert [status for status, _ in answers(await said(empty, lost, wrong))] == [404]
+
+
+async def test_what_is_refused_behind_a_head_has_a_body(empty: httpx2.AsyncClient) -> None:
+    found = await said(empty, b"HEAD /nothing HTTP/1.1\r\nHost: x\r\n\r\n", b"GARBAGE\r\n\r\n")
+    assert b"HTTP/1.1 404" in found and b"HTTP/1.1 400" in found
+    assert orjson.loads(found.rpartition(b"\r\n\r\n")[2])["errors"]
+
+
 async def test_fields_behind_a_body_say_nothing(empty: httpx2.AsyncClient) -> None:
     chunk = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
     trailer = b"X-Request-Id: from-behind\r\nContent-Encoding: gzip\r\nHost: y\r\n\r\n"
@@ -176,9 +188,9 @@ async def test_a_body_that_is_compressed_is_refused_as_such(empty: httpx2.AsyncC
 
 
 async def test_a_slash_too_many_leads_to_the_endpoint_by_whatever_a_proxy_speaks(empty: httpx2.AsyncClient) -> None:
-    for method, query in (("POST", ""), ("GET", "?query=%7B__typename%7D")):
-        response = await empty.request(method, f"/graphql/{query}", headers={"x-forwarded-proto": "https"})
-        assert (response.status_code, response.headers["location"]) == (307, f"/graphql{query}")
+    for method, path, query in (("POST", "", ""), ("GET", "", "?query=%7B__typename%7D?"), ("GET", "/sha256:0%20", "?a=b")):
+        response = await empty.request(method, f"/graphql{path}/{query}", headers={"x-forwarded-proto": "https"})
+        assert (response.status_code, response.headers["location"]) == (307, f"/graphql{path}{query}")
 
 
 @pytest.mark.parametrize(

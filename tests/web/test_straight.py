@@ -319,6 +319,18 @@ async def test_who_sends_more_than_waits_is_not_read_and_then_refused(
         writer.close()
 
 
+async def test_who_has_to_wait_because_we_do_not_read_is_not_too_slow(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with counted(database_url, valkey, body_timeout_s=0.3) as (port, _):
+        large = orjson.dumps({"query": "{ __typename }", "pad": "x" * 600_000})
+        async with no_deals(sql) as lock:
+            asked = asyncio.create_task(ask(port, STUCK.sent(), Asked(body=large).sent()))
+            await asyncio.sleep(1)
+            await lock.rollback()
+        assert [status for status, _, _ in await asked] == [200, 200]
+
+
 async def test_who_does_not_read_is_not_sent_more(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
     chosen = settings_for(url_without_a_row, valkey, cache_bytes=0, cache_shared=False)
     lines: list[Any] = []
