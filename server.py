@@ -93,7 +93,8 @@ def create_app(settings: Settings) -> ASGIApp:
         return graphiql_page(request, ASSETS)
 
     def to_the_endpoint(request: Request[State]) -> Response:
-        return RedirectResponse(f"/graphql?{request.url.query}".removesuffix("?"))
+        path, query = request.scope["raw_path"].decode("ascii").removesuffix("/"), request.url.query
+        return RedirectResponse(f"{path}?{query}" if query else path)
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[State]:
@@ -163,6 +164,7 @@ def create_app(settings: Settings) -> ASGIApp:
             *graphiql_routes(ASSETS),
             JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
             JsonRoute("/graphql/", to_the_endpoint, methods=["GET", "POST"]),
+            JsonRoute("/graphql/{id}/", to_the_endpoint, methods=["GET", "POST"]),
         ],
         redirect_slashes=False,  # Starlette's leads to http where a proxy speaks https
         default=nowhere,

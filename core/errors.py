@@ -8,7 +8,7 @@
     │   ├── InvalidCredential     INVALID_CREDENTIAL      401   a key or token that is not accepted
     │   └── CredentialExpired     CREDENTIAL_EXPIRED      401   ... any more
     ├── Unavailable               UNAVAILABLE             503   a dependency did not answer
-    │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit, or time was up then
+    │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit, or time was up behind that
     ├── Overloaded                OVERLOADED              503   waited as long as allowed for a connection
     └── DeadlineExceeded          DEADLINE_EXCEEDED       504   the work was cut off at its time limit
 
@@ -72,7 +72,7 @@ class Unavailable(AppError):
 
 
 class OutcomeUnknown(Unavailable):
-    """The database was lost in the middle of a commit, or time was up behind it: the change may have been made, as a whole."""
+    """The database was lost in the middle of a commit; or a change was made, and time was up before its answer was there."""
 
     code = "OUTCOME_UNKNOWN"
 

@@ -20,7 +20,7 @@ def check_origin(text: str) -> str:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether that is an address of this machine which only itself can reach, or be reached from."""
+    """Whether it is a loopback address: only this machine can listen there, or come from there."""
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -30,7 +30,7 @@ def _libc() -> ctypes.CDLL | None:
 
 
 def die_with_parent(how: signal.Signals) -> None:
-    """Asks the kernel to send this process ``how`` when its parent is gone. Call it in the child."""
+    """Asks the kernel to send this process ``how`` when the thread that started it is gone. Call it in the child."""
     libc = _libc()
     if libc is not None:
         libc.prctl(PR_SET_PDEATHSIG, int(how), 0, 0, 0)

@@ -109,7 +109,7 @@ def _keep_running(server: EmbeddedPostgres | EmbeddedValkey, name: str, stack: E
     except OSError as error:
         raise SettingsError(f"DATA_DIR: {name} cannot be kept there ({error})") from None
     over = threading.Event()
-    # A child ends with the thread that started it (core/process.py): what was started again is told to when this one is over.
+    # A child is told to end with the thread that started it (core/process.py): what is started again, when this one is over.
     watching = threading.Thread(target=_watch, args=(server, name, over), daemon=True)
     watching.start()
     stack.callback(watching.join)
@@ -118,7 +118,7 @@ def _keep_running(server: EmbeddedPostgres | EmbeddedValkey, name: str, stack: E
 
 def _watch(server: EmbeddedPostgres | EmbeddedValkey, name: str, over: threading.Event) -> None:
     while not over.wait(LOOK_EVERY_S):
-        if server.has_ended:
+        if server.pid is None or server.has_ended:  # it has no process where it took too long to start
             log.error(f"the embedded {name} has ended, and is started again")
             try:
                 server.start()

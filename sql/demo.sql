@@ -42,25 +42,25 @@ select
     ) as activities;
 
 -- name: remove -> nothing
--- Removes the demo rows; users and stages only where no other row needs them.
-update activity set company_id = null from company as theirs
-where theirs.id = activity.company_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
-  and activity.deleted_at is not null;
-update activity set contact_id = null from contact as theirs
-where theirs.id = activity.contact_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
-  and activity.deleted_at is not null;
-update activity set deal_id = null from deal as theirs
-where theirs.id = activity.deal_id and theirs.source = 'demo' and activity.source is distinct from 'demo'
-  and activity.deleted_at is not null;
-update deal set company_id = null from company as theirs
-where theirs.id = deal.company_id and theirs.source = 'demo' and deal.source is distinct from 'demo'
-  and deal.deleted_at is not null;
-update deal set contact_id = null from contact as theirs
-where theirs.id = deal.contact_id and theirs.source = 'demo' and deal.source is distinct from 'demo'
-  and deal.deleted_at is not null;
-update contact set company_id = null from company as theirs
-where theirs.id = contact.company_id and theirs.source = 'demo' and contact.source is distinct from 'demo'
-  and contact.deleted_at is not null;
+-- Removes the demo rows; users and stages only where no other row needs them. Deleted rows of yours lose the reference.
+update activity
+set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo'),
+    contact_id = (select id from contact where contact.id = contact_id and contact.source is distinct from 'demo'),
+    deal_id = (select id from deal where deal.id = deal_id and deal.source is distinct from 'demo')
+where deleted_at is not null and source is distinct from 'demo'
+  and (exists (select from company where company.id = company_id and company.source = 'demo')
+       or exists (select from contact where contact.id = contact_id and contact.source = 'demo')
+       or exists (select from deal where deal.id = deal_id and deal.source = 'demo'));
+update deal
+set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo'),
+    contact_id = (select id from contact where contact.id = contact_id and contact.source is distinct from 'demo')
+where deleted_at is not null and source is distinct from 'demo'
+  and (exists (select from company where company.id = company_id and company.source = 'demo')
+       or exists (select from contact where contact.id = contact_id and contact.source = 'demo'));
+update contact
+set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo')
+where deleted_at is not null and source is distinct from 'demo'
+  and (exists (select from company where company.id = company_id and company.source = 'demo'));
 delete from activity where source = 'demo';
 delete from deal where source = 'demo';
 delete from contact where source = 'demo';

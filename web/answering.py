@@ -154,6 +154,8 @@ async def run_now(
     turn: AbstractAsyncContextManager[None] = NOW,
 ) -> Answer:
     """The same for who is inside of the gate already."""
+    if not ready.is_query:
+        context.loaders.has_written = False  # what another of an array has
     try:
         async with asyncio.timeout_at(until), turn:
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)

@@ -115,7 +115,7 @@ async def _find(state: State, ready: Ready, viewer: Viewer, *, strict: bool) -> 
     entry = None if key is None else await state["responses"].find_shared(key)
     if key is None or entry is None:
         return None
-    state["warming"].note(key, ready.name, ready, viewer)
+    _note(state, key, ready, viewer)
     return Kept(Answer(entry.made.body, _status(state, entry.made.status, strict=strict)), entry, "HIT")
 
 
@@ -131,7 +131,7 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
     if key is None:
         with _reading(state, viewer, together) as context:
             return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
-    state["warming"].note(key, ready.name, ready, viewer)
+    _note(state, key, ready, viewer)
     spent: int | None = 0
 
     async def make() -> Made:
@@ -151,6 +151,12 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
         if stale is not None:
             return Kept(Answer(_marked(stale), stale.made.status), stale, "STALE")
     return Kept(Answer(made.body, _status(state, made.status, strict=strict), spent=spent), entry, outcome)
+
+
+def _note(state: State, key: bytes, ready: Ready, viewer: Viewer) -> None:
+    """How an answer of ours is made again; what clients think of is not worth it, and may be much."""
+    if ready.document.is_trusted:
+        state["warming"].note(key, ready.name, ready, viewer)
 
 
 def _status(state: State, status: int, *, strict: bool) -> int:

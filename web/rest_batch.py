@@ -44,14 +44,13 @@ class NotInBatch(BadRequest):
     code = "NOT_IN_BATCH"
 
 
-
 @dataclass(frozen=True, slots=True)
 class Item:
     """One request of a batch, and what it is served by; or the answer to one that is refused."""
 
     id: str | int
     method: str
-    served: Served | RestAnswer
+    answered_by: Served | RestAnswer
     in_path: Mapping[str, str] = field(default_factory=dict)
     pairs: Sequence[tuple[str, str]] = ()
     body: Any = None
@@ -59,7 +58,7 @@ class Item:
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return isinstance(self.served, Served) and self.served.line.method == "POST"
+        return isinstance(self.answered_by, Served) and self.answered_by.line.method == "POST"
 
 
 class RestBatch:
@@ -145,12 +144,12 @@ async def _answers(state: State, items: Sequence[Item], asker: Asker, *, refresh
 async def _answer(state: State, item: Item, asker: Asker, *, refresh: bool) -> dict[str, Any]:
     started = time.perf_counter()
     try:
-        if isinstance(item.served, RestAnswer):
+        if isinstance(item.answered_by, RestAnswer):
             await charge_little(state, asker.viewer)
-            answer = item.served
+            answer = item.answered_by
         else:
             own = asker._replace(idempotency_key=of_item(asker.idempotency_key, item.id))
-            answer = await answer_served(state, item.served, own, item.in_path, item.pairs, item.body, refresh=refresh)
+            answer = await answer_served(state, item.answered_by, own, item.in_path, item.pairs, item.body, refresh=refresh)
     except AppError as error:
         answer = refused(error)
     body, headers = answer.written(state["reuse"], started)

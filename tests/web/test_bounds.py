@@ -66,6 +66,21 @@ async def test_a_change_that_was_made_is_not_told_as_nothing_though_its_answer_w
     assert await sql.fetchval("select count(*) from company") == 1
 
 
+async def test_a_change_of_an_array_that_was_not_made_is_not_told_as_made_because_another_was(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner = await crm.user()
+    company = f'mutation {{ createCompany(input: {{name: "Made", ownerId: "{owner}"}}) {{ company {{ id }} }} }}'
+    note = f'mutation {{ createActivity(input: {{type: NOTE, subject: "Not made", ownerId: "{owner}"}}) {{ activity {{ id }} }} }}'
+    async with serving(settings_for(database_url, valkey, batch_most=2)) as client, sql.transaction():
+        await sql.execute("lock table activity")
+        asked = [{"query": company}, {"query": note}]
+        made, other = (await client.post("/graphql", json=asked, headers={"x-request-timeout": "0.5"})).json()
+    assert made["data"]["createCompany"]["company"]
+    assert other["errors"][0]["extensions"]["code"] == "DEADLINE_EXCEEDED"
+    assert await sql.fetchval("select count(*) from activity") == 0
+
+
 async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
     database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

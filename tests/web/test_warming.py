@@ -50,6 +50,20 @@ async def test_what_is_asked_for_often_is_made_again_when_it_goes_old(
         assert await made(client, "Stages") == 2
 
 
+async def test_what_a_client_calls_by_a_name_that_is_warmed_is_not_made_again(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm
+) -> None:
+    async with serving(settings_for(database_url, valkey, warm="Stages")) as client:
+        await until_made(client, "Stages", 1)
+        for _ in range(5):
+            assert (await client.post("/graphql", json={"query": "query Stages { stages { id } }"})).status_code == 200
+        before = await made(client, "Stages")
+        await crm.stage("New")
+        await until_made(client, "Stages", before)
+        await asyncio.sleep(0.5)
+        assert await made(client, "Stages") == before
+
+
 async def test_nothing_is_warmed_unless_it_is_named(client: httpx2.AsyncClient) -> None:
     await asyncio.sleep(0.5)
     assert await made(client, "Stages") == 0
