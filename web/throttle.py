@@ -8,7 +8,7 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
 import orjson
@@ -107,6 +107,8 @@ class Throttle:
             return None
         windows = tuple(self._windows[kind] for kind in kinds)
         held = self._held(client)
+        if held and not leases and kinds[0] == "overall" and self._leases[client].beyond <= 0:
+            return await self._spend(client, windows, cost)
         # One lease at a time: what each of a burst took would be lost to all but the last.
         takes_lease = leases and not held and client not in self._leasing
         if takes_lease:
@@ -127,6 +129,20 @@ class Throttle:
                 self._leases.popitem(last=False)
         elif client in self._leases and kinds[0] == "overall":
             self._leases[client].beyond = verdict.left[0][0]
+        return Charge(self, client, cost or 0, verdict), standing
+
+    async def _spend(self, client: str, windows: tuple[Window, ...], cost: int | None) -> tuple[Charge, RawHeaders]:
+        """As ``admit``, where the last requests of the overall limit are those that were taken in advance."""
+        lease = self._leases[client]
+        lease.left -= 1
+        verdict = await self.limits.ask(Ask(client, windows[1:], cost or 0))
+        if verdict.denied is not None:
+            lease.left += 1
+        ends_ms = max(0, round((lease.until - time.monotonic()) * 1000))
+        verdict = replace(verdict, left=((0, ends_ms), *verdict.left))
+        standing = self._standing(windows, verdict, lease.left, with_points=cost is not None)
+        if verdict.denied is not None:
+            raise RateLimited(verdict, standing, cost, self.status(verdict.points))
         return Charge(self, client, cost or 0, verdict), standing
 
     def admit_cached(self, client: str) -> RawHeaders | None:

@@ -148,6 +148,22 @@ async def test_all_that_an_answer_from_the_cache_says_to_be_left_is_there_whatev
         assert [each.status_code for each in answers] == [200] * 100 + [429]
 
 
+async def test_the_last_requests_are_there_for_whatever_is_asked_though_they_were_taken_in_advance(
+    url_without_a_row: str, valkey: EmbeddedValkey, me: dict[str, str]
+) -> None:
+    del me["cache-control"]
+    async with serving(settings_for(url_without_a_row, valkey, **LIMITS | {"limit_overall": "500/h"})) as client:
+        async with asyncio.timeout(5):
+            while (await ask(client, "{ stages { color } }", {"x-forwarded-for": "192.0.2.0"})).headers["x-cache"] != "HIT":
+                await asyncio.sleep(0.01)
+        while int((await ask(client, "{ stages { color } }", me)).headers["x-ratelimit-remaining"]) > 6:
+            pass
+        answers = [await ask(client, f"{{ x{number}: __typename }}", me) for number in range(3)]
+        answers += [await client.get("/nowhere", headers=me) for _ in range(4)]
+        assert [int(each.headers["x-ratelimit-remaining"]) for each in answers] == [5, 4, 3, 2, 1, 0, 0]
+        assert [each.status_code for each in answers] == [200] * 3 + [404] * 3 + [429]
+
+
 async def test_who_has_no_limits_hears_of_none(url_without_a_row: str, valkey: EmbeddedValkey, empty: httpx2.AsyncClient) -> None:
     exempt = settings_for(url_without_a_row, valkey, **LIMITS | {"trusted_proxies": "10.0.0.0/8", "limit_exempt": "127.0.0.1"})
     async with serving(exempt) as client:
