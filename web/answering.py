@@ -27,9 +27,9 @@ from web.graphql_request import GraphQLRequest, MalformedRequest
 from web.state import State
 
 TOO_LATE = "The request took longer than it may. Ask for less at once."
-TOO_LATE_TO_TELL = (
-    "A change was made, and time was up before all of the answer was there. Look before you repeat it; with an Idempotency-Key "
-    "it can be repeated without looking."
+MADE = (
+    "A change was made, and what came behind it failed, or time was up. Look before you repeat it; with an Idempotency-Key it "
+    "can be repeated without looking."
 )
 RETRY = {"retry-after": "1"}
 NOW = nullcontext()
@@ -159,13 +159,17 @@ async def run_now(
     try:
         async with asyncio.timeout_at(until), turn:
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
-        return _executed(result, state, ready, strict=strict)
+        return _executed(result, state, ready, strict=strict, is_made=_is_made(ready, context))
     except TimeoutError:
-        is_made = context.loaders.has_written and not ready.is_query
-        late = OutcomeUnknown(TOO_LATE_TO_TELL) if is_made else DeadlineExceeded(TOO_LATE)
+        late = OutcomeUnknown(MADE) if _is_made(ready, context) else DeadlineExceeded(TOO_LATE)
         return refusal(state, late, strict=strict)
     except AppError as error:
         return refusal(state, error, strict=strict)
+
+
+def _is_made(ready: Ready, context: Context) -> bool:
+    """Whether the operation has changed something."""
+    return context.loaders.has_written and not ready.is_query
 
 
 def refused_status(state: State, *, strict: bool) -> int:
@@ -196,7 +200,7 @@ def _undecided(name: str | None) -> GraphQLError:
     return GraphQLError("The document has several operations: `operationName` must say which.")
 
 
-def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bool) -> Answer:
+def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bool, is_made: bool) -> Answer:
     errors, most = result.errors or [], state["settings"].max_errors
     body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"], most)} if errors else {}
     # Errors without a path and no data: the variables did not fit, and nothing was executed.
@@ -204,6 +208,8 @@ def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bo
         if more := left_out(errors, most):
             body["extensions"] = more
         return Answer(orjson.dumps(body), refused_status(state, strict=strict))
+    if result.data is None and is_made:  # by a field before the one that took all of the answer with it
+        body["errors"].insert(0, app_error(OutcomeUnknown(MADE)))
     body["data"] = result.data
     spent = ready.plan.actual(result.data, ready.variables or {})
     body["extensions"] = {**left_out(errors, most), "cost": as_extension(ready.cost, spent)}

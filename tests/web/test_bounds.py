@@ -66,6 +66,23 @@ async def test_a_change_that_was_made_is_not_told_as_nothing_though_its_answer_w
     assert await sql.fetchval("select count(*) from company") == 1
 
 
+async def test_a_change_that_was_made_is_told_though_the_next_one_took_the_answer_along(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner = await crm.user()
+    locked = await crm.company(owner)
+    both = (
+        f'mutation {{ a: createCompany(input: {{name: "Made", ownerId: "{owner}"}}) {{ company {{ id }} }} '
+        f'b: updateCompany(id: "{locked}", input: {{name: "Not"}}) {{ company {{ id }} }} }}'
+    )
+    async with serving(settings_for(database_url, valkey, statement_timeout_s=0.5)) as client, sql.transaction():
+        await sql.execute("select from company where id = $1 for update", locked)
+        answer = (await ask(client, both)).json()
+    assert answer["data"] is None
+    assert [each["extensions"]["code"] for each in answer["errors"]] == ["OUTCOME_UNKNOWN", "DEADLINE_EXCEEDED"]
+    assert await sql.fetchval("select count(*) from company where name = 'Made'") == 1
+
+
 async def test_a_change_of_an_array_that_was_not_made_is_not_told_as_made_because_another_was(
     database_url: str, valkey: EmbeddedValkey, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
