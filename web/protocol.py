@@ -33,7 +33,7 @@ TOO_SLOW = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
 QUEUE_FULL = 503, "OVERLOADED", "Too many requests wait on this connection. Wait for their answers first."
 TOO_MANY = 503, "OVERLOADED", "Too many connections are open. Try again in a moment."
 # After these the client may still be sending.
-UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, URL_TOO_LONG)
+UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, TOO_SLOW, URL_TOO_LONG)
 VERSIONS = ("1.1", "1.0")
 # RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
@@ -165,6 +165,15 @@ class BoundedProtocol(StraightProtocol):
             return
         self._waits_for, self._is_request = "", False
         super().on_message_complete()
+        if self._is_chunked and not self.parser.should_keep_alive():  # said behind the body: the parser takes nothing more
+            self.cycle.keep_alive = False
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Closes a line that is idle: not one on which something is on its way, which has a clock of its own."""
+        if self._timed is None:
+            super().timeout_keep_alive_handler()
+        else:
+            self.timeout_keep_alive_task = None
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what the parser stumbled over; ``msg`` is uvicorn's, and not for clients."""

@@ -97,7 +97,8 @@ class ShortcutProtocol(OneProtocol):
         """Makes a request of what has come, whose response is written in one piece."""
         self._unset_keepalive_if_required()
         super().on_headers_complete()
-        if self.cycle is not None and self.cycle.transport is self.transport:
+        # Nothing is written behind the head of an answer to HEAD: it would be kept while the next one is written.
+        if self.cycle is not None and self.cycle.transport is self.transport and self.scope["method"] != "HEAD":
             self.cycle.transport = Joined(self.transport)  # type: ignore[assignment]
 
     def _may_be_short(self, call: Call) -> bool:

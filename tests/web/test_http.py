@@ -121,6 +121,34 @@ async def test_what_is_refused_behind_a_head_has_a_body(empty: httpx2.AsyncClien
     assert orjson.loads(found.rpartition(b"\r\n\r\n")[2])["errors"]
 
 
+async def test_an_answer_to_head_comes_before_that_of_the_next_request(empty: httpx2.AsyncClient) -> None:
+    head = b"HEAD /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    asked = post("Host: x") + BODY
+    for _ in range(30):
+        found = await said(empty, head + asked + head + post("Host: x", "Connection: close") + BODY)
+        kinds = [b"status" if b"no-store" in part and b"x-cache" not in part else b"data" for part in found.split(b"HTTP/1.1 200")[1:]]
+        assert kinds == [b"status", b"data", b"status", b"data"]
+    found = await said(empty, head + b"\x01")
+    assert found.startswith(b"HTTP/1.1 200") and b"HTTP/1.1 400" in found
+
+
+async def test_a_head_that_is_on_its_way_keeps_its_line(empty: httpx2.AsyncClient) -> None:
+    first, last = post("Host: x") + BODY, post("Host: x", "Connection: close") + BODY
+    address = urlsplit(str(empty.base_url))
+    async with asyncio.timeout(9):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        writer.write(first + last[:10])
+        await asyncio.sleep(5.5)  # longer than uvicorn is patient with a line that is idle
+        writer.write(last[10:])
+        assert [status for status, _ in answers(await reader.read())] == [200, 200]
+        writer.close()
+
+
+async def test_who_closes_behind_a_body_has_closed(empty: httpx2.AsyncClient) -> None:
+    chunk = b"%x\r\n%s\r\n0\r\nConnection: close\r\n\r\n" % (len(BODY), BODY)
+    assert [status for status, _ in answers(await said(empty, CHUNKED + chunk + post("Host: x") + BODY))] == [200]
+
+
 async def test_fields_behind_a_body_say_nothing(empty: httpx2.AsyncClient) -> None:
     chunk = b"%x\r\n%s\r\n0\r\n" % (len(BODY), BODY)
     trailer = b"X-Request-Id: from-behind\r\nContent-Encoding: gzip\r\nHost: y\r\n\r\n"
