@@ -8,7 +8,7 @@
     │   ├── InvalidCredential     INVALID_CREDENTIAL      401   a key or token that is not accepted
     │   └── CredentialExpired     CREDENTIAL_EXPIRED      401   ... any more
     ├── Unavailable               UNAVAILABLE             503   a dependency did not answer
-    │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit, or time was up behind that
+    │   └── OutcomeUnknown        OUTCOME_UNKNOWN         503   ... when it was told to commit, or behind that
     ├── Overloaded                OVERLOADED              503   waited as long as allowed for a connection
     └── DeadlineExceeded          DEADLINE_EXCEEDED       504   the work was cut off at its time limit
 
@@ -72,7 +72,7 @@ class Unavailable(AppError):
 
 
 class OutcomeUnknown(Unavailable):
-    """The database was lost in the middle of a commit; or a change was made, and time was up before its answer was there."""
+    """The database was lost in the middle of a commit; or a change was made, and what came behind it was not."""
 
     code = "OUTCOME_UNKNOWN"
 

@@ -53,7 +53,6 @@ class Loaders:
     db: Database
     visible_owner: UUID | None
     now: datetime
-    has_written = False
 
     company_by_id = simple(CompanyById)
     contact_by_id = simple(ContactById)
@@ -134,11 +133,11 @@ class Loaders:
         return self._get((CountByParent, listing), lambda: CountByParent(self.db, self.visible_owner, listing))
 
     def forget(self) -> None:
-        """Drops what has been read: the request ``has_written`` something, and reads again."""
+        """Drops what has been read: the request has written something, and reads again."""
         self.stop()
         kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads", "reference", "batches")}
         vars(self).clear()
-        vars(self).update(kept, _made={}, company_names={}, deal_names={}, has_written=True)
+        vars(self).update(kept, _made={}, company_names={}, deal_names={})
 
     def stop(self) -> None:
         """Cancels the batches under way, and with them their statements: nobody waits for them any more."""

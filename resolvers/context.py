@@ -1,6 +1,6 @@
 """What every resolver of one request shares."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
@@ -28,7 +28,8 @@ def of_item(key: IdempotencyKey | None, item: str | int) -> IdempotencyKey | Non
 class Context:
     """Who asks, when, and what to read and write through.
 
-    ``now`` is one moment for the whole request, with a time zone.
+    ``now`` is one moment for the whole request, with a time zone. ``made`` names the mutations of the operation whose change
+    was committed.
     """
 
     viewer: Viewer
@@ -37,6 +38,7 @@ class Context:
     now: datetime
     writer: Writer
     idempotency_key: IdempotencyKey | None = None
+    made: list[str] = field(default_factory=list)
 
 
 Info = strawberry.Info[Context, None]

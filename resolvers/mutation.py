@@ -109,6 +109,7 @@ async def run(call: Call, work: Work[Answer], memory: Memory, blames: Blames) ->
         raise Refused(blamed) from violated
     # What this request has read is of before.
     call.context.loaders.forget()
+    call.context.made.append(call.name)
     return answer
 
 

@@ -154,22 +154,15 @@ async def run_now(
     turn: AbstractAsyncContextManager[None] = NOW,
 ) -> Answer:
     """The same for who is inside of the gate already."""
-    if not ready.is_query:
-        context.loaders.has_written = False  # what another of an array has
     try:
         async with asyncio.timeout_at(until), turn:
             result = await state["executable"].execute(ready.document, ready.operation, ready.variables, context)
-        return _executed(result, state, ready, strict=strict, is_made=_is_made(ready, context))
+        return _executed(result, state, ready, context, strict=strict)
     except TimeoutError:
-        late = OutcomeUnknown(MADE) if _is_made(ready, context) else DeadlineExceeded(TOO_LATE)
-        return refusal(state, late, strict=strict)
+        failure: AppError = DeadlineExceeded(TOO_LATE)
     except AppError as error:
-        return refusal(state, error, strict=strict)
-
-
-def _is_made(ready: Ready, context: Context) -> bool:
-    """Whether the operation has changed something."""
-    return context.loaders.has_written and not ready.is_query
+        failure = error
+    return refusal(state, OutcomeUnknown(MADE) if context.made else failure, strict=strict)
 
 
 def refused_status(state: State, *, strict: bool) -> int:
@@ -200,16 +193,16 @@ def _undecided(name: str | None) -> GraphQLError:
     return GraphQLError("The document has several operations: `operationName` must say which.")
 
 
-def _executed(result: ExecutionResult, state: State, ready: Ready, *, strict: bool, is_made: bool) -> Answer:
+def _executed(result: ExecutionResult, state: State, ready: Ready, context: Context, *, strict: bool) -> Answer:
     errors, most = result.errors or [], state["settings"].max_errors
+    if result.data is None and context.made:  # by a field before the one that took all of the answer along
+        errors = [GraphQLError(MADE, original_error=OutcomeUnknown(MADE)), *errors]
     body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"], most)} if errors else {}
     # Errors without a path and no data: the variables did not fit, and nothing was executed.
     if result.data is None and errors and all(error.path is None for error in errors):
         if more := left_out(errors, most):
             body["extensions"] = more
         return Answer(orjson.dumps(body), refused_status(state, strict=strict))
-    if result.data is None and is_made:  # by a field before the one that took all of the answer with it
-        body["errors"].insert(0, app_error(OutcomeUnknown(MADE)))
     body["data"] = result.data
     spent = ready.plan.actual(result.data, ready.variables or {})
     body["extensions"] = {**left_out(errors, most), "cost": as_extension(ready.cost, spent)}

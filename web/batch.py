@@ -84,4 +84,4 @@ async def _answer(state: State, prepared: Ready | Answer, context: Context, unti
 
 def _of_item(context: Context, place: int) -> Context:
     """The context of one request of the array."""
-    return replace(context, idempotency_key=of_item(context.idempotency_key, place))
+    return replace(context, idempotency_key=of_item(context.idempotency_key, place), made=[])
