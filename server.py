@@ -63,7 +63,7 @@ from web.middleware.last_resort import LastResort
 from web.middleware.rate_limits import RateLimits
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
-from web.nowhere import JsonRoute, nowhere
+from web.nowhere import JsonRoute, nowhere, without_slash
 from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import open_rest
@@ -91,10 +91,6 @@ def create_app(settings: Settings) -> ASGIApp:
 
     async def page(request: Request[State]) -> Response:
         return graphiql_page(request, ASSETS)
-
-    def to_the_endpoint(request: Request[State]) -> Response:
-        path, query = request.scope["raw_path"].decode("ascii").removesuffix("/"), request.url.query
-        return RedirectResponse(f"{path}?{query}" if query else path)
 
     @asynccontextmanager
     async def lifespan(app: object) -> AsyncIterator[State]:
@@ -163,8 +159,8 @@ def create_app(settings: Settings) -> ASGIApp:
             Route("/api/{path:any_path}", open_rest(executable, trusted)),
             *graphiql_routes(ASSETS),
             JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
-            JsonRoute("/graphql/", to_the_endpoint, methods=["GET", "POST"]),
-            JsonRoute("/graphql/{id}/", to_the_endpoint, methods=["GET", "POST"]),
+            JsonRoute("/graphql/", without_slash, methods=["GET", "POST"]),
+            JsonRoute("/graphql/{id}/", without_slash, methods=["GET", "POST"]),
         ],
         redirect_slashes=False,  # Starlette's leads to http where a proxy speaks https
         default=nowhere,

@@ -1,7 +1,8 @@
 """What is answered where nothing is: at another path, and to another method of a path."""
 
 import orjson
-from starlette.responses import Response
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
@@ -26,6 +27,12 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
     """The application of all paths that are none."""
     if scope["type"] == "http":
         await not_found()(scope, receive, send)
+
+
+def without_slash(request: Request) -> Response:
+    """Leads to the same address without the slash at its end, by whatever scheme the client came."""
+    path, query = request.scope["raw_path"].decode("ascii").removesuffix("/"), request.url.query
+    return RedirectResponse(f"{path}?{query}" if query else path)
 
 
 def not_found(**headers: str) -> Response:
