@@ -58,7 +58,7 @@ class EmbeddedValkey:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - it asks the system for one thing
+                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - it takes no lock
             )
         self._wait_until_ready(log)
 

@@ -18,7 +18,10 @@ log = structlog.get_logger("cache")
 
 
 class Breaker:
-    """Open for a moment after each failure; ``told`` is what the log says then."""
+    """Open for a moment after each failure; ``told`` is what the log says then.
+
+    Each use of Redis has its own: that a large answer comes too late must not leave every process to its own limits.
+    """
 
     def __init__(self, told: str, now: Callable[[], float] = time.monotonic) -> None:
         self._told = told

@@ -112,7 +112,7 @@ class EmbeddedPostgres:
             stderr=subprocess.STDOUT,
             # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
             start_new_session=True,
-            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - it asks the system for two things
+            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - it takes no lock
         )
 
     def _choose_user(self) -> None:

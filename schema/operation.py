@@ -32,7 +32,7 @@ from schema.limits import Limits, faults
 from schema.validation import RULES
 
 # Enough for every document of a busy front end and its analysts. A document takes 60 to 275 bytes for each character, its
-# plan included (a full Dashboard 165 KB): 70 MB in all at most, and with all combinations of conditions twice that.
+# plan included (a full Dashboard 165 KB): 70 MB in all at most, and 180 MB with all combinations of their conditions.
 CACHED_DOCUMENTS = 512
 CACHED_CHARACTERS = 250_000
 LONGEST_CACHED = 20_000  # longer texts are read each time

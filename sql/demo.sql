@@ -44,23 +44,23 @@ select
 -- name: remove -> nothing
 -- Removes the demo rows; users and stages only where no other row needs them. Deleted rows of yours lose the reference.
 update activity
-set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo'),
-    contact_id = (select id from contact where contact.id = contact_id and contact.source is distinct from 'demo'),
-    deal_id = (select id from deal where deal.id = deal_id and deal.source is distinct from 'demo')
-where deleted_at is not null and source is distinct from 'demo'
-  and (exists (select from company where company.id = company_id and company.source = 'demo')
-       or exists (select from contact where contact.id = contact_id and contact.source = 'demo')
-       or exists (select from deal where deal.id = deal_id and deal.source = 'demo'));
+set company_id = (select company.id from company where company.id = activity.company_id and company.source is distinct from 'demo'),
+    contact_id = (select contact.id from contact where contact.id = activity.contact_id and contact.source is distinct from 'demo'),
+    deal_id = (select deal.id from deal where deal.id = activity.deal_id and deal.source is distinct from 'demo')
+where activity.deleted_at is not null and activity.source is distinct from 'demo'
+  and (exists (select from company where company.id = activity.company_id and company.source = 'demo')
+       or exists (select from contact where contact.id = activity.contact_id and contact.source = 'demo')
+       or exists (select from deal where deal.id = activity.deal_id and deal.source = 'demo'));
 update deal
-set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo'),
-    contact_id = (select id from contact where contact.id = contact_id and contact.source is distinct from 'demo')
-where deleted_at is not null and source is distinct from 'demo'
-  and (exists (select from company where company.id = company_id and company.source = 'demo')
-       or exists (select from contact where contact.id = contact_id and contact.source = 'demo'));
+set company_id = (select company.id from company where company.id = deal.company_id and company.source is distinct from 'demo'),
+    contact_id = (select contact.id from contact where contact.id = deal.contact_id and contact.source is distinct from 'demo')
+where deal.deleted_at is not null and deal.source is distinct from 'demo'
+  and (exists (select from company where company.id = deal.company_id and company.source = 'demo')
+       or exists (select from contact where contact.id = deal.contact_id and contact.source = 'demo'));
 update contact
-set company_id = (select id from company where company.id = company_id and company.source is distinct from 'demo')
-where deleted_at is not null and source is distinct from 'demo'
-  and (exists (select from company where company.id = company_id and company.source = 'demo'));
+set company_id = (select company.id from company where company.id = contact.company_id and company.source is distinct from 'demo')
+where contact.deleted_at is not null and contact.source is distinct from 'demo'
+  and (exists (select from company where company.id = contact.company_id and company.source = 'demo'));
 delete from activity where source = 'demo';
 delete from deal where source = 'demo';
 delete from contact where source = 'demo';

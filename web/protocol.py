@@ -37,7 +37,6 @@ UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, TOO_SLOW,
 VERSIONS = ("1.1", "1.0")
 # RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
-
 # An address in absolute form, as proxies get it (RFC 9112, section 3.2.2), whose path is empty: it means the root.
 PATHLESS = re.compile(rb"\A(https?://[^/?#]*)(\?.*)?\Z", re.I | re.S)
 
