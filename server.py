@@ -35,7 +35,6 @@ from db.embedded import EmbeddedError
 from db.listener import listen
 from db.migrate import MigrationError, migrate
 from db.pool import Pool
-from db.statements import REGISTRY
 from jobs.demo import is_empty
 from jobs.upkeep import keep_up
 from ops.background import go_on
@@ -170,7 +169,6 @@ def create_app(settings: Settings) -> ASGIApp:
 async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncExitStack) -> PooledDatabase:
     pool = Pool(
         _secret(settings.database_url),
-        REGISTRY.values(),
         size=settings.pool_size,
         wait_s=settings.pool_wait_s,
         queue=settings.pool_queue,

@@ -23,7 +23,7 @@ from cache.reference import Reference
 from db.database import PooledDatabase
 from db.migrate import migrate
 from db.pool import Pool
-from db.statements import REGISTRY, Statement, parse
+from db.statements import Statement, parse
 from jobs.bulk import make_again, take_away
 from schema.build import build_schema
 from schema.operation import Executable
@@ -110,7 +110,7 @@ async def _fill(url: str, owners: int, deals: int) -> None:
 
 
 async def _explained(url: str) -> dict[str, tuple[float, float]]:
-    pool = Pool(url, REGISTRY.values(), size=4, wait_s=30, queue=100, statement_timeout_s=30)
+    pool = Pool(url, size=4, wait_s=30, queue=100, statement_timeout_s=30)
     connection = await asyncpg.connect(url, server_settings={"plan_cache_mode": "force_generic_plan", "jit": "off"})
     database, executable = Explaining(pool, connection), Executable(build_schema())
     freshness = Freshness(now=time.monotonic)

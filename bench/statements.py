@@ -14,7 +14,6 @@ from core.cursor import KEY_BYTES, CursorCodec
 from core.viewer import EVERYONE
 from db.database import PooledDatabase
 from db.pool import Pool
-from db.statements import REGISTRY
 from loaders import Loaders
 from resolvers.context import Context
 from schema.build import build_schema
@@ -43,7 +42,7 @@ async def execute(
 
 async def _count(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Sequence[str]]) -> dict[str, int]:
     executable = Executable(build_schema())
-    pool = Pool(url, REGISTRY.values(), size=4, wait_s=30, queue=100, statement_timeout_s=10)
+    pool = Pool(url, size=4, wait_s=30, queue=100, statement_timeout_s=10)
     try:
         found = {}
         freshness = Freshness(now=lambda: 0.0)  # nobody writes here

@@ -18,7 +18,7 @@ from core.cursor import KEY_BYTES, CursorCodec
 from core.viewer import EVERYONE
 from db.database import PooledDatabase
 from db.pool import Pool
-from db.statements import REGISTRY, parse
+from db.statements import parse
 from jobs.upkeep import fold
 from loaders import Loaders
 from resolvers.context import Context
@@ -43,7 +43,7 @@ def measured(url: str, rounds: int, step: Callable[[], None]) -> Table:
 async def _measured(url: str, rounds: int, step: Callable[[], None]) -> Table:
     found: dict[str, list[float]] = defaultdict(list)
     connection = await asyncpg.connect(url)
-    pool = Pool(url, REGISTRY.values(), size=1, wait_s=30, queue=10, statement_timeout_s=30)
+    pool = Pool(url, size=1, wait_s=30, queue=10, statement_timeout_s=30)
     try:
         await connection.execute(TEXTS["writes.keep"])
         some, stages = await connection.fetchrow(TEXTS["writes.some"]), await connection.fetchval(TEXTS["writes.stages"])

@@ -217,7 +217,7 @@ class PooledDatabase:
         stats = self.stats[statement.name]
         started = time.perf_counter()
         try:
-            records = await held.run(statement.name, args)
+            records = await held.run(statement, args)
         except Exception as error:
             stats.failed += 1
             raise _translated(error, held, self.pool) from error

@@ -1,14 +1,16 @@
-"""Connections that stay open with every statement prepared, handed out first come, first served.
+"""Connections that stay open and hold what they have prepared, handed out first come, first served.
 
 asyncpg's own pool drops prepared statements whenever it takes a connection back, sends four reset statements, and
 wakes waiters in no particular order; a statement held here costs 33 microseconds of our CPU against 72 through it.
+Each is prepared when a connection is first asked for it (``docs/decisions/023-statements-are-prepared-when-first-used.md``).
 No code sets session state on these connections; what needs it (LISTEN, advisory locks) has one of its own.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import count
 from typing import Any
 
 import asyncpg
@@ -17,6 +19,7 @@ from asyncpg.prepared_stmt import PreparedStatement
 from core.errors import Overloaded, Unavailable
 from db.statements import Statement, script
 
+ARRAYS = script("health.arrays")
 SYNCHRONISE = script("health.synchronise")
 
 # What a connection says when PostgreSQL is away, going down, coming up or full, or when the line was cut.
@@ -40,20 +43,24 @@ class Connection:
     def __init__(self, raw: "asyncpg.Connection[Any]") -> None:
         self.raw = raw
         self.prepared: dict[str, PreparedStatement[Any]] = {}
+        self._numbers = count()
 
-    async def prepare(self, statements: Iterable[Statement[Any]]) -> None:
-        """Prepares each statement under its name. Raises asyncpg's error of the first that cannot be."""
-        for each in statements:
-            # The name makes it a named statement on the server, which may then keep a generic plan for it.
-            self.prepared[each.name] = await self.raw.prepare(each.text, name=each.name)
-        # asyncpg ends prepare() with Flush, not Sync: PostgreSQL counts the session as active, and statement_timeout
-        # goes on running over it. Any statement synchronises.
-        await self.raw.execute(SYNCHRONISE)
-
-    async def run(self, name: str, args: tuple[object, ...]) -> "list[asyncpg.Record]":
-        """The rows of a prepared statement, as its ``fetch`` gives them, without three coroutines around asyncpg's own."""
-        rows, _, _ = await self.raw._protocol.bind_execute(self.prepared[name]._state, args, "", 0, True, None)  # type: ignore[attr-defined]
+    async def run(self, statement: Statement[Any], args: tuple[object, ...]) -> "list[asyncpg.Record]":
+        """The rows of a statement, as asyncpg's ``fetch`` gives them, without three coroutines around its own."""
+        prepared = self.prepared.get(statement.name)
+        if prepared is None:
+            prepared = self.prepared[statement.name] = await self.prepare(statement.name, statement.text)
+        rows, _, _ = await self.raw._protocol.bind_execute(prepared._state, args, "", 0, True, None)  # type: ignore[attr-defined]
         return rows  # type: ignore[no-any-return]
+
+    async def prepare(self, name: str, text: str) -> "PreparedStatement[Any]":
+        """A statement of that text, which PostgreSQL keeps, with its generic plan, for as long as this connection is open."""
+        # Numbered, because PostgreSQL keeps the name of what was cut off here, too.
+        prepared = await self.raw.prepare(text, name=f"{next(self._numbers)} {name}")
+        # asyncpg ends prepare() with Flush, not Sync: PostgreSQL counts the session as active, and statement_timeout goes on
+        # running over it. Any statement synchronises; that which was prepared may never be sent.
+        await self.raw.execute(SYNCHRONISE)
+        return prepared
 
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""
@@ -69,7 +76,6 @@ class Pool:
     def __init__(
         self,
         url: str,
-        statements: Iterable[Statement[Any]],
         *,
         size: int,
         wait_s: float,
@@ -77,7 +83,6 @@ class Pool:
         statement_timeout_s: float,
     ) -> None:
         self._url = url
-        self._statements = list(statements)
         self._wait_s = wait_s
         self._queue = queue
         self._server_settings = {
@@ -217,14 +222,14 @@ class Pool:
                     self._url, server_settings=self._server_settings, max_cached_statement_lifetime=0
                 )
                 opened = Connection(raw)
-                await opened.prepare(self._statements)
+                # asyncpg asks PostgreSQL about arrays where it first meets one. No request has to wait for that.
+                await opened.prepare("health.arrays", ARRAYS)
                 return opened
         except BaseException as error:
             if raw is not None:
                 raw.terminate()
             self._free_place()
-            # Preparing waits for whoever holds a table for himself, a bulk load say, until the statement timeout.
-            if isinstance(error, (*LOST, asyncpg.QueryCanceledError)):
+            if isinstance(error, LOST):
                 raise Unavailable("The database cannot be reached. Try again shortly.") from error
             raise
 

@@ -129,12 +129,12 @@ def _all() -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 TEXTS = dict(_all())
-# What every connection of the pool prepares when it opens.
+# What connections of the pool prepare and hold, each when it is first asked for it.
 REGISTRY: "dict[str, Statement[Any]]" = {}
 
 
 def statement(name: str, row: type[Row], *, held: bool = True) -> Statement[Row]:
-    """The statement of that name; ``held`` ones are prepared by every connection of the pool when it opens.
+    """The statement of that name; ``held`` ones are run through the pool, whose connections keep them prepared.
 
     Raises KeyError or ValueError at import, never later.
     """

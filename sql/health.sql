@@ -8,6 +8,10 @@ select true as answers;
 -- The smallest statement there is.
 select;
 
+-- name: arrays -> nothing
+-- The kinds of arrays that other statements take.
+select where ($1::uuid[], $2::int[], $3::text[]) is null;
+
 -- name: sizes -> SizeRow
 -- Every table of ours: rows as the last ANALYZE or VACUUM counted them, and bytes with indexes and what is out of line.
 select class.relname::text as table_name,

@@ -79,9 +79,7 @@ def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
 
 def open_pool(url: str, *, size: int = 2, wait_s: float = 5, queue: int = 100, statement_timeout_s: float = 10) -> Pool:
     """A pool as the server makes it, small."""
-    return Pool(
-        url, REGISTRY.values(), size=size, wait_s=wait_s, queue=queue, statement_timeout_s=statement_timeout_s
-    )
+    return Pool(url, size=size, wait_s=wait_s, queue=queue, statement_timeout_s=statement_timeout_s)
 
 
 def all_statements() -> list[str]:
