@@ -22,6 +22,8 @@ PREFIX = b"dealgraph:response:2:"
 LEADER = b"dealgraph:leader:"
 # A process that dies while it makes an answer keeps the others waiting so long at most.
 LEAD_MS = 1000
+# A larger answer stays with the process that made it: Redis keeps limits and documents as well, and drops those for it.
+LARGEST_BYTES = 1_000_000
 LOOK_AGAIN_S = 0.01
 
 
@@ -47,9 +49,12 @@ class SharedResponses:
         return await found
 
     async def put(self, key: bytes, made: Made) -> None:
-        """Keeps the answer until it is too old, with its brotli form, and lets the others know."""
+        """Keeps the answer until it is too old, with its brotli form, and lets the others know. Not one that is very large."""
         ttl_ms = int((made.good_until - time.time()) * 1000)
         if ttl_ms <= 0 or self._breaker.is_open:
+            return
+        if len(made.body) > LARGEST_BYTES:
+            await self.release(key)
             return
         try:
             async with self._client.pipeline(transaction=False) as pipeline:

@@ -82,6 +82,9 @@ class Settings(BaseSettings):
         default=422, description="That of a request which is understood and cannot be: 400 as before the draft of 2026-04."
     )
 
+    max_document_bytes: int = Field(
+        default=100_000, ge=1000, le=100_000_000, description="Longest document that is not trusted."
+    )
     max_tokens: int = Field(default=2000, ge=100, le=100_000, description="Most tokens of a document that is not trusted.")
     max_depth: int = Field(default=10, ge=1, le=1000, description="Most fields within each other, in such a document.")
     max_aliases: int = Field(default=30, ge=0, le=10_000, description="Most aliases, fragments counted where they are spread.")

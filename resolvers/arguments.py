@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import Enum
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from core.errors import BadInput
 from db.rows import Identifier
 
+T = TypeVar("T")
 # What ``numeric(14,2)`` holds.
 MONEY_MOST = Decimal("999999999999.99")
 PAGE_DEFAULT = 20
@@ -39,7 +41,12 @@ def uuid_list(values: Iterable[str] | None, name: str) -> tuple[UUID, ...] | Non
     return None if values is None else tuple(uuid_argument(value, name) for value in bounded(values, name))
 
 
-def bounded(values: Iterable[str], name: str) -> list[str]:
+def enum_list(values: Iterable[Enum] | None, name: str) -> tuple[Any, ...] | None:
+    """What the members of an enum stand for, or None where no list was given. At most ``PAGE_MOST``."""
+    return None if values is None else tuple(each.value for each in bounded(values, name))
+
+
+def bounded(values: Iterable[T], name: str) -> list[T]:
     """The values of a list that has at most ``PAGE_MOST``."""
     found = list(values)
     if len(found) > PAGE_MOST:

@@ -8,11 +8,12 @@ import strawberry
 
 from db.rows import ActivityLine, ActivityRow
 from execution import instance_of
-from resolvers.arguments import moment_argument, optional_uuid
+from resolvers.arguments import enum_list, moment_argument, optional_uuid
 from resolvers.lists import Listed, Order
 from schema.arguments import SortDirection
 from schema.follow import follow
 from schema.node import Node
+from schema.price import COST, Price
 from schema.user import User
 
 
@@ -35,7 +36,10 @@ class ActivityStatus(Enum):
 class Activity(Node):
     type: ActivityType = strawberry.field(description="What kind of activity it is.")
     subject: str = strawberry.field(description="What it is about, in a line.")
-    body: str | None = strawberry.field(description="The whole text, if there is one.")
+    body: str | None = strawberry.field(
+        description="The whole text, if there is one.",
+        metadata={COST: Price(weight=5)},  # up to 100,000 characters
+    )
     status: ActivityStatus = strawberry.field(description="Whether anything is left to do.")
     occurred_at: datetime = strawberry.field(description="When it happened, or will; for a task, when it was entered.")
     due_at: datetime | None = strawberry.field(description="When a task is due; null for anything else.")
@@ -102,7 +106,7 @@ class ActivityFilter:
     def values(self) -> tuple[Any, ...]:
         """The filter parameters of ``sql/activity.sql``, in their order."""
         return (
-            None if self.type is None else tuple(each.value for each in self.type),
+            enum_list(self.type, "filter.type"),
             None if self.status is None else self.status.value,
             optional_uuid(self.company_id, "filter.companyId"),
             optional_uuid(self.deal_id, "filter.dealId"),

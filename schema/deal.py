@@ -8,7 +8,7 @@ import strawberry
 
 from db.rows import DealLine, DealName, DealRow
 from execution import instance_of
-from resolvers.arguments import moment_argument, money_argument, optional_uuid, uuid_list
+from resolvers.arguments import enum_list, moment_argument, money_argument, optional_uuid, uuid_list
 from resolvers.lists import Listed, Order
 from schema.activity import OF_DEAL, Activity
 from schema.arguments import SortDirection
@@ -100,7 +100,7 @@ class DealFilter:
     def values(self) -> tuple[Any, ...]:
         """The filter parameters of ``sql/deal.sql``, in their order."""
         return (
-            None if self.status is None else tuple(each.value for each in self.status),
+            enum_list(self.status, "filter.status"),
             uuid_list(self.stage_ids, "filter.stageIds"),
             optional_uuid(self.company_id, "filter.companyId"),
             optional_uuid(self.contact_id, "filter.contactId"),

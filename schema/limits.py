@@ -21,6 +21,9 @@ from graphql import (
     OperationDefinitionNode,
     SelectionNode,
     SelectionSetNode,
+    Source,
+    Token,
+    TokenKind,
 )
 
 from core.settings import Settings
@@ -30,6 +33,8 @@ TOO_MANY_ALIASES = "TOO_MANY_ALIASES"
 TOO_MANY_ROOT_FIELDS = "TOO_MANY_ROOT_FIELDS"
 TOO_MANY_DIRECTIVES = "TOO_MANY_DIRECTIVES"
 TOO_MANY_SELECTIONS = "TOO_MANY_SELECTIONS"
+DOCUMENT_TOO_LONG = "DOCUMENT_TOO_LONG"
+NAME_TOO_LONG = "NAME_TOO_LONG"
 
 Definition: TypeAlias = OperationDefinitionNode | FragmentDefinitionNode
 # Fragments that spread each other double with each step: no figure needs to be exact beyond any limit.
@@ -48,6 +53,9 @@ class Limits:
     in the answer was selected before beside them, inline fragments included: validation compares each with each.
     Directives are counted as they are written, wherever they stand. ``cost`` is not of the document alone: ``cost.py``.
 
+    A ``name`` is whatever the document names, an alias above all: an answer repeats that for each object, 500 MB of one of
+    500,000 characters. ``bytes`` are those of the text: a block string takes 0.3 s for each million to be read.
+
     Below ``__schema`` and ``__type`` depth has a limit of its own, for the nine ``ofType`` of the usual introspection
     query (depth 14 there), and so has the number of lists within each other, of which that query has three.
     """
@@ -62,6 +70,8 @@ class Limits:
     repeats: int = 100
     introspection_depth: int = 20
     introspection_lists: int = 3
+    bytes: int = 100_000
+    name: int = 100
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
@@ -69,7 +79,17 @@ class Limits:
         return cls(
             tokens=settings.max_tokens, depth=settings.max_depth, aliases=settings.max_aliases,
             root_fields=settings.max_root_fields, directives=settings.max_directives, cost=settings.max_cost,
+            bytes=settings.max_document_bytes,
         )  # fmt: skip
+
+
+def too_long(text: str, limits: Limits) -> GraphQLError | None:
+    """What is wrong with a text that is not worth parsing."""
+    length = len(text.encode())
+    if length <= limits.bytes:
+        return None
+    message = f"The document has {length:,} bytes; {limits.bytes:,} is the limit. Send long texts as variables."
+    return GraphQLError(message, source=Source(text), positions=[0], extensions={"code": DOCUMENT_TOO_LONG})
 
 
 def faults(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
@@ -78,7 +98,20 @@ def faults(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
     For documents that parse, valid or not: what is spread but not there counts as nothing, and so does a fragment
     within itself; validation refuses both, and what is never spread.
     """
-    return _Walk(document, limits).faults()
+    long = _long_name(document, limits.name)
+    return _Walk(document, limits).faults() if long is None else [long]
+
+
+def _long_name(document: DocumentNode, limit: int) -> GraphQLError | None:
+    assert document.loc is not None
+    token: Token | None = document.loc.start_token
+    while token is not None:
+        if token.kind is TokenKind.NAME and len(token.value or "") > limit:
+            message = f"A name has {len(token.value or ''):,} characters; {limit:,} is the limit."
+            place, code = [token.start], {"code": NAME_TOO_LONG}
+            return GraphQLError(message, source=document.loc.source, positions=place, extensions=code)
+        token = token.next
+    return None
 
 
 class _Sums(NamedTuple):

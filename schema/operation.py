@@ -28,7 +28,7 @@ from core.histogram import Histograms
 from execution import Plan, Unplannable, compile_plan
 from resolvers.context import Context
 from schema.cost import CostPlan, cost_plan
-from schema.limits import Limits, faults
+from schema.limits import Limits, faults, too_long
 from schema.validation import RULES
 
 # Enough for every document of a busy front end and its analysts. A document takes 60 to 275 bytes for each character, its
@@ -135,6 +135,9 @@ class Executable:
     def read(self, text: str, *, is_trusted: bool = False) -> Document:
         """The document of a text (GraphQL specification, sections 2 and 5). A trusted one may be of any length."""
         name = document_id(text)
+        long = None if is_trusted else too_long(text, self.limits)
+        if long is not None:
+            return Document(name, None, (long,), is_trusted)
         try:
             node = parse(text, max_tokens=None if is_trusted else self.limits.tokens)
         except GraphQLSyntaxError as error:

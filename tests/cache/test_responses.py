@@ -11,7 +11,7 @@ from cache.embedded import EmbeddedValkey
 from cache.entry import MOST_DOCUMENTS, Made
 from cache.freshness import Freshness
 from cache.responses import ResponseCache
-from cache.shared import SharedResponses
+from cache.shared import LARGEST_BYTES, SharedResponses
 from core.histogram import OTHERS
 from tests.cache.test_freshness import hearing
 
@@ -262,6 +262,14 @@ async def test_an_answer_that_is_not_kept_lets_the_next_one_lead(redis: "Redis")
     cache = a_cache(shared=SharedResponses(redis))
     await cache.find_or_make(b"k", Maker(made(tags=None)))
     assert await SharedResponses(redis).lead(b"k")
+
+
+async def test_an_answer_that_would_push_out_whatever_else_is_in_redis_is_not_shared(redis: "Redis") -> None:
+    cache = a_cache(shared=SharedResponses(redis))
+    for key, length in ((b"large", LARGEST_BYTES), (b"larger", LARGEST_BYTES + 1)):
+        await cache.find_or_make(key, Maker(made(b"x" * length)))
+        assert (await SharedResponses(redis).get(key) is not None) == (key == b"large")
+        assert await SharedResponses(redis).lead(key)
 
 
 async def test_without_redis_each_process_keeps_its_own() -> None:

@@ -10,6 +10,8 @@ import pytest
 from core.errors import BadInput
 from resolvers import arguments
 from resolvers.page import Asked
+from schema.activity import ActivityFilter, ActivityType
+from schema.deal import DealFilter, DealStatus
 from schema.scalars import parse_money
 
 ID = "01890a5d-ac96-774b-bcce-b302099a8057"
@@ -59,6 +61,10 @@ def test_text_that_cannot_be_compared_is_refused(text: str, complaint: str) -> N
 def test_a_list_of_more_than_100_values_is_refused() -> None:
     with pytest.raises(BadInput, match="at most 100 values, not 101"):
         arguments.text_list(["x"] * 101, "filter.industry")
+    with pytest.raises(BadInput, match=r"filter\.status: at most 100 values, not 101"):
+        DealFilter(status=[DealStatus.WON] * 101).values()
+    with pytest.raises(BadInput, match=r"filter\.type: at most 100 values, not 101"):
+        ActivityFilter(type=[ActivityType.CALL] * 101).values()
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,11 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from graphql import SourceLocation
 
 from schema.build import build_schema
 from schema.documents import FOLDER, DocumentsError, TrustedDocuments, same_ids
+from schema.limits import Limits
 from schema.operation import CACHED_CHARACTERS, LONGEST_CACHED, Executable, document_id
 
 STAGES = "query Stages {\n  stages { id }\n}\n"
@@ -147,6 +149,16 @@ def test_what_clients_send_is_remembered_while_there_is_room_and_the_one_not_ask
     assert executable.document(texts[1]) is not second
     too_long = texts[0].ljust(LONGEST_CACHED + 1)
     assert executable.document(too_long) is not executable.document(too_long)
+
+
+def test_a_text_that_is_too_long_is_not_read_unless_it_is_trusted() -> None:
+    executable = Executable(build_schema())
+    text = "{ stages { id } } #".ljust(Limits().bytes)
+    assert executable.document(text).errors == ()
+    (error,) = executable.document(text + "é").errors
+    assert (error.extensions, error.locations) == ({"code": "DOCUMENT_TOO_LONG"}, [SourceLocation(1, 1)])
+    assert error.message == "The document has 100,002 bytes; 100,000 is the limit. Send long texts as variables."
+    assert executable.read(text + "é", is_trusted=True).errors == ()
 
 
 def test_what_cannot_be_an_id_is_none() -> None:

@@ -21,6 +21,8 @@ CODES = {
     limits.TOO_MANY_ROOT_FIELDS,
     limits.TOO_MANY_DIRECTIVES,
     limits.TOO_MANY_SELECTIONS,
+    limits.DOCUMENT_TOO_LONG,
+    limits.NAME_TOO_LONG,
 }
 
 
@@ -45,8 +47,10 @@ def nested(depth: int, name: str = "a") -> str:
         ("{" + "".join(f"a{i} " for i in range(20)) + "}", "{" + "".join(f"a{i} " for i in range(21)) + "}", "TOO_MANY_ROOT_FIELDS"),
         ("{a " + "@d " * 50 + "}", "{a " + "@d " * 51 + "}", "TOO_MANY_DIRECTIVES"),
         ("{v{" + "a " * 101 + "}}", "{v{" + "a " * 102 + "}}", "TOO_MANY_SELECTIONS"),
+        ("{" + "a" * 100 + ":b}", "{" + "a" * 101 + ":b}", "NAME_TOO_LONG"),
+        ('query($v:S="' + "a" * 101 + '"){b}', "query Q($" + "a" * 101 + ":S){b}", "NAME_TOO_LONG"),
     ],
-    ids=["depth", "aliases", "typename", "root fields", "directives", "repeats"],
+    ids=["depth", "aliases", "typename", "root fields", "directives", "repeats", "alias", "variable"],
 )  # fmt: skip
 def test_as_much_as_the_limit_passes_and_one_more_does_not(most: str, one_more: str, code: str) -> None:
     assert codes(most) == set()
@@ -295,8 +299,9 @@ def test_the_limits_are_those_of_the_settings() -> None:
     assert Limits.of(Settings()) == Limits()
     told: dict[str, Any] = {
         "max_tokens": 100, "max_depth": 2, "max_aliases": 3, "max_root_fields": 4, "max_directives": 5, "max_cost": 6,
+        "max_document_bytes": 7000,
     }  # fmt: skip
-    assert Limits.of(Settings(**told)) == Limits(100, 2, 3, 4, 5, 6)
+    assert Limits.of(Settings(**told)) == Limits(100, 2, 3, 4, 5, 6, bytes=7000)
 
 
 def test_every_code_is_explained() -> None:
