@@ -76,8 +76,11 @@ class Loader(DataLoader[Key, Value]):
         values = await self.load_keys(keys)
         self._read(keys, values)
         if kept is not None and self.reference is not None and self.kept_under is not None:
-            names = [(type(self), self._visible_owner, key) for key in keys]
-            self.reference.keep(self.kept_under, kept, zip(names, values, strict=True))
+            # Not that there is nothing: ids of nothing are endless.
+            found = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
+            self.reference.keep(
+                self.kept_under, kept, [((type(self), self._visible_owner, key), value) for key, value in found]
+            )
         return values
 
     def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:

@@ -38,11 +38,15 @@ class StageById(Loader[UUID, StageRow | None]):
 
     def load_all(self, keys: Sequence[UUID]) -> Loading[StageRow | None]:
         """As ``Loader.load_all``, at once where the stages are known."""
-        stages = self._stages.at_once("all")
-        return super().load_all(keys) if stages is None else picked(stages, keys)
+        found = picked(self._stages.at_once("all") or (), keys)
+        return super().load_all(keys) if None in found else found
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[StageRow | None]:
-        return picked(await self._stages.one("all"), keys)
+        found = picked(await self._stages.one("all"), keys)
+        if None in found:  # entered since they were read, of which this process has yet to hear
+            (stages,) = await self._stages.load_keys(["all"])
+            found = picked(stages, keys)
+        return found
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         return [tags.STAGES]

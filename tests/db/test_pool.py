@@ -164,6 +164,29 @@ async def test_the_statement_timeout_is_a_deadline_exceeded(
     await pool.close()
 
 
+async def test_who_meets_a_change_of_tables_head_on_reads_again(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    text = "select (select count(*) from deal) + (select count(*) from company) >= 0 as answers"
+    both: Statement[PingRow] = Statement("both", PingRow, text)
+    waiting = "select count(*) from pg_locks where not granted and relation = 'company'::regclass"
+    async with sql.transaction(), asyncio.timeout(10):
+        await sql.execute("lock table company in access exclusive mode")
+        reading = asyncio.create_task(db.fetch(both))
+        while not await sql.fetchval(waiting):
+            await asyncio.sleep(0.01)
+        await sql.execute("lock table deal in access exclusive mode")  # the reader has that, and has waited longer
+    assert await reading == [PingRow(True)]
+    assert db.stats["both"].failed == 1
+
+
+async def test_a_database_without_room_is_unavailable(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    raising = "begin raise exception 'no space left' using errcode = 'disk_full'; end"
+    await sql.execute(f"create function without_room() returns bool language plpgsql as $$ {raising} $$")
+    with pytest.raises(Unavailable):
+        await db.fetch(Statement("full", PingRow, "select without_room() as answers"))
+
+
 async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
     search = statement("company.count_of_search", REGISTRY["company.count_of_search"].row)
     with pytest.raises(BadInput):

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from cache.reference import Reference
 from core.errors import Unavailable
 from core.later import Later
 from core.viewer import EVERYONE
@@ -26,6 +27,7 @@ from loaders import Loaders
 from loaders.activity import RecentList
 from loaders.page import Listing, Window
 from loaders.report import Span
+from tests.cache.test_freshness import hearing
 from tests.loaders.fake import FakeDatabase
 from tests.viewers import rep
 
@@ -54,6 +56,25 @@ async def test_a_key_asked_for_twice_is_loaded_once() -> None:
     assert await loaders.user_by_id.load_many([A, A]) == [user(A)] * 2
     assert await loaders.user_by_id.load(A) == user(A)
     assert db.asked == [("app_user.by_ids", (None, [A]))]
+
+
+async def test_what_is_there_is_kept_in_process_and_ids_of_nothing_are_not() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)]})
+    reference = Reference(hearing())
+    for _ in range(3):
+        assert await Loaders(db, EVERYONE, NOW, reference).user_by_id.load_many([A, B]) == [user(A), None]
+    assert [keys for _, (_, keys) in db.asked] == [[A, B], [B], [B]]
+
+
+async def test_a_stage_of_which_this_process_has_yet_to_hear_is_found_all_the_same() -> None:
+    db = FakeDatabase({"stage.all": [stage(A, 1)]})
+    reference = Reference(hearing())
+    assert await Loaders(db, EVERYONE, NOW, reference).stage_by_id.one(A) == stage(A, 1)
+    db.answers["stage.all"] = [stage(A, 1), stage(B, 2)]
+    for loaded in (Loaders(db, EVERYONE, NOW, reference).stage_by_id.load_all([A, B]), Loaders(db, EVERYONE, NOW).stage_by_id.load_all([B])):
+        assert isinstance(loaded, Later)
+        assert stage(B, 2) in await loaded
+    assert await Loaders(db, EVERYONE, NOW, reference).stage_by_id.load(B) == stage(B, 2)
 
 
 async def test_every_statement_gets_the_visible_owner_first() -> None:
@@ -89,11 +110,10 @@ async def test_what_was_read_is_not_taken_down_for_an_answer_that_nobody_keeps()
 async def test_a_stage_and_all_stages_are_one_statement() -> None:
     db = FakeDatabase({"stage.all": [stage(A, 1), stage(B, 2)]})
     loaders = Loaders(db, EVERYONE, NOW)
-    one, everything, none = await asyncio.gather(
-        loaders.stage_by_id.load(B), loaders.stages.load("all"), loaders.stage_by_id.load(C)
-    )
-    assert (one, everything, none) == (stage(B, 2), [stage(A, 1), stage(B, 2)], None)
+    one, everything = await asyncio.gather(loaders.stage_by_id.load(B), loaders.stages.load("all"))
+    assert (one, everything) == (stage(B, 2), [stage(A, 1), stage(B, 2)])
     assert db.ran == {"stage.all": 1}
+    assert await loaders.stage_by_id.load(C) is None
 
 
 async def test_windows_of_one_list_are_read_together_and_told_apart_by_place() -> None:
