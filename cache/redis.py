@@ -43,9 +43,13 @@ class RedisCache:
     """The cache server, and the client through which the rest of ``cache/`` reaches it. No method raises when it is away."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        self.client = Redis.from_url(
-            url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
-        )
+        """Connects when it is first used. Raises ValueError for a URL that is none."""
+        try:
+            self.client = Redis.from_url(
+                url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
+            )
+        except ValueError:  # which quotes from it, and a password is in it
+            raise ValueError("this is not a URL that redis-py can read") from None
 
     async def answers(self) -> bool:
         """Whether the server is there."""

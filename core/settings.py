@@ -293,7 +293,7 @@ def _token_faults(settings: Settings) -> Iterator[str]:
     if settings.jwt_secret and len(settings.jwt_secret.get_secret_value().encode()) < LEAST_SECRET_BYTES:
         yield f"JWT_SECRET must have {LEAST_SECRET_BYTES} bytes or more; make one with `openssl rand -base64 48`"
     if settings.jwt_jwks and "://" in settings.jwt_jwks and not _is_trustworthy(settings.jwt_jwks):
-        yield "JWT_JWKS must be an https:// URL or a file; http:// is for this machine alone"
+        yield "JWT_JWKS must be a file or an https:// URL without a password; http:// is for this machine alone"
     if not settings.jwt_issuer or not all(settings.jwt_audience) or not settings.jwt_audience:
         yield "set JWT_ISSUER and JWT_AUDIENCE: a token that was made for others must not open this door"
     known = SECRET_ALGORITHMS if settings.jwt_secret else PUBLIC_ALGORITHMS
@@ -308,6 +308,8 @@ def _is_trustworthy(url: str) -> bool:
     except ValueError:
         return False
     host = parts.hostname or ""
+    if "@" in parts.netloc:
+        return False
     return is_loopback(host) if parts.scheme == "http" else parts.scheme == "https" and bool(host)
 
 

@@ -14,7 +14,7 @@ from cache.embedded import EmbeddedValkey
 from cache.persisted import RegisteredDocuments
 from cache.redis import RedisCache
 from core.errors import Unavailable
-from core.settings import load_settings
+from core.settings import SettingsError, load_settings
 from ops.screen import screen
 from schema.build import build_schema
 from schema.documents import ID, DocumentsError, reasons
@@ -133,7 +133,10 @@ async def _registered() -> AsyncIterator[RegisteredDocuments]:
     settings = load_settings()
     given = settings.redis_url
     url = given.get_secret_value() if given else EmbeddedValkey(settings.data_dir / "valkey").url
-    cache = RedisCache(url, TIMEOUT_S)
+    try:
+        cache = RedisCache(url, TIMEOUT_S)
+    except ValueError as error:
+        raise SettingsError(f"REDIS_URL: {error}") from None
     try:
         if not await cache.answers():
             raise Unavailable(

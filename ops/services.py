@@ -67,9 +67,9 @@ def _check_yours(settings: Settings) -> None:
         asyncio.run(_connect(settings.database_url.get_secret_value()))
     if settings.redis_url is not None:
         try:
-            RedisCache(settings.redis_url.get_secret_value())  # reads the URL; connects when first used
-        except ValueError:
-            raise SettingsError("REDIS_URL: this is not a URL that redis-py can read") from None
+            RedisCache(settings.redis_url.get_secret_value())
+        except ValueError as error:
+            raise SettingsError(f"REDIS_URL: {error}") from None
 
 
 async def _connect(url: str) -> None:

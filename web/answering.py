@@ -93,22 +93,26 @@ async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict
     if document.node is None:
         raise _refused(document.errors, "GRAPHQL_PARSE_FAILED", 400 if strict else 200, most)
     if document.errors:
-        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", refused_status(state, strict=strict), most)
+        status, hints = refused_status(state, strict=strict), viewer.may_explore
+        raise _refused(document.errors, "GRAPHQL_VALIDATION_FAILED", status, most, hints=hints)
     operation = document.operation(asked.operation_name)
     if operation is None:
         undecided = [_undecided(asked.operation_name)]
         raise _refused(undecided, "OPERATION_RESOLUTION_FAILURE", refused_status(state, strict=strict))
     executable = state["executable"]
     plan = executable.cost_plan(document, operation)
-    cost = plan.estimate(asked.variables or {})
+    variables = asked.variables
+    if variables:  # what is not declared has no say in anything, and must not make another key of the cache
+        declared = {each.variable.name.value for each in operation.variable_definitions or ()}
+        variables = {name: value for name, value in variables.items() if name in declared}
+    cost = plan.estimate(variables or {})
     if cost.requested > executable.limits.cost and not document.is_trusted:
         dear = [too_expensive(cost, executable.limits.cost, operation)]
         raise _refused(dear, "COST_ESTIMATED_TOO_EXPENSIVE", refused_status(state, strict=strict))
-    ready = Ready(document, operation, asked.variables, plan, cost.requested)
+    ready = Ready(document, operation, variables, plan, cost.requested)
     if only_reads and not ready.is_query:
         by_post = [GraphQLError("GET is for queries; send this by POST.")]
         raise _refused(by_post, "METHOD_NOT_ALLOWED", 405, headers={"Allow": "POST"})
-    await documents.accept(asked, document)
     return ready
 
 
@@ -175,13 +179,21 @@ def refusal(state: State, error: AppError, *, strict: bool) -> Answer:
     is_malformed = strict and isinstance(error, MalformedRequest)
     status = refused_status(state, strict=strict) if is_malformed else error.status
     headers = error.headers if isinstance(error, DocumentError) else RETRY if isinstance(error, Overloaded) else {}
-    return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers)
+    # Whatever else ended it has had its work done, in whole or in part.
+    is_our_fault = type(error) is Unavailable or isinstance(error, Overloaded)
+    return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers, spent=0 if is_our_fault else None)
 
 
 def _refused(
-    errors: Sequence[GraphQLError], code: str, status: int, most: int = 1, headers: Mapping[str, str] | None = None
+    errors: Sequence[GraphQLError],
+    code: str,
+    status: int,
+    most: int = 1,
+    headers: Mapping[str, str] | None = None,
+    *,
+    hints: bool = True,
 ) -> Refused:
-    body: dict[str, Any] = {"errors": request_errors(errors, code, most)}
+    body: dict[str, Any] = {"errors": request_errors(errors, code, most, hints=hints)}
     if more := left_out(errors, most):
         body["extensions"] = more
     return Refused(Answer(orjson.dumps(body), status, headers or {}))
@@ -197,7 +209,8 @@ def _executed(result: ExecutionResult, state: State, ready: Ready, context: Cont
     errors, most = result.errors or [], state["settings"].max_errors
     if result.data is None and context.made:  # by a field before the one that took all of the answer along
         errors = [GraphQLError(MADE, original_error=OutcomeUnknown(MADE)), *errors]
-    body: dict[str, Any] = {"errors": field_errors(errors, state["request_id"], most)} if errors else {}
+    told = field_errors(errors, state["request_id"], most, hints=context.viewer.may_explore)
+    body: dict[str, Any] = {"errors": told} if errors else {}
     # Errors without a path and no data: the variables did not fit, and nothing was executed.
     if result.data is None and errors and all(error.path is None for error in errors):
         if more := left_out(errors, most):

@@ -24,6 +24,7 @@ VIEWER = 3
 # A longer body is a text that no client repeats for its speed.
 LONGEST_BODY = 16_384
 REMEMBERED = 4_096
+REMEMBERED_BYTES = 16_000_000
 # Who asks is decided before, and is part of the question.
 DECIDING = frozenset({b"accept", b"content-type", *PREFLIGHT_HEADERS})
 VARY = (b"vary", b"Accept, Accept-Encoding, Authorization, X-API-Key, Origin")
@@ -43,17 +44,26 @@ class Remembered:
 
     def __init__(self) -> None:
         self._asked: OrderedDict[Question, Asked] = OrderedDict()
+        self._bytes = 0
         self.find = self._asked.get  # what a request is answered with, if it was answered before
 
     def clear(self) -> None:
         """Forgets all of them."""
         self._asked.clear()
+        self._bytes = 0
 
     def add(self, request: Question, asked: Asked) -> None:
         """Remembers a request; the oldest of too many is forgotten."""
+        if request not in self._asked:
+            self._bytes += _size(request)
         self._asked[request] = asked
-        if len(self._asked) > REMEMBERED:
-            self._asked.popitem(last=False)
+        while len(self._asked) > REMEMBERED or self._bytes > REMEMBERED_BYTES:
+            self._bytes -= _size(self._asked.popitem(last=False)[0])
+
+
+def _size(request: Question) -> int:
+    _, url, body, _, *headers = request
+    return len(url) + len(body) + sum(len(name) + len(value) for name, value in headers)
 
 
 def question_of(

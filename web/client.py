@@ -20,6 +20,7 @@ Networks: TypeAlias = tuple[IPv4Network | IPv6Network, ...]
 UNLIMITED = ""
 # A longer header is no chain of proxies; it is not read further to the left.
 MOST_FORWARDED = 50
+LONGEST_FORWARDED = 2_000
 
 
 def client_named(viewer: Viewer | None, peer: str) -> str:
@@ -31,7 +32,9 @@ def client_named(viewer: Viewer | None, peer: str) -> str:
 
 def peer_of(scope: Scope, settings: Settings) -> str:
     """The address of a request's client as a name; UNLIMITED if it is in a network without limits."""
-    forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
+    forwarded = b""
+    if settings.trusted_proxies:
+        forwarded = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")[-LONGEST_FORWARDED:]
     host = scope["client"][0] if scope["client"] else ""
     return _named(host, forwarded, tuple(settings.trusted_proxies), tuple(settings.limit_exempt))
 

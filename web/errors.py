@@ -1,5 +1,6 @@
 """Errors as clients see them: a message, a stable code, where it was; nothing internal."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from web.negotiation import JSON
 from web.reply import RawHeaders, Reply
 
 log = structlog.get_logger("web")
+# How graphql-core ends a message about a name that is not there.
+HINT = re.compile(r" Did you mean [^?]+\?$")
 MASKED = "Something went wrong here. It has been logged under the request id."
 
 
@@ -31,17 +34,22 @@ def left_out(errors: Sequence[GraphQLError], most: int) -> dict[str, Any]:
     return {"errorsLeftOut": len(errors) - most} if len(errors) > most else {}
 
 
-def request_errors(errors: Sequence[GraphQLError], code: str, most: int) -> list[dict[str, Any]]:
-    """The first errors of a document or its variables: written for clients by the GraphQL specification's own rules."""
+def request_errors(errors: Sequence[GraphQLError], code: str, most: int, *, hints: bool = True) -> list[dict[str, Any]]:
+    """The first errors of a document: written for clients by the GraphQL specification's own rules.
+
+    ``hints`` say which names there are: they are for who may see the schema. Here and below.
+    """
     shown = []
     for error in errors[:most]:
-        told = _shown(error, error.message, code)
+        told = _shown(error, error.message if hints else HINT.sub("", error.message), code)
         told["extensions"] |= error.extensions or {}  # a limit has a code of its own, and says more
         shown.append(told)
     return shown
 
 
-def field_errors(errors: Sequence[GraphQLError], request_id: str, most: int) -> list[dict[str, Any]]:
+def field_errors(
+    errors: Sequence[GraphQLError], request_id: str, most: int, *, hints: bool = True
+) -> list[dict[str, Any]]:
     """The first errors of fields: ours in their own words, anything unexpected masked and logged with the request id."""
     shown = []
     for error in errors[:most]:
@@ -49,7 +57,7 @@ def field_errors(errors: Sequence[GraphQLError], request_id: str, most: int) -> 
         if isinstance(cause, AppError):
             shown.append(_shown(error, str(cause), cause.code))
         elif _blames_the_request(error):
-            shown.append(_shown(error, error.message, BadInput.code))
+            shown.append(_shown(error, error.message if hints else HINT.sub("", error.message), BadInput.code))
         else:
             log.error("unexpected error", request_id=request_id, path=error.path, exc_info=cause or error)
             masked = _shown(error, MASKED, AppError.code)

@@ -25,7 +25,8 @@ class Joined:
             self._is_begun, self._head = True, data
             asyncio.get_running_loop().call_soon(self.flush)
             return
-        self._transport.write(data)
+        if not self.is_closing():  # the client may have gone meanwhile
+            self._transport.write(data)
 
     def close(self) -> None:
         """Closes once everything is written."""
@@ -35,5 +36,5 @@ class Joined:
     def flush(self) -> None:
         """Writes what has been kept."""
         head, self._head = self._head, None
-        if head is not None and not self.is_closing():  # the client may have gone meanwhile
+        if head is not None and not self.is_closing():
             self._transport.write(head)

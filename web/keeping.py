@@ -87,20 +87,23 @@ async def answer_one(
         ready = await prepare(state, asked, viewer, strict=strict, only_reads=only_reads)
     except Refused as refused:
         return refused.answer
+    refresh = refresh or asked.refresh
+    # Where nobody has limits this look would be one too many.
+    may_be_kept = ready.is_query and state["throttle"].is_on and not refresh
+    found = await _find(state, ready, viewer, strict=strict) if may_be_kept else None
     try:
-        if not ready.is_query:
+        if found is None:
             charged = await charge(state, viewer, ready, kinds)
-            with working(state, asker) as context:
-                return settled(charged, await run(state, ready, context, deadline(state), strict=strict))
-        refresh = refresh or asked.refresh
-        # Where nobody has limits this look would be one too many.
-        found = state["throttle"].is_on and not refresh and await _find(state, ready, viewer, strict=strict)
-        if found:
+        else:
             await charge_little(state, viewer, is_kept=True)
-            return found
-        charged = await charge(state, viewer, ready, kinds)
     except RateLimited as error:
         return limited(error)
+    await state["documents"].accept(asked, ready.document)
+    if found is not None:
+        return found
+    if not ready.is_query:
+        with working(state, asker) as context:
+            return settled(charged, await run(state, ready, context, deadline(state), strict=strict))
     try:
         kept = await answer_kept(state, ready, viewer, strict=strict, refresh=refresh)
     except AppError as error:
@@ -131,7 +134,6 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
     if key is None:
         with _reading(state, viewer, together) as context:
             return Kept(await run(state, ready, context, deadline(state), strict=strict), None, "BYPASS")
-    _note(state, key, ready, viewer)
     spent: int | None = 0
 
     async def make() -> Made:
@@ -146,6 +148,8 @@ async def answer_kept(state: State, ready: Ready, viewer: Viewer, *, strict: boo
             entry, made, outcome = await responses.find_or_make(key, make, refresh=refresh, began=began)
     except TimeoutError:
         return Kept(refusal(state, DeadlineExceeded(TOO_LATE), strict=strict), None, "BYPASS")
+    if entry is not None:
+        _note(state, key, ready, viewer)
     if made.is_unavailable:
         stale = responses.find_stale(key)
         if stale is not None:

@@ -176,10 +176,10 @@ def test_this_machine_needs_no_credential(monkeypatch: pytest.MonkeyPatch, host:
         ({"JWT_ALGORITHMS": "HS256,none"}, "not none"),
         ({"JWT_ALGORITHMS": "RS256"}, "not RS256"),
         ({"JWT_SECRET": "", "JWT_JWKS": "keys.json", "JWT_ALGORITHMS": "RS256,HS256"}, "not HS256"),
-        ({"JWT_SECRET": "", "JWT_JWKS": "http://id.example/keys"}, "must be an https:// URL"),
+        ({"JWT_SECRET": "", "JWT_JWKS": "http://id.example/keys"}, "must be a file or an https:// URL"),
         *[
-            ({"JWT_SECRET": "", "JWT_JWKS": url}, "must be an https:// URL")
-            for url in ("ftp://id.example/keys", "https:///keys", "http://[bad")
+            ({"JWT_SECRET": "", "JWT_JWKS": url}, "must be a file or an https:// URL")
+            for url in ("ftp://id.example/keys", "https:///keys", "http://[bad", "https://user:hunter2@id.example/keys")
         ],
     ],
 )

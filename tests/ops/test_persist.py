@@ -155,6 +155,8 @@ async def test_without_redis_it_says_what_to_do(tmp_path: Path) -> None:
         assert (status, said) == (1, f"no server is running on DATA_DIR={tmp_path}/data: start one (make run), or set REDIS_URL\n")
         status, _, said = await python("-m", "ops", "persist", *arguments, REDIS_URL=f"unix://{tmp_path}/nobody.sock")
         assert (status, said) == (1, "REDIS_URL: the server there does not answer\n")
+        status, _, said = await python("-m", "ops", "persist", *arguments, REDIS_URL="redis://:hunter/2@127.0.0.1")
+        assert (status, said) == (1, "REDIS_URL: this is not a URL that redis-py can read\n")
     assert (await python("-m", "ops", "persist", str(tmp_path / "none.json")))[0] == 1
     for wrong in ([], [manifest, "--list"], ["--list", "--remove", "x"]):
         assert (await python("-m", "ops", "persist", *wrong))[0] == 2

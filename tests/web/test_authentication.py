@@ -361,6 +361,20 @@ async def test_the_schema_is_shown_to_explorers_alone(house: House) -> None:
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (403, "INTROSPECTION_FORBIDDEN")
 
 
+async def test_what_names_there_are_is_told_to_explorers_alone(house: House) -> None:
+    wrong: list[tuple[str, Any, str]] = [
+        ("{ compnies { totalCount } }", None, "Cannot query field 'compnies' on type 'Query'."),
+        ("query ($f: DealFilter) { deals(filter: $f) { totalCount } }", {"f": {"status": "WONN"}}, "does not exist in 'DealStatus' enum."),
+    ]
+    for text, variables, told in wrong:
+        asked = {"query": text, "variables": variables}
+        for scope, has_hint in (("crm:read crm:explore", True), ("crm:read", False)):
+            headers = {"authorization": f"Bearer {house.token(scope=scope)}"}
+            (error,) = (await house.doors[0].post("/graphql", json=asked, headers=headers)).json()["errors"]
+            assert told in error["message"]
+            assert ("Did you mean" in error["message"]) == has_hint
+
+
 async def test_keys_of_signers_come_and_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     door, signer = house.doors[0], house.signer
     signer.keys["three"] = Signer("three").keys["three"]

@@ -13,11 +13,13 @@ import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from core.viewer import EVERYONE
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from jobs.recount import recount
 from tests.crm import Crm
 from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
+from web.cached import Asked, Remembered, question_of
 
 STAGES = "{ stages { id name } }"
 PEOPLE = "{ users { edges { node { id name } } } }"
@@ -113,10 +115,25 @@ async def test_however_a_question_is_put_it_has_one_answer(warm: httpx2.AsyncCli
     got = await warm.get(
         "/graphql", params={"query": DEALS, "variables": '{"search":null, "first":3}'}, headers={"content-type": JSON}
     )
-    assert outcomes(first, turned, strict, got) == ["MISS", "HIT", "HIT", "HIT"]
+    undeclared = await ask(warm, DEALS, variables | {"nobody": "asks for this"})
+    assert outcomes(first, turned, strict, got, undeclared) == ["MISS", "HIT", "HIT", "HIT", "HIT"]
     assert strict.headers["content-type"] == f"{GRAPHQL}; charset=utf-8"
     assert got.headers["content-type"] == f"{JSON}; charset=utf-8"
     assert outcomes(await ask(warm, DEALS, {"first": 4})) == ["MISS"]
+
+
+def test_requests_are_remembered_while_there_is_room_for_them() -> None:
+    remembered, asked = Remembered(), Asked(b"key", b"application/json")
+    long = [question_of("POST", b"/graphql", b"%d" % number + b" " * 16_000, [], EVERYONE) for number in range(1_100)]
+    for each in (*long, *long):
+        remembered.add(each, asked)
+    there = [remembered.find(each) is not None for each in long]
+    assert there == [False] * (len(long) - sum(there)) + [True] * sum(there)
+    assert 990 < sum(there) <= 1_000
+    remembered.clear()
+    for each in long[:900]:
+        remembered.add(each, asked)
+    assert remembered.find(long[0])
 
 
 async def test_a_client_that_has_the_answer_already_gets_none(warm: httpx2.AsyncClient) -> None:

@@ -50,6 +50,8 @@ async def test_a_head_is_not_written_to_a_client_that_has_gone() -> None:
     wire.is_closed = True
     await asyncio.sleep(0)
     assert wire.pieces == []
+    response.write(b"body")
+    assert wire.pieces == []
 
 
 async def test_what_was_written_is_sent_before_the_line_is_closed() -> None:
