@@ -50,7 +50,7 @@ from schema.operation import Executable
 from web.authenticator import Authenticator
 from web.cached import Remembered
 from web.document import open_documents
-from web.gate import Gate
+from web.gate import Gate, Unfinished
 from web.graphiql_page import graphiql_page, graphiql_routes
 from web.graphql import GraphQLEndpoint
 from web.keeping import version_of
@@ -124,6 +124,7 @@ def create_app(settings: Settings) -> ASGIApp:
                 reuse=Reuse.of(settings),
                 warming=Warming(settings.warm),
                 throttle=open_throttle(settings, cache.client),
+                unfinished=Unfinished(settings.max_body_bytes),
                 gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),
                 traffic=Traffic(),
                 executable=executable,

@@ -12,9 +12,12 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
+    InlineFragmentNode,
     OperationDefinitionNode,
     execute,
     get_operation_ast,
@@ -83,6 +86,22 @@ class Document:
     def operation(self, name: str | None) -> OperationDefinitionNode | None:
         """The operation of that name, or the only one; None where that does not say which (specification, 6.1)."""
         return None if self.node is None else get_operation_ast(self.node, name)
+
+    def root_fields(self, operation: OperationDefinitionNode) -> Iterator[FieldNode]:
+        """The fields at the root of an operation of it, those of fragments among them, once for each place where they stand."""
+        definitions = self.node.definitions if self.node else ()
+        fragments = {each.name.value: each for each in definitions if isinstance(each, FragmentDefinitionNode)}
+        pending = [operation.selection_set]
+        opened = set[str]()
+        while pending:
+            for each in pending.pop().selections:
+                if isinstance(each, FieldNode):
+                    yield each
+                elif isinstance(each, InlineFragmentNode):
+                    pending.append(each.selection_set)
+                elif isinstance(each, FragmentSpreadNode) and each.name.value not in opened:
+                    opened.add(each.name.value)
+                    pending.append(fragments[each.name.value].selection_set)
 
 
 def _field_names(document: DocumentNode | None) -> Iterator[str]:

@@ -28,7 +28,9 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost
     if together > most:
         return _too_expensive(together, most)
-    charged = await asyncio.gather(*(_charged(state, each, context) for each in prepared))
+    charged = await asyncio.gather(
+        *(_charged(state, asked, each, context) for asked, each in zip(batch, prepared, strict=True))
+    )
     prepared = [each if isinstance(due, Charge | None) else due for each, due in zip(prepared, charged, strict=True)]
     answers: list[Answer] = []
     for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
@@ -67,11 +69,15 @@ async def _prepared(state: State, asked: GraphQLRequest, context: Context) -> Re
         return refused.answer
 
 
-async def _charged(state: State, prepared: Ready | Answer, context: Context) -> Charge | Answer | None:
+async def _charged(
+    state: State, asked: GraphQLRequest, prepared: Ready | Answer, context: Context
+) -> Charge | Answer | None:
     """What an item is charged; the answer to one that is too many. One that is refused anyway costs as a request."""
     try:
         if isinstance(prepared, Ready):
-            return await charge(state, context.viewer, prepared)
+            due = await charge(state, context.viewer, prepared)
+            await state["documents"].accept(asked, prepared.document)
+            return due
         await charge_little(state, context.viewer)
     except RateLimited as error:
         return limited(error)

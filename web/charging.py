@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from graphql import FieldNode
-
 from core.viewer import Viewer
 from web.answering import Answer, Ready
 from web.client import client_named
@@ -14,10 +12,13 @@ from web.throttle import Charge, Kind, RateLimited
 
 async def charge(state: State, viewer: Viewer, ready: Ready, kinds: Sequence[Kind] = ()) -> Charge | None:
     """Charges an operation that is about to run; ``kinds`` are those of its route. Raises RateLimited."""
+    changes = 0 if ready.is_query else _bulk_changes(ready)
+    for _ in range(changes - 1):  # each counts; the last, or that of a route, with all the rest
+        await _charge(state, viewer, ("bulk",), None)
     own: list[Kind] = ["overall", "api"]
     if ready.cost >= state["throttle"].heavy_cost:
         own.append("heavy")
-    if "bulk" not in kinds and _is_bulk(ready):
+    if "bulk" not in kinds and changes:
         own.append("bulk")
     return await _charge(state, viewer, (*own, *kinds), ready.cost)
 
@@ -29,6 +30,15 @@ async def charge_little(state: State, viewer: Viewer, *, is_kept: bool = False) 
         state["standing"] = standing
         return None
     return await _charge(state, viewer, ("overall",), None, leases=is_kept)
+
+
+def hold_off(state: State, viewer: Viewer) -> None:
+    """Raises RateLimited for who has nothing left for any request, as far as this process knows."""
+    try:
+        state["throttle"].hold_off(client_named(viewer, state["peer"]))
+    except RateLimited as error:
+        state["standing"] = error.standing
+        raise
 
 
 async def charge_request(state: State, viewer: Viewer, kinds: tuple[Kind, ...]) -> None:
@@ -43,8 +53,7 @@ def settled(charged: Charge | None, answer: Answer, *, is_told: bool = True) -> 
     """
     if charged is None:
         return answer
-    spent = answer.spent if answer.spent is not None else 0 if answer.status >= 503 else charged.cost
-    status = charged.settle(spent)
+    status = charged.settle(charged.cost if answer.spent is None else answer.spent)
     return replace(answer, body=_with_status(answer.body, status)) if is_told else answer
 
 
@@ -66,9 +75,10 @@ async def _charge(
     return charged[0] if charged else None
 
 
-def _is_bulk(ready: Ready) -> bool:
-    fields = ready.operation.selection_set.selections
-    return not ready.is_query and any(isinstance(each, FieldNode) and each.name.value.startswith("bulk") for each in fields)
+def _bulk_changes(ready: Ready) -> int:
+    """How many fields of a mutation are bulk changes. What is selected twice under one name is one field."""
+    fields = ready.document.root_fields(ready.operation)
+    return len({(each.alias or each.name).value for each in fields if each.name.value.startswith("bulk")})
 
 
 def _with_status(body: bytes, status: bytes) -> bytes:

@@ -74,7 +74,7 @@ class Documents:
         return self._of_operation(asked.operation_name)
 
     async def accept(self, asked: GraphQLRequest, document: Document) -> None:
-        """Takes note of a valid document that is about to run: registers it if the client wishes, and logs it."""
+        """Takes note of a valid document that is paid for and about to run: registers it if the client wishes, and logs it."""
         if document.is_trusted:
             return
         if asked.sha256 is not None and asked.query is not None and self._registers:

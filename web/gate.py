@@ -8,6 +8,8 @@ from types import TracebackType
 from core.errors import Overloaded
 
 BUSY = "The server is busy. Try again in a moment."
+# Bodies that are not whole yet may have so many bytes together, or four times as many as the longest may have.
+MOST_UNFINISHED = 64_000_000
 
 
 class Gate:
@@ -60,3 +62,21 @@ class Gate:
                 turn.set_result(None)
                 return
         self._free += 1
+
+
+class Unfinished:
+    """How many bytes the bodies have that are still being read, by one process."""
+
+    def __init__(self, longest: int) -> None:
+        self._most = max(MOST_UNFINISHED, 4 * longest)
+        self._bytes = 0
+
+    def add(self, number: int) -> None:
+        """Counts bytes that have come. Raises Overloaded where all together are too many; they are counted all the same."""
+        self._bytes += number
+        if self._bytes > self._most:
+            raise Overloaded("The server is reading too much at once. Try again in a moment.")
+
+    def take_off(self, number: int) -> None:
+        """A body is whole, or its client has gone."""
+        self._bytes -= number

@@ -15,6 +15,7 @@ from web.answering import refusal, working
 from web.auth import asker_of
 from web.batch import answer_batch
 from web.call import Call
+from web.charging import hold_off, limited
 from web.deadline import keep_time
 from web.graphql_reply import kept_reply, plain_reply
 from web.graphql_request import GraphQLRequest
@@ -23,6 +24,7 @@ from web.negotiation import GRAPHQL, JSON, best, is_ruled_out
 from web.reading import asks_anew, asks_for_page, read_request
 from web.reply import Reply
 from web.state import State
+from web.throttle import RateLimited
 from web.wanted import TO_NOBODY, while_wanted
 
 Page = Callable[[Request[State]], Awaitable[Response]]
@@ -60,8 +62,11 @@ async def answer(call: Call, read: Read) -> Reply:
         return await plain_reply(call, refusal(call.state, error, strict=False), JSON)
     try:
         keep_time(call)
+        hold_off(call.state, call.state["viewer"])
         asked = await read()
         return await while_wanted(call.state, lambda: _run(call, asked, media_type))
+    except RateLimited as error:
+        return await plain_reply(call, limited(error), media_type)
     except AppError as error:
         return await plain_reply(call, refusal(call.state, error, strict=media_type == GRAPHQL), media_type)
     except ClientDisconnect:

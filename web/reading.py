@@ -121,12 +121,16 @@ async def _body(request: Request[Any], call: Call) -> bytes:
     most, declared = call.state["settings"].max_body_bytes, call.headers.get(b"content-length", b"")
     if declared.isdigit() and int(declared) > most:
         raise TooLarge(f"The body may have {most} bytes at most.")
-    parts, size = [], 0
-    async for part in request.stream():
-        size += len(part)
-        if size > most:
-            raise TooLarge(f"The body may have {most} bytes at most.")
-        parts.append(part)
+    parts, size, unfinished = [], 0, call.state["unfinished"]
+    try:
+        async for part in request.stream():
+            size += len(part)
+            unfinished.add(len(part))
+            if size > most:
+                raise TooLarge(f"The body may have {most} bytes at most.")
+            parts.append(part)
+    finally:
+        unfinished.take_off(size)
     return b"".join(parts)
 
 

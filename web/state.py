@@ -16,7 +16,7 @@ from schema.operation import Executable
 from web.authenticator import Authenticator
 from web.cached import Question, Remembered
 from web.document import Documents
-from web.gate import Gate
+from web.gate import Gate, Unfinished
 from web.recipes import Warming
 from web.reply import RawHeaders
 from web.reuse import Reuse
@@ -49,6 +49,7 @@ class State(TypedDict):
     warming: Warming[Any]
     throttle: Throttle
     gate: Gate
+    unfinished: Unfinished
     traffic: Traffic
     deciding: NotRequired[Question]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]

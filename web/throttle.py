@@ -30,6 +30,9 @@ LARGEST_LEASE = 10_000
 # More are taken when a fourth is left.
 RENEWED_AT = 4
 MOST_LEASES = 10_000
+# Who may not even have what is kept is told so without another question, for so long after the answer to the last one.
+BLOCKED_S = 1.0
+MOST_BLOCKED = 10_000
 
 
 class RateLimited(AppError):
@@ -95,6 +98,16 @@ class Throttle:
         self._lease = max(1, min(LARGEST_LEASE, self._windows["overall"].most // LEASES))
         self._leases: OrderedDict[str, _Lease] = OrderedDict()
         self._leasing: set[str] = set()
+        self._blocked: OrderedDict[str, tuple[float, Verdict]] = OrderedDict()
+
+    def hold_off(self, client: str) -> None:
+        """Raises RateLimited for who was told a moment ago that there is nothing more: before its request costs anything."""
+        told_at, verdict = self._blocked.get(client, (0.0, None))
+        age = time.monotonic() - told_at
+        if verdict is not None and age < BLOCKED_S:
+            verdict = replace(verdict, wait_ms=max(0, verdict.wait_ms - round(age * 1000)))
+            standing = self._standing((self._windows["overall"],), verdict, 0, with_points=False)
+            raise RateLimited(verdict, standing, None, self.status(verdict.points))
 
     async def admit(
         self, client: str, kinds: Sequence[Kind], cost: int | None = None, *, leases: bool = False
@@ -120,6 +133,11 @@ class Throttle:
                 self._leasing.discard(client)
         standing = self._standing(windows, verdict, held + verdict.leased, with_points=cost is not None)
         if verdict.denied is not None:
+            if verdict.denied == "overall":
+                self._blocked[client] = time.monotonic(), replace(verdict, left=verdict.left[:1])
+                self._blocked.move_to_end(client)
+                if len(self._blocked) > MOST_BLOCKED:
+                    self._blocked.popitem(last=False)
             raise RateLimited(verdict, standing, cost, self.status(verdict.points))
         if verdict.leased and not verdict.is_local:
             left, ends_ms = verdict.left[0]

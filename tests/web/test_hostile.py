@@ -115,6 +115,26 @@ async def test_connections_beyond_the_limit_are_told_to_come_back(url_without_a_
         assert b"retry-after: 1\r\n" in answer.lower()
 
 
+async def test_bodies_that_never_end_are_held_up_to_a_bound_of_them_all(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    settings = settings_for(url_without_a_row, valkey, body_timeout_s=5)
+    begun = POST + b"Content-Length: 1000000\r\n\r\n" + b"x" * 990_000
+    async with serving(settings) as server, AsyncExitStack() as stack:
+        answered = []
+        for _ in range(70):
+            reader, writer = await stack.enter_async_context(connected(server))
+            writer.write(begun)
+            await writer.drain()
+            answered.append(asyncio.create_task(reader.readuntil(b"}]}")))
+        await asyncio.wait(answered, timeout=3, return_when=asyncio.FIRST_COMPLETED)
+        done = [each.result() for each in answered if each.done()]
+        assert done
+        assert all(each.startswith(b"HTTP/1.1 503 ") and b"OVERLOADED" in each for each in done)
+        assert len(done) < 10
+        assert (await server.post("/graphql", json=STAGES)).json()["data"] == {"stages": []}
+        for each in answered:
+            each.cancel()
+
+
 @pytest.mark.parametrize(
     ("parts", "status", "code"),
     [

@@ -1,6 +1,7 @@
 """Over HTTP: each client has its requests and its points, hears how it stands, and is told when to come back."""
 
 import asyncio
+import hashlib
 from collections.abc import AsyncIterator
 from itertools import count
 from typing import Any
@@ -107,6 +108,46 @@ async def test_heavy_and_bulk_operations_have_limits_of_their_own(limited: httpx
     limits = [(await ask(limited, bulk, me)).headers["ratelimit"] for _ in range(2)]
     assert all('"bulk";r=0' in each for each in limits)
     assert (await ask(limited, bulk, me)).status_code == 429
+
+
+@pytest.mark.parametrize("written", ["...F", "... { %b }", "... on Mutation { %b }", "%b"])
+async def test_bulk_changes_count_wherever_and_as_often_as_they_stand(
+    url_without_a_row: str, valkey: EmbeddedValkey, me: dict[str, str], written: str
+) -> None:
+    bulk = "%s: bulkUpdateDeals(dealIds: [], operation: DELETE, updates: {}) { dryRun }"
+    fields = [written.replace("%b", bulk % name) for name in ("a", "b", "b")]
+    text = f"mutation {{ {' '.join(fields)} }}" + (f" fragment F on Mutation {{ {bulk % 'a'} {bulk % 'b'} }}" if "F" in written else "")
+    async with serving(settings_for(url_without_a_row, valkey, **LIMITS | {"limit_bulk": "3/h", "limit_api": "9/h"})) as client:
+        answers = [await ask(client, text, me) for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [200, 429]
+        assert '"bulk";r=1' in answers[0].headers["ratelimit"]
+        assert answers[1].json()["errors"][0]["extensions"]["limit"] == "bulk"
+
+
+async def test_what_is_cut_off_at_its_deadline_costs_what_was_estimated(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    late = await ask(limited, HUNDRED, me, **{"x-request-timeout": "0.000001"})
+    assert (late.status_code, late.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
+    left = (await ask(limited, STAGES, me)).json()["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"]
+    assert left < 400
+
+
+async def test_a_document_that_is_one_too_many_is_neither_registered_nor_read(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
+    async def register(text: str) -> int:
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        asked = {"query": text, "extensions": {"persistedQuery": {"version": 1, "sha256Hash": digest}}}
+        status = (await ask(limited, asked, me)).status_code
+        del asked["query"]
+        found = await ask(limited, asked, {"x-forwarded-for": f"192.0.2.{next(_addresses)}"})
+        assert ("PersistedQueryNotFound" in found.text) == (status != 200)
+        return status
+
+    assert [await register(f"{{ a{number}: __typename }}") for number in range(7)] == [200] * 6 + [429]
+    for _ in range(54):
+        await limited.get("/nowhere", headers=me)
+    refused = [await ask(limited, "{ nothing }", me) for _ in range(3)]
+    assert [each.status_code for each in refused] == [429] * 3
+    assert {each.json()["errors"][0]["extensions"]["limit"] for each in refused} == {"overall"}
+    assert all(int(each.headers["retry-after"]) > 3500 and '"overall";r=0;t=3' in each.headers["ratelimit"] for each in refused)
 
 
 async def test_what_is_refused_counts_and_so_does_what_is_not_there(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
