@@ -19,6 +19,16 @@ def check_origin(text: str) -> str:
     return text
 
 
+def is_local_name(host: str) -> bool:
+    """Whether a ``Host``, with its port or without, is a name of this machine that nobody else can give to theirs.
+
+    ``localhost`` and what is below it are never looked up elsewhere (RFC 6761, section 6.3).
+    """
+    name = host.lower()
+    name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
+    return is_loopback(name) or name.endswith(".localhost")
+
+
 def is_loopback(host: str) -> bool:
     """Whether it is a loopback address: only this machine can listen there, or come from there."""
     try:

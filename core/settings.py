@@ -46,7 +46,9 @@ class Settings(BaseSettings):
     auth: Literal["off", "jwt", "keys"] = Field(
         default="off", description="Who may come in: everyone, holders of tokens and of API keys, or of API keys alone."
     )
-    auth_off_anywhere: bool = Field(default=False, description="1 lets AUTH=off listen on an address that others can reach.")
+    auth_off_anywhere: bool = Field(
+        default=False, description="1 lets AUTH=off listen on an address that others can reach, and answer to any Host."
+    )
     jwt_secret: SecretStr | None = Field(default=None, description="Secret that tokens are signed with, 32 bytes or more.")
     jwt_jwks: str | None = Field(
         default=None, description="Public keys of who signs tokens: URL or file of a JSON Web Key Set (RFC 7517)."

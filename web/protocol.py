@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias, cast
 
+from core.network import is_local_name
 from core.settings import Settings
 from web.errors import error_reply
 from web.middleware.request_id import request_id_of
@@ -26,6 +27,12 @@ LINGER_S = 1.0
 Refusal: TypeAlias = tuple[int, str, str]
 NOT_HTTP = 400, "BAD_REQUEST", "This is not HTTP/1.1, or its method is unknown."
 NO_HOST = 400, "BAD_REQUEST", "A request of HTTP/1.1 names its Host, once, as a name or an address and perhaps a port."
+OTHER_HOST = (
+    421,
+    "MISDIRECTED_REQUEST",
+    "With AUTH=off this server answers to localhost alone: a page from elsewhere can have its name lead here. Set AUTH, or "
+    "AUTH_OFF_ANYWHERE=1.",
+)
 OTHER_CODING = 501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked."
 URL_TOO_LONG = 414, "URL_TOO_LONG", "The URL is too long. Send the query by POST."
 HEAD_TOO_LARGE = 431, "HEADERS_TOO_LARGE", "The headers are too large."
@@ -33,7 +40,7 @@ TOO_SLOW = 408, "REQUEST_TIMEOUT", "The request did not arrive in time."
 QUEUE_FULL = 503, "OVERLOADED", "Too many requests wait on this connection. Wait for their answers first."
 TOO_MANY = 503, "OVERLOADED", "Too many connections are open. Try again in a moment."
 # After these the client may still be sending.
-UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_CODING, QUEUE_FULL, TOO_SLOW, URL_TOO_LONG)
+UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_HOST, OTHER_CODING, QUEUE_FULL, TOO_SLOW, URL_TOO_LONG)
 VERSIONS = ("1.1", "1.0")
 # RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
@@ -50,6 +57,7 @@ class Bounds:
     url_bytes: int
     head_s: float
     body_s: float
+    is_local: bool  # whether the host that is asked for must be this machine
 
 
 class _Refused(Exception):
@@ -148,8 +156,8 @@ class BoundedProtocol(StraightProtocol):
         self._is_chunked = codings == [b"chunked"]
         if self.version not in VERSIONS:
             return NOT_HTTP
-        if hosts != [self._host] and not self._is_named(hosts):
-            return NO_HOST
+        if hosts != [self._host] and (wrong := self._host_fault(hosts)) is not None:
+            return wrong
         if codings and not self._is_chunked:
             return OTHER_CODING
         if len(self.pipeline) >= MOST_WAITING:
@@ -247,12 +255,14 @@ class BoundedProtocol(StraightProtocol):
         else:
             self.transport.close()
 
-    def _is_named(self, hosts: list[bytes]) -> bool:
-        """Whether a request says as it must to which host it goes; the next one on the line will say the same."""
-        if len(hosts) == 1 and HOST.fullmatch(hosts[0]):
-            self._host = hosts[0]
-            return True
-        return not hosts and self.version == "1.0"
+    def _host_fault(self, hosts: list[bytes]) -> Refusal | None:
+        """What is wrong with how a request says to which host it goes; the next one on the line will say the same."""
+        if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
+            return None if not hosts and self.version == "1.0" else NO_HOST
+        if self._bounds.is_local and hosts[0] and not is_local_name(hosts[0].decode("ascii")):
+            return OTHER_HOST
+        self._host = hosts[0]
+        return None
 
     def _tell_lost(self) -> None:
         if self.on_lost is not None:
@@ -267,5 +277,6 @@ def bounded_protocol(settings: Settings) -> type[Protocol]:
         url_bytes=settings.max_url_bytes,
         head_s=settings.head_timeout_s,
         body_s=settings.body_timeout_s,
+        is_local=settings.auth == "off" and not settings.auth_off_anywhere,
     )
     return cast(type[Protocol], partial(BoundedProtocol, bounds=bounds))

@@ -32,7 +32,10 @@ async def serving(settings: Settings) -> AsyncIterator[httpx2.AsyncClient]:
 
 def settings_for(database_url: str, valkey: EmbeddedValkey, **others: object) -> Settings:
     """The settings of a small server; ``others`` are settings by name."""
-    given = {"database_url": database_url, "redis_url": valkey.url, "cursor_keys": KEY, "pool_size": 2, "limits": "off", **others}
+    given = {
+        "database_url": database_url, "redis_url": valkey.url, "cursor_keys": KEY, "pool_size": 2, "limits": "off",
+        "auth_off_anywhere": True, **others,
+    }  # fmt: skip
     return Settings.model_validate(given)
 
 

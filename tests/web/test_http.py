@@ -9,7 +9,8 @@ import httpx2
 import orjson
 import pytest
 
-from tests.web.conftest import GRAPHQL
+from cache.embedded import EmbeddedValkey
+from tests.web.conftest import GRAPHQL, serving, settings_for
 
 BODY = orjson.dumps({"query": "{ __typename }"})
 ANSWER = {"__typename": "Query"}
@@ -230,3 +231,15 @@ async def test_where_nothing_is_that_is_told_in_json(empty: httpx2.AsyncClient, 
     assert response.status_code == status
     assert error["extensions"]["code"] == {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED"}[status]
     assert response.headers["x-request-id"]
+
+
+async def test_without_auth_a_server_of_this_machine_answers_to_its_own_names_alone(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    async with serving(settings_for(url_without_a_row, valkey, auth_off_anywhere=False)) as client:
+        for host in ("localhost", "LOCALHOST:80", "api.localhost:8000", "127.0.0.1", "127.8.9.1:80", "[::1]:8000", ""):
+            ((status, body),) = answers(await said(client, post(f"Host: {host}", "Connection: close") + BODY))
+            assert (status, orjson.loads(body)["data"]) == (200, ANSWER), host
+        for host in ("rebound.example", "localhost.example:80", "127.0.0.1.example", "10.0.0.1", "[2001:db8::1]", "notlocalhost"):
+            ((status, body),) = answers(await said(client, post(f"Host: {host}") + BODY))
+            assert (status, orjson.loads(body)["errors"][0]["extensions"]["code"]) == (421, "MISDIRECTED_REQUEST"), host
