@@ -66,6 +66,7 @@ from web.nowhere import JsonRoute, nowhere, without_slash
 from web.protocol import bounded_protocol
 from web.recipes import Warming
 from web.rest import open_rest
+from web.rest_table import RestTable
 from web.reuse import Reuse
 from web.state import State
 from web.throttle import open_throttle
@@ -156,7 +157,7 @@ def create_app(settings: Settings) -> ASGIApp:
         routes=[
             JsonRoute("/graphql", GraphQLEndpoint(page), methods=["GET", "POST"]),
             JsonRoute("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
-            Route("/api/{path:any_path}", open_rest(executable, trusted)),
+            Route("/api/{path:any_path}", open_rest(executable, trusted, is_guarded=settings.auth != "off")),
             *graphiql_routes(ASSETS),
             JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
             JsonRoute("/graphql/", without_slash, methods=["GET", "POST"]),
@@ -208,7 +209,7 @@ def main() -> None:
         configure_logging(settings.log_level)
         check_keys(settings)
         executable = Executable(build_schema())
-        open_rest(executable, TrustedDocuments(executable))  # a wrong document is told before anything is started
+        RestTable(executable.types, TrustedDocuments(executable))  # a wrong document is told before anything is started
         listening = _listen(settings)
         os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:

@@ -8,7 +8,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from web.openapi_fixed import COMPONENTS, FIXED, answers, failures
+from web.health import PATH as HEALTH
+from web.openapi_fixed import COMPONENTS, FIXED, SECURITY_SCHEMES, answers, failures
 from web.openapi_schema import input_schema, output_schema
 from web.rest_parameters import Parameter
 from web.rest_table import RestTable, Served
@@ -24,8 +25,8 @@ ABOUT = (
 class OpenApiPage:
     """Answers with the document, or 304 to whom has it."""
 
-    def __init__(self, table: RestTable) -> None:
-        self._body = orjson.dumps(openapi(table))
+    def __init__(self, table: RestTable, *, is_guarded: bool) -> None:
+        self._body = orjson.dumps(openapi(table, is_guarded=is_guarded))
         # Weak: it is compressed on the way, and is other bytes in each coding (RFC 9110, section 8.8.3.3).
         self._etag = f'W/"{hashlib.blake2b(self._body, digest_size=16).hexdigest()}"'
 
@@ -37,18 +38,25 @@ class OpenApiPage:
         return Response(self._body, 200, headers)
 
 
-def openapi(table: RestTable) -> dict[str, Any]:
-    """The document as JSON (OpenAPI Specification 3.1.1)."""
+def openapi(table: RestTable, *, is_guarded: bool) -> dict[str, Any]:
+    """The document as JSON (OpenAPI Specification 3.1.1); ``is_guarded`` where nobody comes in without a credential."""
     paths: dict[str, dict[str, Any]] = {}
     for served in table.served:
         paths.setdefault(served.line.path, {})[served.line.method.lower()] = _operation(table, served)
-    return {
+    document: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {"title": "Dealgraph", "version": "1", "description": ABOUT},
         "servers": [{"url": "/"}],
         "paths": paths | FIXED,
         "components": COMPONENTS,
     }
+    if is_guarded:
+        keys: list[dict[str, list[str]]] = [{name: []} for name in SECURITY_SCHEMES]
+        document["security"] = keys
+        health = FIXED[HEALTH]["get"]
+        document["paths"][HEALTH] = {"get": {**health, "security": [{}, *keys]}}  # open to all, but for what is detailed
+        document["components"] = {**COMPONENTS, "securitySchemes": SECURITY_SCHEMES}
+    return document
 
 
 def _operation(table: RestTable, served: Served) -> dict[str, Any]:

@@ -34,6 +34,10 @@ def failures(*statuses: int) -> dict[str, Any]:
     return {**told, "default": {"description": "What went wrong, by its code.", "content": content}}
 
 
+SECURITY_SCHEMES: dict[str, Any] = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key or a signed token."},
+    "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
+}
 COMPONENTS: dict[str, Any] = {
     "schemas": {
         "Metadata": {

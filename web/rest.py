@@ -33,12 +33,15 @@ Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response | Reply]]
 Handlers: TypeAlias = Mapping[str, Mapping[str, Handler]]
 
 
-def open_rest(executable: Executable, trusted: TrustedDocuments) -> "RestEndpoint":
-    """Everything below ``/api``. Raises DocumentsError if a document of the table is not there or cannot be served."""
+def open_rest(executable: Executable, trusted: TrustedDocuments, *, is_guarded: bool) -> "RestEndpoint":
+    """Everything below ``/api``; ``is_guarded`` where nobody comes in without a credential.
+
+    Raises DocumentsError if a document of the table is not there or cannot be served.
+    """
     table = RestTable(executable.types, trusted)
     handlers: Handlers = {
         HEALTH: {"GET": health},
-        "/api/openapi.json": {"GET": OpenApiPage(table).__call__},
+        "/api/openapi.json": {"GET": OpenApiPage(table, is_guarded=is_guarded).__call__},
         "/api/batch": {"POST": RestBatch(table).__call__},
         "/api/performance/clear-cache": {"POST": clear_cache},
         "/api/performance/stats": {"GET": performance_stats},

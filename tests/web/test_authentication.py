@@ -17,6 +17,7 @@ import asyncpg
 import httpx2
 import orjson
 import pytest
+import schemathesis
 
 from cache.embedded import EmbeddedValkey
 from cache.freshness import LEASE_S
@@ -245,6 +246,15 @@ async def test_a_credential_that_cannot_be_read_is_refused_and_so_are_two(house:
     for nothing in (b"authorization: Bearer", b"authorization: Bearer ", b"authorization: "):
         assert b'"UNAUTHENTICATED"' in (await raw(door, nothing))[1]
     assert (await raw(door, b"authorization: Bearer " + b"a" * 100_000))[0] == 431
+
+
+async def test_the_openapi_document_says_what_credentials_are_wanted(house: House) -> None:
+    headers = {"authorization": f"Bearer {house.token()}"}
+    document = (await house.doors[0].get("/api/openapi.json", headers=headers)).json()
+    schemathesis.openapi.from_dict(document).validate()
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["security"] == [{"bearer": []}, {"apiKey": []}]
+    assert {} in document["paths"]["/api/health"]["get"]["security"]
 
 
 async def test_only_the_page_and_health_are_open(house: House) -> None:
