@@ -76,11 +76,10 @@ class Loader(DataLoader[Key, Value]):
         values = await self.load_keys(keys)
         self._read(keys, values)
         if kept is not None and self.reference is not None and self.kept_under is not None:
+            pairs = zip(keys, values, strict=True)
             # Not that there is nothing: ids of nothing are endless.
-            found = [(key, value) for key, value in zip(keys, values, strict=True) if value is not None]
-            self.reference.keep(
-                self.kept_under, kept, [((type(self), self._visible_owner, key), value) for key, value in found]
-            )
+            there = [((type(self), self._visible_owner, key), value) for key, value in pairs if value is not None]
+            self.reference.keep(self.kept_under, kept, there)
         return values
 
     def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:

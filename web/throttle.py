@@ -102,10 +102,13 @@ class Throttle:
 
     def hold_off(self, client: str) -> None:
         """Raises RateLimited for who was told a moment ago that there is nothing more: before its request costs anything."""
-        told_at, verdict = self._blocked.get(client, (0.0, None))
-        age = time.monotonic() - told_at
-        if verdict is not None and age < BLOCKED_S:
-            verdict = replace(verdict, wait_ms=max(0, verdict.wait_ms - round(age * 1000)))
+        blocked = self._blocked.get(client)
+        if blocked is None:
+            return
+        told_at, verdict = blocked
+        age_s = time.monotonic() - told_at
+        if age_s < BLOCKED_S:
+            verdict = replace(verdict, wait_ms=max(0, verdict.wait_ms - round(age_s * 1000)))
             standing = self._standing((self._windows["overall"],), verdict, 0, with_points=False)
             raise RateLimited(verdict, standing, None, self.status(verdict.points))
 
