@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, InvalidOperation
 
+from core.days import FIRST_DAY, LAST_DAY
 from jobs.entities import ACTIVITY_TYPES, Target
 from jobs.mapping import FieldMapping
 
@@ -82,7 +83,9 @@ def _iso_first(convert: Convert) -> Convert:
             found = datetime.fromisoformat(text) if text else None
         except ValueError:
             found = None
-        return convert(text) if found is None or found.tzinfo is not None else found.replace(tzinfo=UTC)
+        if found is None or found.tzinfo is not None or not FIRST_DAY.year <= found.year <= LAST_DAY.year:
+            return convert(text)
+        return found.replace(tzinfo=UTC)
 
     return fast
 
@@ -215,10 +218,7 @@ def as_time(text: str, formats: tuple[str, ...], zone: tzinfo) -> datetime:
     found = _parsed(text, formats)
     if found.tzinfo is None and zone is UTC:
         return found.replace(tzinfo=UTC)
-    try:
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-    except OverflowError:
-        raise BadValueError(f"{shown(text)} is outside the years 1 to 9999") from None
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def as_date(text: str, formats: tuple[str, ...], zone: tzinfo) -> date:
@@ -228,6 +228,14 @@ def as_date(text: str, formats: tuple[str, ...], zone: tzinfo) -> date:
 
 
 def _parsed(text: str, formats: tuple[str, ...]) -> datetime:
+    """What the text says. A time zone cannot move a day of these years beyond those that Python knows."""
+    found = _read(text, formats)
+    if not FIRST_DAY <= found.date() <= LAST_DAY:
+        raise BadValueError(f"{shown(text)} is not from {FIRST_DAY} to {LAST_DAY}")
+    return found
+
+
+def _read(text: str, formats: tuple[str, ...]) -> datetime:
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -12,11 +12,9 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from core.days import FIRST_DAY, LAST_DAY
 from resolvers.arguments import CANONICAL_UUID, NO_ID, cents, money_fault
 from resolvers.refusal import ValidationError
-
-# A date outside of these is a slip of the keyboard; PostgreSQL would take it.
-FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(2999, 12, 31)
 
 Rule = Callable[[Any], Any]
 

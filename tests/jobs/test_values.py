@@ -1,5 +1,6 @@
 """Cells as values: what is taken, and what is refused with which reason."""
 
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -8,6 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobs.entities import ENTITIES
+from jobs.mapping import FieldMapping
 from jobs.values import (
     BadValueError,
     as_activity_type,
@@ -19,6 +22,7 @@ from jobs.values import (
     as_integer,
     as_number,
     as_time,
+    converter,
 )
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -119,6 +123,28 @@ def test_times_are_iso_or_of_a_given_format_in_the_time_zone_of_the_mapping(
 def test_a_date_is_the_day_in_the_time_zone() -> None:
     assert as_date("2026-01-01T23:30:00Z", (), BERLIN) == date(2026, 1, 2)
     assert as_date("01.02.2026", ("%d.%m.%Y",), UTC) == date(2026, 2, 1)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0001-01-01", "0001-01-01T00:00:00+14:00", "1899-12-31T23:59:59", "3000-01-01", "9999-12-31T23:59:59.9999999Z",
+        "9999-12-31T23:59:59.999999", "99991231",
+    ],
+)
+@pytest.mark.parametrize("zone", [None, BERLIN])
+@pytest.mark.parametrize("name", ["created_at", "expected_close_date"])
+def test_a_day_that_nobody_means_is_refused_before_postgresql_takes_it_for_infinity(
+    text: str, zone: ZoneInfo | None, name: str
+) -> None:
+    read = converter(ENTITIES["deal"].targets[name], FieldMapping(None, time_zone=zone), frozenset({""}))
+    with pytest.raises(BadValueError, match=f"'{re.escape(text)}' is not from 1900-01-01 to 2999-12-31"):
+        read(text)
+
+
+def test_the_first_and_the_last_day_that_somebody_may_mean_are_taken_in_any_time_zone() -> None:
+    assert as_time("1900-01-01", (), BERLIN) == datetime(1899, 12, 31, 23, tzinfo=UTC)
+    assert as_date("2999-12-31", (), BERLIN) == date(2999, 12, 31)
 
 
 @pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "0001-01-01T00:00:00+14:00", "32.01.2026"])
