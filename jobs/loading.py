@@ -85,6 +85,8 @@ class Loading:
         self._columns: list[str] = []
         self._defaulted: list[int] = []
         self._has_old = self._is_straight = False
+        # Stage changes wait for the last block: where one comes from is told by the one before it, which may come later.
+        self._waiting = 0
         self._updating = self._inserting = ""
 
     async def open(self, expected: int) -> None:
@@ -103,9 +105,10 @@ class Loading:
         """Makes the staging table for records of these fields."""
         self._columns = [self._entity.targets[name].column for name in fields]
         if self._entity.name == "stage_change":
-            every = [target.column for target in self._entity.targets.values()]
-            await self._connection.execute(await self._text(STAGING, every))
-            self._inserting = INSERT_CHANGES
+            if not self._inserting:
+                every = [target.column for target in self._entity.targets.values()]
+                await self._connection.execute(await self._text(STAGING, every))
+                self._inserting = INSERT_CHANGES
         else:
             await self._connection.execute(await self._text(STAGING, self._columns))
             self._inserting = await self._text(INSERTING, self._columns)
@@ -121,6 +124,9 @@ class Loading:
             return
         staged = f"staged_{self._entity.table}"
         await self._connection.copy_records_to_table(staged, records=records, columns=self._columns)
+        if self._inserting == INSERT_CHANGES:
+            self._waiting += len(records)
+            return
         updated = await self._run(self._updating) if self._has_old else 0
         inserted = await self._run(self._inserting)
         await self._connection.execute(await self._text(EMPTYING))
@@ -129,7 +135,11 @@ class Loading:
         self._tally.unchanged += len(records) - updated - inserted
 
     async def close(self) -> None:
-        """Makes again what ``open`` took away."""
+        """Inserts what waits for the last block, and makes again what ``open`` took away."""
+        if self._waiting:
+            inserted = await self._run(INSERT_CHANGES)
+            self._tally.inserted += inserted
+            self._tally.unchanged += self._waiting - inserted
         if self._is_straight:
             await self._connection.execute(await self._text(SOURCING, None))
         plural = self._entity.plural

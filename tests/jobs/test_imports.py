@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from rich.console import Console
 
-from jobs import loading
+from jobs import loading, reading
 from jobs.imports import ImportReport, run_import
 from jobs.mapping import MappingError
 from jobs.mapping_file import load_mapping
@@ -226,6 +226,38 @@ async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
         await sql.execute("insert into activity (type, subject, owner_id, external_id) select type, subject, owner_id, '1' from activity limit 1")
     again = (await canonical(database_url, tmp_path)).tallies["activities"]
     assert (again.inserted, again.updated, again.unchanged) == (0, 0, 25_000)
+
+
+async def history(sql: "Connection", deal: str) -> list[str]:
+    rows = await sql.fetch(
+        "select was.name as was, stage.name from stage_change left join stage as was on was.id = from_stage_id"
+        " join stage on stage.id = to_stage_id where deal_id = (select id from deal where external_id = $1) order by changed_at",
+        deal,
+    )
+    return [f"{row['was']} > {row['name']}" for row in rows]
+
+
+async def test_only_the_first_change_of_a_deal_comes_from_no_stage(
+    database_url: str, sql: "Connection", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "BLOCK_ROWS", 2)
+    write(
+        tmp_path,
+        users=USERS,
+        stages=STAGES + "S2,Met,2,0.5\nS3,Won,3,1\n",
+        deals="id,name,stage,owner\nD1,One,S3,U1\nD2,Two,S1,U1\n",
+        # The last first, as many systems write it; each of D1's in a block of its own, and one of them twice.
+        stage_changes="deal_id,to_stage,changed_at\nD1,S3,2026-01-05\nD2,S1,2026-01-01\nD1,S2,2026-01-03\nD2,S2,2026-01-02\n"
+        "D1,S1,2026-01-01\nD1,S1,2026-01-01\n",
+    )
+    tally = (await canonical(database_url, tmp_path)).tallies["stage changes"]
+    assert (tally.inserted, tally.unchanged) == (5, 1)
+    assert await history(sql, "D1") == ["None > New", "New > Met", "Met > Won"]
+    changes = "deal_id,to_stage,changed_at\nD2,S3,2026-01-04\nD2,S2,2026-01-02\nD1,S2,2025-12-31\n"
+    tally = (await canonical(database_url, write(tmp_path, stage_changes=changes))).tallies["stage changes"]
+    assert (tally.inserted, tally.unchanged) == (2, 1)
+    assert await history(sql, "D2") == ["None > New", "New > Met", "Met > Won"]
+    assert await history(sql, "D1") == ["None > Met", "Met > New", "New > Met", "Met > Won"]
 
 
 async def test_the_seams_between_mapping_and_files_are_checked_before_anything_is_read(
