@@ -114,7 +114,9 @@ class _Run:
 
     async def load(self, connection: Connection) -> None:
         """Loads entity after entity: first what others refer to."""
+        self._progress("waiting for other imports to end", 0, None)
         await prepare(connection, self._mapping.source)
+        self._progress("loading", 0, None)
         referred = {target.refers_to for each in self._mapping.sections for target in each.entity.targets.values()}
         for entity in ENTITIES.values():
             sections = [section for section in self._mapping.sections if section.entity is entity]

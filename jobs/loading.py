@@ -62,7 +62,7 @@ ROW_BYTES = 200
 
 
 async def prepare(connection: Connection, source: str) -> None:
-    """Sets up the transaction and keeps another import of the same source waiting."""
+    """Sets up the transaction, and waits until no other import is at work."""
     await connection.execute(PREPARE)
     await connection.execute(LOCK, source)
 

@@ -1,7 +1,8 @@
 -- The demo data: what is there, what to remove, what to put in. Its rows have the source 'demo'.
 
 -- name: lock -> nothing
--- One load or removal at a time; the number is any that nobody else uses. The audit tells it by its number of rows.
+-- One load or removal at a time, and no import beside it; the number is any that nobody else uses. The audit tells it by
+-- its number of rows.
 select pg_advisory_xact_lock(1684369775), set_config('dealgraph.actor', 'demo', true),
        set_config('dealgraph.loading', 'on', true);
 

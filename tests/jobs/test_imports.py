@@ -1,5 +1,6 @@
 """Imports into a real PostgreSQL, of small exports that are written here or lie beside."""
 
+import asyncio
 import csv
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -258,6 +259,17 @@ async def test_only_the_first_change_of_a_deal_comes_from_no_stage(
     assert (tally.inserted, tally.unchanged) == (2, 1)
     assert await history(sql, "D2") == ["None > New", "New > Met", "Met > Won"]
     assert await history(sql, "D1") == ["None > Met", "Met > New", "New > Met", "Met > Won"]
+
+
+async def test_an_import_waits_for_one_of_another_source(database_url: str, sql: "Connection", tmp_path: Path) -> None:
+    async with asyncio.timeout(20):
+        async with sql.transaction():
+            await loading.prepare(sql, "another")
+            imported = asyncio.create_task(canonical(database_url, write(tmp_path, users=USERS)))
+            while not await sql.fetchval("select exists (select from pg_locks where locktype = 'advisory' and not granted)"):
+                assert not imported.done()
+                await asyncio.sleep(0.01)
+        assert (await imported).is_imported
 
 
 async def test_the_seams_between_mapping_and_files_are_checked_before_anything_is_read(
