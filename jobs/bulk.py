@@ -6,6 +6,7 @@ constraints stay, since they tell what is there already. The table is locked unt
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 import asyncpg
@@ -23,10 +24,24 @@ class SecondaryRow(NamedTuple):
 
 
 SECONDARY = statement("bulk.secondary", SecondaryRow, held=False)
+# PostgreSQL ends one of two that wait for each other after a second; in a busy database we may be that one more than once.
+TRIES = 10
 
 
 async def take_away(connection: Connection, table: str) -> list[SecondaryRow]:
-    """Drops the secondary indexes and foreign keys of the table; returns what ``make_again`` needs."""
+    """Drops the secondary indexes and foreign keys of the table; returns what ``make_again`` needs.
+
+    Readers lock tables in an order of their own. Where one waits for us and we for it, our locks are let go and we begin
+    again. Raises asyncpg.DeadlockDetectedError when that did not help.
+    """
+    for _ in range(TRIES - 1):
+        with suppress(asyncpg.DeadlockDetectedError):
+            async with connection.transaction():
+                return await _take_away(connection, table)
+    return await _take_away(connection, table)
+
+
+async def _take_away(connection: Connection, table: str) -> list[SecondaryRow]:
     taken = [SecondaryRow(*record) for record in await connection.fetch(SECONDARY.text, table)]
     for each in taken:
         await connection.execute(each.taking)
