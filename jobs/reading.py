@@ -36,10 +36,13 @@ class CsvFile(RowFile):
         decoder = codecs.getincrementaldecoder(self.format.encoding)()
         lines, is_clean = 0, True
         with self.path.open("rb") as file:
-            while data := file.read(1 << 20):
+            is_ended = False
+            while not is_ended:
+                data = file.read(1 << 20)
+                is_ended = not data
                 lines += data.count(b"\n")
                 try:
-                    is_clean = is_clean and "\0" not in decoder.decode(data)
+                    is_clean = is_clean and "\0" not in decoder.decode(data, is_ended)
                 except UnicodeDecodeError:
                     is_clean = False
         return Census(lines, is_clean)

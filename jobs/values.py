@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException, InvalidOperation
 
 from core.days import FIRST_DAY, LAST_DAY
 from jobs.entities import ACTIVITY_TYPES, Target
@@ -135,8 +135,12 @@ def _reader(target: Target, field: FieldMapping) -> Convert:
 
     def number(text: str) -> object:
         value = as_number(text, field.decimal)
-        value = value * factor if factor is not None else value
-        return check(round(value, 2) if field.rounds else value)
+        try:
+            value = value * factor if factor is not None else value
+            value = round(value, 2) if field.rounds else value
+        except DecimalException:
+            raise BadValueError(f"{shown(text)} has too many digits") from None
+        return check(value)
 
     return number
 

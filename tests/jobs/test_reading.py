@@ -41,6 +41,12 @@ def test_what_cannot_be_read_is_reported_and_the_rest_is_read(path: Path) -> Non
     assert "deals.csv, line 6, note: holds a NUL character" in reasons
 
 
+def test_a_file_that_ends_within_a_character_ends_with_a_bad_row(path: Path) -> None:
+    rows, bad = read(path, "id,note\n1,a\n2,bü".encode()[:-1])
+    assert rows == [(2, ["1", "a"])]
+    assert list(map(str, bad)) == ["deals.csv, line 3, note: holds bytes that are not utf-8"]
+
+
 def test_a_quote_that_is_never_closed_is_one_bad_row(path: Path) -> None:
     rows, bad = read(path, b'id,note\n1,a\n2,"b\n3,c\n')
     assert rows == [(2, ["1", "a"])]

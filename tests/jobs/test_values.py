@@ -76,6 +76,19 @@ def test_an_amount_that_the_table_cannot_hold_is_refused(text: str, reason: str)
         as_amount(as_number(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "mapping"),
+    [
+        ("1e99", FieldMapping(None, rounds=True)),
+        ("1" * 40, FieldMapping(None, rounds=True)),
+        ("1e99", FieldMapping(None, multiply="1e999999")),
+    ],
+)
+def test_a_number_that_arithmetic_gives_up_on_is_refused(text: str, mapping: FieldMapping) -> None:
+    with pytest.raises(BadValueError, match="has too many digits"):
+        converter(ENTITIES["deal"].targets["value"], mapping, frozenset({""}))(text)
+
+
 def test_trailing_zeros_are_no_decimals() -> None:
     assert as_amount(Decimal("12.5000")) == Decimal("12.50")
 
