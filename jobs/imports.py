@@ -3,11 +3,13 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
 
+from db.pool import LOST
 from jobs.conversion import Conversion, Record, Tally, cell_of, filters
 from jobs.entities import ENTITIES, Entity
 from jobs.export import Export
@@ -21,12 +23,17 @@ from jobs.upkeep import fold
 Progress = Callable[[str, int, int | None], None]
 
 
-# What may be the rows' fault, or that of somebody else at work in the database; all else is a bug of ours.
-REFUSALS = (asyncpg.IntegrityConstraintViolationError, asyncpg.DataError, asyncpg.TransactionRollbackError)
+# What may be the rows' fault, or that of somebody else at work in the database, or of its disk; all else is a bug of ours.
+REFUSALS = (
+    asyncpg.IntegrityConstraintViolationError,
+    asyncpg.DataError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+)
 
 
 class ImportFailedError(Exception):
-    """PostgreSQL refused what we thought it would take; nothing was imported. The message says what it refused."""
+    """PostgreSQL refused what we thought it would take, or was lost. The message says what happened, and what it left."""
 
 
 @dataclass(slots=True)
@@ -56,7 +63,7 @@ async def run_import(
     """Imports the CSV files of a folder as the mapping says and tells what became of them.
 
     With bad rows nothing is imported, unless they are to be skipped. Importing again updates what was imported before.
-    Raises MappingError where mapping and files do not fit, ImportFailedError where PostgreSQL refuses.
+    Raises MappingError where mapping and files do not fit, ImportFailedError where PostgreSQL refuses or is lost.
     """
     run = _Run(mapping, folder, max_errors, progress)
     started = time.perf_counter()
@@ -67,12 +74,16 @@ async def run_import(
             await run.load(connection)
             if run.report.faults and not skip_bad_rows:
                 raise _BadRowsError
-        await fold(connection)
-        run.report.is_imported = True
+            run.report.is_imported = True
+        # The rows are in. Readers add up what is not folded, and a server folds what we could not.
+        with suppress(*REFUSALS, *LOST):
+            await fold(connection)
     except _BadRowsError:
         run.report.is_imported = False
     except REFUSALS as error:
         raise ImportFailedError(_refusal(error)) from error
+    except LOST as error:
+        raise ImportFailedError(_loss(error, run.report.is_imported)) from error
     finally:
         await connection.close()
     run.report.bad.sort(key=lambda bad: (bad.file, bad.line))
@@ -194,6 +205,13 @@ async def _ahead(blocks: Iterator[list[Record]]) -> AsyncIterator[list[Record]]:
             yield records
     finally:
         await asyncio.wait({coming})
+
+
+def _loss(error: BaseException, was_committing: bool) -> str:
+    """One line on what is known when the connection was lost; the answer to a commit may be lost with it."""
+    unknown = "nobody knows whether all or nothing was imported; import again to be sure"
+    known = unknown if was_committing else "nothing was imported"
+    return f"{known}: {str(error) or type(error).__name__}"
 
 
 def _refusal(error: asyncpg.PostgresError) -> str:

@@ -9,6 +9,7 @@ from core.errors import Unavailable
 from core.settings import SettingsError
 from db.embedded import EmbeddedError
 from db.migrate import MigrationError
+from db.pool import LOST
 from jobs.demo import DemoError
 from jobs.imports import ImportFailedError
 from jobs.mapping import MappingError
@@ -48,7 +49,7 @@ EXPECTED = (
     DocumentsError,
     ApiKeyError,
     Unavailable,
-    OSError,
+    *LOST,
 )
 
 

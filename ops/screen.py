@@ -12,4 +12,4 @@ def say(line: str) -> None:
 
 def complain(error: Exception) -> None:
     """What went wrong, as it was put for people."""
-    screen.print(str(error), style="red", markup=False, soft_wrap=True)
+    screen.print(str(error) or type(error).__name__, style="red", markup=False, soft_wrap=True)
