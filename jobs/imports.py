@@ -14,10 +14,11 @@ from jobs.conversion import Conversion, Record, Tally, cell_of, filters
 from jobs.entities import ENTITIES, Entity
 from jobs.export import Export
 from jobs.loading import Connection, Loading, keys, prepare
-from jobs.mapping import Mapping, MappingError, Section
+from jobs.mapping import Mapping, MappingError, Merged, Section
 from jobs.references import Known
 from jobs.rows import BadRow, Report, RowFile, WrittenRows
 from jobs.upkeep import fold
+from jobs.values import shown
 
 # What is being done, how many rows of it are done, and about how many there are (None where nobody knows).
 Progress = Callable[[str, int, int | None], None]
@@ -133,13 +134,8 @@ class _Run:
             sections = [section for section in self._mapping.sections if section.entity is entity]
             if sections:
                 await self._load(connection, entity, sections)
+            merged = self._merged([each for section in sections for each in section.merged])
             if entity.name in referred:
-                merged = {
-                    gone: into
-                    for section in sections
-                    for each in section.merged
-                    for gone, into in self._export.merged_into(each).items()
-                }
                 rows = await keys(connection, entity.name, self._mapping.source)
                 self._known[entity.name] = Known(entity.name, rows, merged, self._ways_to(entity))
 
@@ -160,6 +156,23 @@ class _Run:
                 await loading.write(records)
                 self._progress(entity.plural, tally.read, expected)
         await loading.close()
+
+    def _merged(self, merges: list[Merged]) -> dict[str, str]:
+        """For each row that was merged away, the one that is left of it in the end. Raises MappingError for a circle."""
+        into = {gone: kept for each in merges for gone, kept in self._export.merged_into(each).items()}
+        ends: dict[str, str] = {}
+        for gone in into:
+            passed: dict[str, None] = {}
+            end = gone
+            while end in into and end not in passed:
+                passed[end] = None
+                end = ends.get(end, into[end])
+            if end in passed:
+                files = ", ".join({each.gone.file: None for each in merges})
+                circle = " into ".join(map(shown, (*passed, end)))
+                raise MappingError(f"{files}: rows were merged in a circle, {circle}")
+            ends |= dict.fromkeys(passed, end)
+        return ends
 
     def _ways_to(self, entity: Entity) -> set[str]:
         """By what the references of the mapping look for rows of that entity."""

@@ -1,0 +1,40 @@
+"""Rows that were merged into others, which may have been merged in turn."""
+
+import tomllib
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from jobs.imports import run_import
+from jobs.mapping import MappingError
+from jobs.mapping_file import read_mapping
+
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+MERGING = """source = "merging"
+[[user]]
+file = "users.csv"
+key = "id"
+name = "name"
+merged = { file = "merges.csv", from = "old", into = "new" }
+[[company]]
+file = "companies.csv"
+key = "id"
+name = "id"
+owner = "owner"
+"""
+
+
+async def test_what_was_merged_several_times_is_what_is_left(database_url: str, sql: "Connection", tmp_path: Path) -> None:
+    mapping = read_mapping(tomllib.loads(MERGING), tmp_path / "merging.toml")
+    (tmp_path / "users.csv").write_text("id,name\nA,Ann\nB,Bo\nC,Cy\nD,Di\n")
+    (tmp_path / "merges.csv").write_text("old,new\nB,C\nA,B\nC,D\n")
+    (tmp_path / "companies.csv").write_text("id,owner\n1,A\n2,C\n3,D\n")
+    report = await run_import(database_url, mapping, tmp_path)
+    assert report.bad == []
+    owners = await sql.fetch("select app_user.name from company join app_user on app_user.id = owner_id")
+    assert [owner[0] for owner in owners] == ["Di", "Di", "Di"]
+    (tmp_path / "merges.csv").write_text("old,new\nA,B\nB,C\nC,B\n")
+    with pytest.raises(MappingError, match=r"^merges\.csv: rows were merged in a circle, 'A' into 'B' into 'C' into 'B'$"):
+        await run_import(database_url, mapping, tmp_path)
