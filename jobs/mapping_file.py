@@ -86,7 +86,7 @@ def _format(table: TomlTable, common: FileFormat) -> FileFormat:
         encoding="utf-8-sig" if codecs.lookup(encoding).name == "utf-8" else encoding,
         delimiter=delimiter,
         quote=quote,
-        skip_lines=table.number("skip_lines") or common.skip_lines,
+        skip_lines=table.number("skip_lines") if "skip_lines" in table else common.skip_lines,
         blanks=frozenset({"", *table.texts("blanks")}) if "blanks" in table else common.blanks,
     )
 

@@ -52,6 +52,12 @@ def test_a_mistake_is_named_with_its_key(text: str, complaint: str) -> None:
     assert complaint in refusal(text)
 
 
+def test_a_file_can_take_back_what_is_said_for_all_files() -> None:
+    text = "source = 'x'\nskip_lines = 1\n" + USER + "[files.'u.csv']\nskip_lines = 0\n[files.'v.csv']\nquote = \"'\""
+    formats = read_mapping(tomllib.loads(text), Path("m.toml")).formats
+    assert {name: each.skip_lines for name, each in formats.items()} == {"u.csv": 0, "v.csv": 1}
+
+
 DOCS = Path(__file__).parent.parent.parent / "docs" / "import.md"
 WORKED = [block for block in re.findall(r"```toml\n(.*?)```", DOCS.read_text("utf-8"), re.S) if "source =" in block]
 
