@@ -2,16 +2,19 @@
 
 import re
 from dataclasses import dataclass, replace
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jobs.entities import Target
 from jobs.mapping import Condition, FieldMapping, Listed, Lookup, MappingError, Source
 from jobs.toml_table import TomlTable, as_pattern, as_text
+from jobs.values import UNITS
 
 ORIGINS = ("column", "first_of", "template", "value", "row_hash")
 TEMPLATE_PART = re.compile(r"\{([^{}\[\]]+)\}")
+# Any moment will do: what strftime writes of it, strptime must be able to read.
+SAMPLE = datetime(2026, 1, 31, 14, tzinfo=UTC)
 BY = {"user": ("id", "email", "name"), "stage": ("id", "name"), "contact": ("id",)}
 MAY_BE_BY = {"user": ("id", "email", "name"), "contact": ("id", "email", "name")}
 
@@ -43,7 +46,7 @@ def read_field(target: Target, value: object, place: str, defaults: Defaults) ->
     if target.kind in ("time", "date"):
         field = replace(
             field,
-            dates=table.texts("dates") or defaults.dates,
+            dates=read_dates(table) or defaults.dates,
             time_zone=read_time_zone(table) or defaults.time_zone,
         )
     if target.kind in ("amount", "fraction", "integer"):
@@ -95,6 +98,18 @@ def read_time_zone(table: TomlTable) -> tzinfo | None:
         raise MappingError(f"{table.at('time_zone')}: {name!r} is not an IANA time zone such as Europe/Berlin") from error
 
 
+def read_dates(table: TomlTable) -> tuple[str, ...]:
+    """The date formats under ``dates``; none by default."""
+    formats = table.texts("dates")
+    for each in formats:
+        try:
+            if each not in UNITS:
+                datetime.strptime(SAMPLE.strftime(each), each)
+        except (ValueError, re.error) as error:
+            raise MappingError(f"{table.at('dates')}: {each!r} is not a date format: {error}") from error
+    return formats
+
+
 def read_decimal(table: TomlTable) -> str | None:
     """The decimal sign under ``decimal``, or None."""
     sign: str | None = table.choice("decimal", (".", ","), None)
@@ -117,8 +132,11 @@ def needed(table: TomlTable, key: str) -> str:
 
 def _condition(table: TomlTable) -> Condition:
     claims = ("is", "is_not", "blank", "matches", "found_in", "not_found_in")
-    if sum(claim in table for claim in claims) != 1:
+    given = [claim for claim in claims if claim in table]
+    if len(given) != 1:
         raise MappingError(f"{table.place}: needs exactly one of {', '.join(claims)}")
+    if table.take(given[0]) == []:
+        raise MappingError(f"{table.at(given[0])}: is empty")
     condition = Condition(
         needed(table, "column"),
         among=_folded(table, "is"),
@@ -165,12 +183,20 @@ def _lookup(table: TomlTable) -> Lookup:
 
 def _replacements(table: TomlTable) -> tuple[tuple[re.Pattern[str], str], ...]:
     """Pairs of a regular expression and what takes the place of what it finds."""
+    pairs = table.take("replace")
+    if not isinstance(pairs, list | None):
+        raise MappingError(f"{table.at('replace')}: must be a list of pairs, not {pairs!r}")
     found = []
-    for number, pair in enumerate(table.take("replace") or (), 1):
+    for number, pair in enumerate(pairs or (), 1):
         place = f"{table.at('replace')}[{number}]"
         if not isinstance(pair, list) or len(pair) != 2:
             raise MappingError(f"{place}: must be a pair, ['what to find', 'what to put there']")
-        found.append((as_pattern(as_text(pair[0], place), place), as_text(pair[1], place)))
+        pattern, put = as_pattern(as_text(pair[0], place), place), as_text(pair[1], place)
+        try:
+            pattern.sub(put, "")
+        except (re.error, IndexError) as error:
+            raise MappingError(f"{place}: {put!r} cannot take the place of {pattern.pattern!r}: {error}") from error
+        found.append((pattern, put))
     return tuple(found)
 
 

@@ -12,6 +12,7 @@ from jobs.mapping_fields import (
     Defaults,
     needed,
     read_conditions,
+    read_dates,
     read_decimal,
     read_field,
     read_listed,
@@ -29,7 +30,7 @@ def load_mapping(name_or_path: str) -> Mapping:
     if not path.is_file() and shipped.is_file():
         path = shipped
     try:
-        return read_mapping(tomllib.loads(path.read_text("utf-8")), path)
+        return read_mapping(tomllib.loads(path.read_text("utf-8-sig")), path)
     except FileNotFoundError as error:
         known = ", ".join(sorted(each.stem for each in SHIPPED.glob("*.toml")))
         raise MappingError(f"{name_or_path}: there is no such file, nor is it a mapping we ship ({known})") from error
@@ -43,10 +44,11 @@ def read_mapping(data: dict[str, Any], path: Path) -> Mapping:
     """The mapping of a parsed TOML document. Raises MappingError naming the key."""
     table = TomlTable("", data)
     source = needed(table, "source")
-    defaults = Defaults(table.texts("dates"), read_time_zone(table), read_decimal(table) or ".")
+    defaults = Defaults(read_dates(table), read_time_zone(table), read_decimal(table) or ".")
     common = _format(table, FileFormat())
-    files = TomlTable("files", table.take("files") or {})
-    formats = {name: _file(TomlTable(files.at(f'"{name}"'), files.take(name)), common) for name in data.get("files", {})}
+    given = {} if table.take("files") is None else table.take("files")
+    files = TomlTable("files", given)
+    formats = {name: _file(TomlTable(files.at(f'"{name}"'), files.take(name)), common) for name in given}
     sections = [
         _section(ENTITIES[name], each, defaults) for name in ENTITIES for each in table.tables(name)
     ]  # fmt: skip
@@ -73,8 +75,8 @@ def _file(table: TomlTable, common: FileFormat) -> FileFormat:
 def _format(table: TomlTable, common: FileFormat) -> FileFormat:
     encoding = table.text("encoding") or common.encoding
     try:
-        codecs.lookup(encoding)
-    except LookupError as error:
+        "".encode(encoding)  # which codecs.lookup does not tell: Python has codecs that are not of text
+    except (LookupError, ValueError) as error:
         raise MappingError(f"{table.at('encoding')}: {encoding!r} is not an encoding that Python knows") from error
     delimiter, quote = table.text("delimiter") or common.delimiter, table.text("quote") or common.quote
     for key, sign in (("delimiter", delimiter), ("quote", quote)):

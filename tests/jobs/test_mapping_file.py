@@ -41,6 +41,15 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\n" + USER + "skip = { column = 'e', matches = '(' }", "is not a regular expression"),
         ("source = 'x'\ntime_zone = 'Mars'\n" + USER, "time_zone: 'Mars' is not an IANA time zone"),
         ("source = 'x'\nencoding = 'utf-9'\n" + USER, "encoding: 'utf-9' is not an encoding"),
+        ("source = 'x'\nencoding = 'rot13'\n" + USER, "encoding: 'rot13' is not an encoding"),
+        ("source = 'x'\nencoding = \"\\u0000\"\n" + USER, "encoding: '\\x00' is not an encoding"),
+        ("source = 'x'\ndates = ['%d/%d/%Y']\n" + USER, "dates: '%d/%d/%Y' is not a date format: redefinition of group"),
+        ("source = 'x'\n" + USER + "created_at = { column = 'c', dates = '%e' }", "user[1].created_at.dates: '%e' is not a date"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', replace = [['e', '\\9']] }", "email.replace[1]: '\\\\9' cannot take"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', replace = inf }", "user[1].email.replace: must be a list of pairs"),
+        ("source = 'x'\n" + USER + "skip = { column = 'e', is = [] }", "user[1].skip.is: is empty"),
+        ("source = 'x'\n" + USER + "skip = { column = 'e', not_found_in = [] }", "user[1].skip.not_found_in: is empty"),
+        ("source = 'x'\nfiles = 0\n" + USER, "files: must be a table, not 0"),
         ("source = 'x'\ndelimiter = ';;'\n" + USER, "delimiter: must be one character"),
         ("source = 'x'\ndecimal = '-'\n" + USER, "decimal: must be one of"),
         ("source = 'x'\n" + COMPANY + "owner = { column = 'o', by = 'phone' }", "company[1].owner.by"),
@@ -65,6 +74,11 @@ WORKED = [block for block in re.findall(r"```toml\n(.*?)```", DOCS.read_text("ut
 @pytest.mark.parametrize("text", WORKED, ids=lambda text: str(tomllib.loads(text)["source"]))
 def test_the_examples_of_the_documentation_are_mappings(text: str) -> None:
     assert read_mapping(tomllib.loads(text), DOCS).sections
+
+
+def test_a_mapping_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
+    (tmp_path / "m.toml").write_text("source = 'x'\n" + USER, "utf-8-sig")
+    assert load_mapping(str(tmp_path / "m.toml")).source == "x"
 
 
 def test_no_such_file_and_no_toml_are_one_clear_line(tmp_path: Path) -> None:
