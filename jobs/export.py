@@ -62,9 +62,12 @@ class Export:
 
     def _paths(self, name: str) -> list[Path]:
         exact = self.folder / name
-        if exact.is_file():
-            return [exact]
-        return sorted(self.folder.glob(name)) if any(sign in name for sign in "*?[") else []
+        try:
+            if exact.is_file():
+                return [exact]
+            return sorted(self.folder.glob(name)) if any(sign in name for sign in "*?[") else []
+        except (OSError, NotImplementedError, ValueError) as error:
+            raise MappingError(f"{name!r} is neither a file's name nor a pattern: {error}") from error
 
     def _look_up(self, lookup: Lookup) -> Answers:
         found: dict[str, Counter[str]] = {}

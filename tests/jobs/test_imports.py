@@ -15,7 +15,7 @@ from rich.console import Console
 from jobs import loading, reading
 from jobs.imports import ImportReport, run_import
 from jobs.mapping import MappingError
-from jobs.mapping_file import load_mapping
+from jobs.mapping_file import load_mapping, read_mapping
 from ops.imports import tell
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -279,6 +279,10 @@ async def test_the_seams_between_mapping_and_files_are_checked_before_anything_i
         await canonical(database_url, tmp_path / "nowhere")
     with pytest.raises(MappingError, match="has none of the files"):
         await canonical(database_url, tmp_path)
+    for pattern in ("/tmp/*.csv", "**d*.csv", "é" * 600):
+        mapping = read_mapping({"source": "x", "user": {"file": pattern, "key": "id", "name": "id"}}, tmp_path)
+        with pytest.raises(MappingError, match=r"user: .*(is neither a file's name|has no file)"):
+            await run_import(database_url, mapping, tmp_path)
     write(tmp_path, users="id,nam\nU1,Ann\n", deals="id\n")
     with pytest.raises(MappingError, match=r"users\.csv has no column 'name'; did you mean 'nam'.*\n.*deals\.csv"):
         await canonical(database_url, tmp_path)
