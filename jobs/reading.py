@@ -4,6 +4,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Protocol
@@ -14,7 +15,8 @@ from jobs.rows import BadRow, Block, Census, Report, Row, RowFile
 BLOCK_ROWS = 10_000
 SURROGATE = re.compile("[\ud800-\udfff]")
 # A quote that is never closed would otherwise swallow the rest of the file; the longest text we keep is 100,000.
-csv.field_size_limit(1_000_000)
+LONGEST_CELL = 1_000_000
+csv.field_size_limit(LONGEST_CELL)
 
 
 class _Reader(Iterable[Row], Protocol):
@@ -74,7 +76,7 @@ class CsvFile(RowFile):
                         rows, lines = [], []
                 break
             except csv.Error as error:
-                report(BadRow(self.name, line, "", f"the quotes do not match: {error}"))
+                report(BadRow(self.name, line, "", _fault(error)))
                 line = before + reader.line_num + 1
             except UnicodeError as error:
                 report(BadRow(self.name, line, "", f"what follows is not {self.format.encoding}: {error}"))
@@ -102,22 +104,35 @@ class CsvFile(RowFile):
         return True
 
 
+def _fault(error: csv.Error) -> str:
+    if "field limit" in str(error):
+        return f"has a cell of over {LONGEST_CELL:,} characters, or a quote that is never closed"
+    return f"the quotes do not match: {error}"
+
+
 def _open(path: Path, format_: FileFormat) -> IO[str]:
     try:
-        return path.open(encoding=format_.encoding, errors="surrogateescape", newline="")
+        file = path.open(encoding=format_.encoding, errors="surrogateescape", newline="")
     except OSError as error:
         raise MappingError(f"{path}: cannot be read: {error.strerror}") from error
+    is_marked = False
+    with suppress(UnicodeError):
+        # Encodings that name their byte order, such as utf-16-le, leave the mark in the text.
+        is_marked = file.read(1) == "\ufeff"
+    if not is_marked:
+        file.seek(0)
+    return file
 
 
 def _header(path: Path, format_: FileFormat) -> tuple[tuple[str, ...], int]:
     """The names of the columns, and the line on which the rows begin."""
     with _open(path, format_) as file:
-        for _ in range(format_.skip_lines):
-            file.readline()
-        if format_.header:
-            return format_.header, format_.skip_lines + 1
         reader = csv.reader(file, delimiter=format_.delimiter, quotechar=format_.quote)
         try:
+            for _ in range(format_.skip_lines):
+                file.readline()
+            if format_.header:
+                return format_.header, format_.skip_lines + 1
             names = next((row for row in reader if row), [])
         except (csv.Error, UnicodeError) as error:
             raise MappingError(f"{path.name}: its header cannot be read: {error}") from error

@@ -61,6 +61,22 @@ def test_delimiters_quotes_encodings_and_lines_above_the_header_are_as_the_mappi
     assert rows == [(2, ["1", "é"])]
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("header", [(), ("id", "note")])
+def test_a_byte_order_mark_is_no_part_of_the_first_cell(path: Path, encoding: str, header: tuple[str, ...]) -> None:
+    text = '\ufeff"id",note\n"1",a\n'
+    rows, bad = read(path, text.encode(encoding.removesuffix("-sig")), FileFormat(encoding=encoding, header=header))
+    assert rows == ([(1, ["id", "note"])] if header else []) + [(2, ["1", "a"])]
+    assert bad == []
+    assert CsvFile(path, FileFormat(encoding=encoding)).header == ("id", "note")
+
+
+def test_a_cell_that_is_too_long_and_a_quote_that_is_not_closed_look_alike(path: Path) -> None:
+    rows, bad = read(path, b"id,note\n1,a\n2," + b"x" * 1_000_001 + b"\n3,b\n")
+    assert rows[0] == (2, ["1", "a"])
+    assert str(bad[0]) == "deals.csv, line 3: has a cell of over 1,000,000 characters, or a quote that is never closed"
+
+
 def test_a_file_without_a_header_gets_it_from_the_mapping(path: Path) -> None:
     rows, _ = read(path, b"1,a\n", FileFormat(header=("id", "note")))
     assert rows == [(1, ["1", "a"])]
@@ -85,6 +101,11 @@ def test_a_column_that_is_not_there_comes_with_a_hint(path: Path, header: bytes,
     path.write_bytes(header)
     with pytest.raises(MappingError, match=hint):
         CsvFile(path, FileFormat()).place("note")
+
+
+def test_lines_above_the_header_that_are_not_in_the_encoding_are_refused(path: Path) -> None:
+    with pytest.raises(MappingError, match=r"deals\.csv: its header cannot be read"):
+        read(path, b"Report\nid,note\n", FileFormat(encoding="utf-16", skip_lines=1))
 
 
 def test_an_empty_file_has_no_header(path: Path) -> None:
