@@ -105,7 +105,7 @@ class _Run:
         self._max_errors = max_errors
         self._progress = progress
         self._export = Export(folder, mapping, self._note)
-        self._noted: set[BadRow] = set()
+        self._noted: set[int] = set()
         self._known: dict[str, Known] = {}
 
     def check(self) -> None:
@@ -201,12 +201,13 @@ class _Run:
 
     def _note(self, bad: BadRow) -> None:
         """Counts a fault; a row that is read for several entities is at fault once."""
-        if len(self.report.bad) < self._max_errors:
-            if bad in self._noted:
-                return
-            self._noted.add(bad)
-            self.report.bad.append(bad)
+        fingerprint = hash(bad)  # a million faults are to be counted, not kept
+        if fingerprint in self._noted:
+            return
+        self._noted.add(fingerprint)
         self.report.faults += 1
+        if len(self.report.bad) < self._max_errors:
+            self.report.bad.append(bad)
 
 
 async def _ahead(blocks: Iterator[list[Record]]) -> AsyncIterator[list[Record]]:

@@ -147,6 +147,17 @@ async def test_bad_rows_can_be_skipped_and_what_refers_to_them_is_bad_too(
     assert "and 2 more" in printed.getvalue()
 
 
+async def test_a_row_that_is_read_for_two_kinds_is_at_fault_once_however_many_there_are(
+    database_url: str, tmp_path: Path
+) -> None:
+    write(tmp_path, rows="id,owner\n1\n2\n3\n4,Ann\n")
+    user = {"file": "rows.csv", "key": "owner", "name": "owner", "repeats": "first"}
+    company = {"file": "rows.csv", "key": "id", "name": "id", "owner": "owner"}
+    mapping = read_mapping({"source": "x", "user": user, "company": company}, tmp_path)
+    report = await run_import(database_url, mapping, tmp_path, max_errors=2)
+    assert (report.faults, len(report.bad)) == (3, 2)
+
+
 async def test_a_mapping_of_its_own_reads_a_european_export(database_url: str, sql: "Connection") -> None:
     mapping = load_mapping(str(EXPORTS / "european" / "mapping.toml"))
     report = await run_import(database_url, mapping, EXPORTS / "european")
