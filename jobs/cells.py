@@ -82,11 +82,11 @@ def claim(condition: Condition, file: RowFile, joins: Joins) -> Claim:
         not_among = condition.not_among
         return lambda row: text(row).casefold() not in not_among
     if condition.found_in is not None:
-        found = joins.listed(condition.found_in)
-        return lambda row: text(row) in found
+        found = frozenset(map(str.casefold, joins.listed(condition.found_in)))
+        return lambda row: text(row).casefold() in found
     assert condition.not_found_in is not None
-    unwanted = joins.listed(condition.not_found_in)
-    return lambda row: text(row) not in unwanted
+    unwanted = frozenset(map(str.casefold, joins.listed(condition.not_found_in)))
+    return lambda row: text(row).casefold() not in unwanted
 
 
 def folded(pairs: Pairs) -> dict[str, str]:
