@@ -29,13 +29,16 @@ class Joins(Protocol):
         ...
 
 
-def cell(source: Source, file: RowFile, joins: Joins, *, absent_is_blank: bool = False) -> Cell:
+def cell(
+    source: Source, file: RowFile, joins: Joins, *, absent_is_blank: bool = False, alike: Counter[bytes] | None = None
+) -> Cell:
     """The function that makes the source's text of a row of that file; "" is a blank. It raises BadValueError.
 
-    Raises MappingError for a column that the file does not have, unless that is to be a blank.
+    ``alike`` counts the rows that are alike where each gets a key of its own, in this file and those before. Raises
+    MappingError for a column that the file does not have, unless that is to be a blank.
     """
     if source.row_hash:
-        return _row_hash()
+        return _row_hash(Counter() if alike is None else alike)
     if source.constant is not None:
         return _constant(source.constant)
     steps = _steps(source, joins)
@@ -172,9 +175,8 @@ def _constant(text: str) -> Cell:
     return lambda row: text
 
 
-def _row_hash() -> Cell:
+def _row_hash(alike: Counter[bytes]) -> Cell:
     """A key for rows that have none: a hash of all cells, and a number for rows that are alike."""
-    alike: Counter[bytes] = Counter()
 
     def run(row: Row) -> str:
         digest = hashlib.sha256("\x1f".join(row).encode("utf-8", "surrogateescape")).digest()[:16]

@@ -1,5 +1,6 @@
 """Turns blocks of rows into records for COPY: all at once where nothing is wrong, row by row where something is."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -37,14 +38,24 @@ class Filled:
 
 
 class Conversion:
-    """The rows of one file as records of one section. ``names`` are the fields they hold, in order."""
+    """The rows of one file as records of one section. ``names`` are the fields they hold, in order.
+
+    ``alike`` counts rows that are alike through all files of the section; see ``cells.cell``.
+    """
 
     def __init__(
-        self, section: Section, file: RowFile, joins: Joins, known: Mapping[str, Known], gone: frozenset[str]
+        self,
+        section: Section,
+        file: RowFile,
+        joins: Joins,
+        known: Mapping[str, Known],
+        gone: frozenset[str],
+        alike: Counter[bytes],
     ) -> None:
         self._section = section
         self._file = file
         self._gone = gone
+        self._alike = alike
         self._claims = filters(section, file, joins)
         self._filled = [
             self._fill(name, field, joins, known)
@@ -162,7 +173,8 @@ class Conversion:
             convert = reference(target, field, blanks, known[target.refers_to])
         else:
             convert = converter(target, field, blanks)
-        return Filled(name, label(name, field.source), cell_of(self._section, name, self._file, joins), convert)
+        alike = self._alike if name == "key" else None
+        return Filled(name, label(name, field.source), cell_of(self._section, name, self._file, joins, alike), convert)
 
 
 def filters(section: Section, file: RowFile, joins: Joins) -> list[Claim]:
@@ -173,14 +185,14 @@ def filters(section: Section, file: RowFile, joins: Joins) -> list[Claim]:
     ]
 
 
-def cell_of(section: Section, name: str, file: RowFile, joins: Joins) -> Cell:
+def cell_of(section: Section, name: str, file: RowFile, joins: Joins, alike: Counter[bytes] | None = None) -> Cell:
     """The text of one field of a section. Raises MappingError for a column that is not there and has to be."""
     field, target = section.fields[name], section.entity.targets[name]
     claims = [claim(each, file, joins) for each in field.only_if]
     if field.source is None:
         return lambda row: "true" if all(holds(row) for holds in claims) else "false"
     is_optional = section.has_optional_columns and not (target.required and field.default is None)
-    text = cell(field.source, file, joins, absent_is_blank=is_optional)
+    text = cell(field.source, file, joins, absent_is_blank=is_optional, alike=alike)
     return text if not claims else lambda row: text(row) if all(holds(row) for holds in claims) else ""
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -146,9 +147,10 @@ class _Run:
         loading = Loading(connection, entity, self._mapping.source, tally, lambda what: self._progress(what, 0, None))
         await loading.open(expected)
         seen: set[str] = set()
+        alike: dict[str, Counter[bytes]] = defaultdict(Counter)
         for section, file in files:
             gone = frozenset(key for each in section.merged for key in self._export.listed(each.gone))
-            conversion = Conversion(section, file, self._export, self._known, gone)
+            conversion = Conversion(section, file, self._export, self._known, gone, alike[section.place])
             await loading.stage(conversion.names)
             note = self._noting(tally)
             blocks = (conversion.records(block, seen, tally, self._note) for block in file.blocks(note))

@@ -1,4 +1,4 @@
-"""Rows that were merged into others, which may have been merged in turn."""
+"""Rows that are not what their key says: merged into others, or without any key."""
 
 import tomllib
 from pathlib import Path
@@ -38,3 +38,17 @@ async def test_what_was_merged_several_times_is_what_is_left(database_url: str, 
     (tmp_path / "merges.csv").write_text("old,new\nA,B\nB,C\nC,B\n")
     with pytest.raises(MappingError, match=r"^merges\.csv: rows were merged in a circle, 'A' into 'B' into 'C' into 'B'$"):
         await run_import(database_url, mapping, tmp_path)
+
+
+async def test_rows_without_a_key_that_are_alike_stay_as_many_in_one_file_as_in_several(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    user = {"file": "u-*.csv", "key": {"row_hash": True}, "name": {"row_hash": True}}
+    mapping = read_mapping({"source": "x", "user": user}, tmp_path)
+    (tmp_path / "u-1.csv").write_text("name\nAnn\nAnn\n")
+    (tmp_path / "u-2.csv").write_text("name\nAnn\nBo\n")
+    for inserted in (4, 0):
+        report = await run_import(database_url, mapping, tmp_path)
+        assert report.bad == []
+        assert report.tallies["users"].inserted == inserted
+    assert await sql.fetchval("select count(*) from app_user where external_id like '%/3'") == 1
