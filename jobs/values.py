@@ -134,6 +134,8 @@ def _reader(target: Target, field: FieldMapping) -> Convert:
     factor = Decimal(field.multiply) if field.multiply else None
 
     def number(text: str) -> object:
+        if "%" in text and target.kind != "fraction":
+            raise BadValueError(f"{shown(text)} is a percentage")
         value = as_number(text, field.decimal)
         try:
             value = value * factor if factor is not None else value

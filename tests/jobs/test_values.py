@@ -93,6 +93,12 @@ def test_trailing_zeros_are_no_decimals() -> None:
     assert as_amount(Decimal("12.5000")) == Decimal("12.50")
 
 
+def test_a_percentage_is_no_amount() -> None:
+    for target in (ENTITIES["deal"].targets["value"], ENTITIES["stage"].targets["position"]):
+        with pytest.raises(BadValueError, match="'500 %' is a percentage"):
+            converter(target, FieldMapping(None), frozenset({""}))("500 %")
+
+
 def test_a_percentage_without_its_sign_is_pointed_out() -> None:
     with pytest.raises(BadValueError, match=r"multiply = 0\.01"):
         as_fraction(Decimal(65))
