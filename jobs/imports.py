@@ -24,7 +24,6 @@ from jobs.values import shown
 # What is being done, how many rows of it are done, and about how many there are (None where nobody knows).
 Progress = Callable[[str, int, int | None], None]
 
-
 # What may be the rows' fault, or that of somebody else at work in the database, or of its disk; all else is a bug of ours.
 REFUSALS = (
     asyncpg.IntegrityConstraintViolationError,
@@ -32,6 +31,10 @@ REFUSALS = (
     asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
 )
+
+# The last of what is done: from here on all may be imported.
+COMMITTING = "committing"
+UNKNOWN = "nobody knows whether all or nothing was imported; import again to be sure"
 
 
 class ImportFailedError(Exception):
@@ -76,6 +79,7 @@ async def run_import(
             await run.load(connection)
             if run.report.faults and not skip_bad_rows:
                 raise _BadRowsError
+            progress(COMMITTING, 0, None)
             run.report.is_imported = True
         # The rows are in. Readers add up what is not folded, and a server folds what we could not.
         with suppress(*REFUSALS, *LOST):
@@ -225,8 +229,7 @@ async def _ahead(blocks: Iterator[list[Record]]) -> AsyncIterator[list[Record]]:
 
 def _loss(error: BaseException, was_committing: bool) -> str:
     """One line on what is known when the connection was lost; the answer to a commit may be lost with it."""
-    unknown = "nobody knows whether all or nothing was imported; import again to be sure"
-    known = unknown if was_committing else "nothing was imported"
+    known = UNKNOWN if was_committing else "nothing was imported"
     return f"{known}: {str(error) or type(error).__name__}"
 
 

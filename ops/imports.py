@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from jobs.imports import ImportReport, run_import
+from jobs.imports import COMMITTING, UNKNOWN, ImportReport, run_import
 from jobs.mapping import Mapping
 from jobs.mapping_file import load_mapping
 from ops.migrate import migrated_database
@@ -39,14 +39,22 @@ def _with_progress(url: str, mapping: Mapping, folder: Path, max_errors: int, sk
     with Progress(*columns, console=screen, transient=True) as bar:
         task = bar.add_task("reading the files", total=None)
 
+        doing = ""
+
         def show(what: str, done: int, expected: int | None) -> None:
+            nonlocal doing
+            doing = what
             # The number of lines counts headers and line breaks within quotes: an estimate, and no less than what is done.
             bar.update(task, description=what, completed=done, total=max(expected, done) if expected else None)
 
         work = run_import(
             url, mapping, folder, skip_bad_rows=skip_bad_rows, max_errors=max_errors, progress=show
         )  # fmt: skip
-        return asyncio.run(work)
+        try:
+            return asyncio.run(work)
+        except KeyboardInterrupt:
+            screen.print(UNKNOWN if doing == COMMITTING else "stopped: nothing was imported", style="red", soft_wrap=True)
+            raise
 
 
 def tell(report: ImportReport, console: Console) -> None:
