@@ -2,11 +2,11 @@
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, TypeAlias
 
 from cache.encoding import Encoding
-from core.histogram import OTHERS
+from core.histogram import OTHERS, rarest_of
 
 Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
 # What an entry takes besides its bytes: its tags in two indexes, keys, headers.
@@ -68,13 +68,26 @@ class DocumentStats:
     stale: int = 0
     bypassed: int = 0
 
+    @property
+    def count(self) -> int:
+        """How often one was asked for."""
+        return self.hits + self.misses + self.stale + self.bypassed
+
+    def take_in(self, other: "DocumentStats") -> None:
+        """Counts what another one has counted as well."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(self, each.name) + getattr(other, each.name))
+
 
 class Stats(dict[str, DocumentStats]):
-    """Those of each document that was asked for; of too many, the last are counted together as ``(others)``."""
+    """Those of each document that was asked for; of too many, the rarest are counted together as ``(others)``."""
 
     def __missing__(self, name: str) -> DocumentStats:
-        counted = OTHERS if len(self) >= MOST_DOCUMENTS else name
-        return self.setdefault(counted, DocumentStats())
+        rarest = rarest_of(self, MOST_DOCUMENTS, lambda each: each.count)
+        if rarest is not None:
+            gone = self.pop(rarest)
+            self.setdefault(OTHERS, DocumentStats()).take_in(gone)
+        return self.setdefault(name, DocumentStats())
 
 
 class SharedTier(Protocol):

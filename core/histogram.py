@@ -2,6 +2,10 @@
 
 import math
 from bisect import bisect_left
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+T = TypeVar("T")
 
 # From 10 microseconds to 100 seconds; the last bucket takes what is above.
 BOUNDS_S = tuple(1e-5 * 2 ** (step / 4) for step in range(94))
@@ -28,6 +32,14 @@ class Histogram:
         self.total_s += seconds
         self.longest_s = max(self.longest_s, seconds)
 
+    def take_in(self, other: "Histogram") -> None:
+        """Counts what another one has counted as well."""
+        self._buckets = [mine + theirs for mine, theirs in zip(self._buckets, other._buckets, strict=True)]
+        self.count += other.count
+        self.failed += other.failed
+        self.total_s += other.total_s
+        self.longest_s = max(self.longest_s, other.longest_s)
+
     def percentile(self, percent: float) -> float:
         """The seconds that so many of a hundred did not exceed, within 9 %; 0 while nothing was counted."""
         wanted, seen = max(1, math.ceil(self.count * percent / 100)), 0
@@ -52,7 +64,7 @@ class Histogram:
 
 
 class Histograms:
-    """One histogram for each name, of at most ``most`` names: what comes later is counted as ``(others)``."""
+    """One histogram for each name; of more than ``most`` names those with the fewest are ``(others)``."""
 
     def __init__(self, most: int = 500) -> None:
         self._most = most
@@ -62,14 +74,22 @@ class Histograms:
         """The histogram that counts for a name."""
         found = self._by_name.get(name)
         if found is None:
-            if len(self._by_name) >= self._most:
-                name = OTHERS
-            found = self._by_name.setdefault(name, Histogram())
+            rarest = rarest_of(self._by_name, self._most, lambda each: each.count)
+            if rarest is not None:
+                gone = self._by_name.pop(rarest)
+                self._by_name.setdefault(OTHERS, Histogram()).take_in(gone)
+            found = self._by_name[name] = Histogram()
         return found
 
     def items(self) -> list[tuple[str, Histogram]]:
         """All of them, in the order of their names."""
         return sorted(self._by_name.items())
+
+
+def rarest_of(counted: Mapping[str, T], most: int, count: Callable[[T], int]) -> str | None:
+    """The name to count among the others, so that there is room for a new one; None while there is."""
+    names = counted.keys() - {OTHERS}
+    return min(names, key=lambda name: count(counted[name])) if len(names) >= most else None
 
 
 def ms(seconds: float) -> float:

@@ -27,8 +27,11 @@ def test_what_is_out_of_range_is_counted_all_the_same() -> None:
     assert (told["count"], told["failed"], told["maxMs"]) == (3, 3, 1e9)
 
 
-def test_of_too_many_names_the_last_are_counted_together() -> None:
+def test_of_too_many_names_the_rarest_are_counted_together() -> None:
     histograms = Histograms(most=2)
-    for name in ("a", "b", "c", "d", "a"):
-        histograms.of(name).add(1)
-    assert [(name, each.count) for name, each in histograms.items()] == [(OTHERS, 2), ("a", 2), ("b", 1)]
+    for seconds, name in enumerate("abacada", 1):
+        histograms.of(name).add(seconds, failed=name == "c")
+    assert [(name, each.count) for name, each in histograms.items()] == [(OTHERS, 2), ("a", 4), ("d", 1)]
+    others = histograms.of(OTHERS).told()
+    assert (others["failed"], others["meanMs"], others["maxMs"]) == (1, 3000, 4000)
+    assert 1800 < others["p50Ms"] < 2200
