@@ -110,6 +110,7 @@ class Freshness:
         meanwhile waits all the same: the change was made, and is answered as made.
         """
         if self._heard_since is None:
+            self.forget(xid)
             return
         loop = asyncio.get_running_loop()
         heard, until = self._echoes.setdefault(xid, loop.create_future()), loop.time() + ECHO_S
@@ -128,7 +129,7 @@ class Freshness:
         self._echoes[xid] = asyncio.get_running_loop().create_future()
 
     def forget(self, xid: int) -> None:
-        """That transaction was rolled back: there will be no echo."""
+        """There will be no echo: that transaction was rolled back, or nobody listens."""
         self._echoes.pop(xid, None)
 
     def written_since(self, tags: Iterable[str], number: int) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -146,3 +147,18 @@ async def test_a_writer_that_hears_nothing_takes_the_line_for_dead() -> None:
     freshness.expect(7)
     await freshness.echo(7)
     assert not freshness.is_hearing
+
+
+@pytest.mark.parametrize("line", ["up", "cut", "never up"])
+async def test_nothing_is_left_of_a_write_that_was_heard_or_rolled_back_or_that_nobody_hears(line: str) -> None:
+    freshness = Freshness() if line == "never up" else hearing()
+    for xid in range(3):
+        freshness.expect(xid)
+    if line == "cut":
+        freshness.lost()
+    freshness.ended(0)
+    await freshness.echo(0)
+    freshness.ended(1)
+    await freshness.echo(1)
+    freshness.forget(2)
+    assert freshness._echoes == {}
