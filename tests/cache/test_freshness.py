@@ -104,6 +104,18 @@ def test_what_was_made_before_the_line_was_cut_is_not_fresh_after_it_is_back() -
     assert freshness.written_since(["deal:1"], began)
 
 
+def test_what_is_forgotten_counts_as_written_just_now(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.freshness.MOST_TAGS", 4)
+    freshness = hearing()
+    began = freshness.number
+    freshness.hear(8, ["deal:1"])
+    for number in range(10):
+        freshness.hear(6, [f"company:{number}"])
+    assert freshness.written_since(["deal:1"], began)
+    assert not freshness.vouches(["deal:1"], 8)
+    assert freshness.vouches(["deal:1"], 9)
+
+
 async def test_a_writer_waits_until_its_own_write_is_heard() -> None:
     freshness = hearing()
     freshness.expect(7)
@@ -138,6 +150,7 @@ async def test_an_echo_that_comes_before_anybody_waits_is_not_missed() -> None:
     freshness.expect(7)
     freshness.ended(7)
     await asyncio.wait_for(freshness.echo(7), ECHO_S / 2)
+    assert freshness.is_hearing
 
 
 async def test_a_writer_that_hears_nothing_takes_the_line_for_dead() -> None:
@@ -147,6 +160,16 @@ async def test_a_writer_that_hears_nothing_takes_the_line_for_dead() -> None:
     freshness.expect(7)
     await freshness.echo(7)
     assert not freshness.is_hearing
+
+
+async def test_a_writer_who_waits_to_hear_it_is_answered_at_once_when_the_line_is_cut() -> None:
+    freshness = hearing()
+    freshness.expect(7)
+    waiting = asyncio.create_task(freshness.echo(7))
+    await asyncio.sleep(0)
+    freshness.lost()
+    done, _ = await asyncio.wait([waiting], timeout=ECHO_S / 2)
+    assert done
 
 
 @pytest.mark.parametrize("line", ["up", "cut", "never up"])

@@ -94,6 +94,24 @@ async def test_who_goes_over_again_waits_longer_each_time_up_to_the_cap_and_it_h
     assert tally.ask(Ask(who, (one,))).wait_ms == 1_000
 
 
+def test_a_wait_is_as_long_as_the_window_though_that_is_longer_than_the_cap() -> None:
+    clock = Clock()
+    tally, who, one = Tally(RULES, clock), client(), Window("api", 1, 10 * RULES.wait_most_ms)
+    for _ in range(2):
+        assert tally.ask(Ask(who, (one,))).denied is None
+        over = tally.ask(Ask(who, (one,)))
+        assert over.wait_ms == one.period_ms
+        clock.now += over.wait_ms
+
+
+def test_of_too_many_clients_the_one_that_was_away_longest_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.tally.MOST_CLIENTS", 3)
+    tally, once = Tally(RULES, Clock()), (Window("api", 1, 60_000),)
+    assert [tally.ask(Ask(who, once)).denied for who in ("a", "b", "c", "a", "d")] == [None, None, None, "api", None]
+    assert tally.ask(Ask("a", once)).denied == "api", "who asked just now is remembered"
+    assert tally.ask(Ask("b", once)).denied is None
+
+
 async def test_many_at_once_over_two_processes_get_exactly_what_there_is(cache: RedisCache, valkey: EmbeddedValkey) -> None:
     other = RedisCache(valkey.url, timeout_s=10)
     processes = [SharedLimits(cache.client, RULES), SharedLimits(other.client, RULES)]

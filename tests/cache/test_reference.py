@@ -1,5 +1,7 @@
 """Rows kept in process: good until something of their tag is written, or until nobody can tell."""
 
+import pytest
+
 from cache.reference import Reference
 from tests.cache.test_freshness import Clock, hearing
 
@@ -34,3 +36,11 @@ def test_who_does_not_hear_keeps_and_finds_nothing() -> None:
     freshness.begin(9)
     freshness.beat(clock())
     assert reference.of("stages") == {}, "something may have been written while nobody heard"
+
+
+def test_of_more_rows_than_reference_data_has_no_others_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cache.reference.MOST_ROWS", 3)
+    reference = Reference(hearing())
+    for number in range(9):
+        reference.keep("users", reference.of("users"), [(number, number)])
+    assert reference.of("users") == {0: 0, 1: 1, 2: 2}

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
@@ -131,6 +131,19 @@ async def test_a_reader_that_goes_away_leaves_the_others_their_answer_and_the_la
     assert (await cache.find_or_make(b"k", make))[2] == "MISS"
 
 
+async def test_whoever_wants_an_answer_that_is_made_now_does_not_join_those_who_wait_for_one() -> None:
+    cache, make = a_cache(), Maker()
+    make.may_finish.clear()
+    first = asyncio.create_task(cache.find_or_make(b"k", make))
+    await make.began.wait()
+    make.began.clear()
+    second = asyncio.create_task(cache.find_or_make(b"k", make, refresh=True))
+    await asyncio.wait_for(make.began.wait(), 5)
+    make.may_finish.set()
+    await asyncio.gather(first, second)
+    assert make.asked == 2
+
+
 async def test_an_error_is_told_to_all_who_wait_and_is_not_kept() -> None:
     cache = a_cache()
 
@@ -182,6 +195,28 @@ async def test_a_line_that_is_told_to_be_cut_twice_leaves_what_was_fresh_the_fir
     assert cache.find_stale(b"k") is None
 
 
+async def test_what_is_stale_is_served_so_long_and_no_longer() -> None:
+    clock = [time.time()]
+    cache = a_cache(stale_s=30.0, now=lambda: clock[0])
+    await cache.find_or_make(b"k", Maker())
+    cache.freshness.lost()
+    clock[0] += 29
+    assert cache.find_stale(b"k")
+    clock[0] += 2
+    assert cache.find_stale(b"k") is None
+
+
+async def test_what_is_stale_goes_when_it_is_made_anew() -> None:
+    cache = a_cache(stale_s=60.0)
+    await cache.find_or_make(b"k", Maker())
+    cache.freshness.lost()
+    cache.freshness.begin(0)
+    cache.freshness.beat(100.0)
+    await cache.find_or_make(b"k", Maker())
+    cache.freshness.hear(5, ["deal:1"])
+    assert cache.find_stale(b"k") is None
+
+
 async def test_an_entry_ends_with_its_time() -> None:
     cache = a_cache()
     await cache.find_or_make(b"k", Maker(Made(BODY, 200, "Deal", frozenset(), time.time() - 1)))
@@ -201,6 +236,15 @@ async def test_the_least_recently_used_leave_when_there_is_no_room() -> None:
     assert cache.find(b"large") is None
 
 
+async def test_an_answer_that_is_made_again_is_counted_once() -> None:
+    cache = a_cache(most_bytes=10_000)
+    await cache.find_or_make(b"k", Maker())
+    before = cache.bytes
+    for _ in range(9):
+        await cache.find_or_make(b"k", Maker(), refresh=True)
+    assert (cache.bytes, cache.evictions, len(cache)) == (before, 0, 1)
+
+
 async def test_a_compressed_form_is_made_once_and_counted() -> None:
     cache = a_cache()
     entry, _, _ = await cache.find_or_make(b"k", Maker(made(BODY * 100)))
@@ -210,6 +254,15 @@ async def test_a_compressed_form_is_made_once_and_counted() -> None:
     assert cache.form(entry, "gzip") is form
     assert cache.bytes == before + len(form)
     cache.clear()
+    assert cache.bytes == 0
+
+
+async def test_a_form_of_what_is_not_kept_is_not_counted() -> None:
+    cache = a_cache(most_bytes=10_000)
+    entry, _, _ = await cache.find_or_make(b"large", Maker(made(BODY * 100)))
+    assert entry is not None
+    assert len(cache) == 0
+    cache.form(entry, "gzip")
     assert cache.bytes == 0
 
 
@@ -262,6 +315,52 @@ async def test_an_answer_that_is_not_kept_lets_the_next_one_lead(redis: "Redis")
     cache = a_cache(shared=SharedResponses(redis))
     await cache.find_or_make(b"k", Maker(made(tags=None)))
     assert await SharedResponses(redis).lead(b"k")
+
+
+async def test_an_answer_that_could_not_be_made_lets_the_next_one_lead(redis: "Redis") -> None:
+    async def fail() -> Made:
+        raise ValueError("broken")
+
+    with pytest.raises(ValueError, match="broken"):
+        await a_cache(shared=SharedResponses(redis)).find_or_make(b"k", fail)
+    assert await SharedResponses(redis).lead(b"k")
+
+
+class Others:
+    """What other processes have made, look by look, and whether this one leads."""
+
+    def __init__(self, *looks: Made | None) -> None:
+        self.looks = list(looks)
+        self.is_led = False
+
+    def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
+        asyncio.get_running_loop().call_soon(told, self.looks.pop(0))
+
+    async def get(self, key: bytes) -> Made | None:
+        return self.looks.pop(0)
+
+    async def put(self, key: bytes, made: Made) -> None:
+        self.is_led = False
+
+    async def lead(self, key: bytes) -> bool:
+        self.is_led = True
+        return True
+
+    async def release(self, key: bytes) -> None:
+        self.is_led = False
+
+
+async def test_whoever_comes_to_lead_and_finds_it_made_leads_no_more() -> None:
+    others = Others(None, made())
+    assert (await a_cache(shared=others).find_or_make(b"k", Maker()))[2] == "HIT"
+    assert others.looks == []
+    assert not others.is_led
+
+
+async def test_what_another_process_made_ends_with_its_time() -> None:
+    old = Made(BODY, 200, "Deal", frozenset({"deal:1"}), time.time() - 1, 1000)
+    assert (await a_cache(shared=Others(old)).find_or_make(b"k", Maker()))[2] == "MISS"
+    assert await a_cache(shared=Others(old)).find_shared(b"k") is None
 
 
 async def test_an_answer_that_would_push_out_whatever_else_is_in_redis_is_not_shared(redis: "Redis") -> None:
