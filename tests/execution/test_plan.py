@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import pairwise
+from itertools import count, pairwise, product
 from typing import Any
 
 import pytest
@@ -13,6 +13,7 @@ import strawberry
 from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan, read_along
+from execution.plan import MOST_VARIANTS
 from execution.run import BREATH
 from tests.execution.toy import toy
 
@@ -95,11 +96,11 @@ class Query:
 SCHEMA = strawberry.Schema(Query)
 
 
-def planned(text: str) -> Plan:
+def planned(text: str, schema: strawberry.Schema = SCHEMA) -> Plan:
     document = parse(text)
     operation, *_ = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
-    return compile_plan(SCHEMA, document, operation)
+    return compile_plan(schema, document, operation)
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +175,18 @@ async def test_who_is_cancelled_in_the_turn_in_which_the_last_value_comes_is_can
     assert calls == []
 
 
+async def test_who_is_cancelled_before_all_fields_of_the_root_have_begun_leaves_no_task_behind() -> None:
+    before = asyncio.all_tasks()
+    coming = asyncio.get_running_loop().create_future()
+    running = asyncio.create_task(planned("{ first { second } __typename }", strawberry.Schema(One)).execute(coming, None))
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == before
+
+
 async def turns() -> tuple[list[int], float]:
     """Executes: how many objects were resolved at each turn of the others, and for which part of the time they had none."""
     resolved: list[int] = []
@@ -214,6 +227,17 @@ async def test_a_plan_is_good_for_any_variables() -> None:
     assert (await plan.execute(None, {"count": "many"})).errors
     with pytest.raises(Unplannable):
         await plan.execute(None, {"count": 1, "left": None})
+
+
+async def test_of_too_many_combinations_of_conditions_the_last_are_kept() -> None:
+    names = ("a", "b", "c")
+    declared, selected = (" ".join(each.format(name) for name in names) for each in ("${}: Boolean!", "{0}: ready @skip(if: ${0})"))
+    plan = planned(f"query ({declared}) {{ {selected} d: ready }}")
+    for _ in range(2):
+        for skipped in product((True, False), repeat=3):
+            result = await plan.execute(None, dict(zip(names, skipped, strict=True)))
+            assert list(result.data or ()) == [name for name, is_skipped in zip(names, skipped, strict=True) if not is_skipped] + ["d"]
+            assert len(plan._variants) <= MOST_VARIANTS
 
 
 async def test_introspection_is_planned_as_well_also_beside_other_fields() -> None:
@@ -315,3 +339,23 @@ async def test_when_time_is_up_what_ends_by_itself_is_taken_and_nothing_else_is_
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.05):
                 await plan.execute(None, {})
+
+
+@strawberry.type
+class Deep:
+    @strawberry.field
+    def me(self) -> "Deep":
+        return Deep()
+
+
+async def test_what_can_be_compiled_can_be_executed_however_deep_it_is() -> None:
+    schema = strawberry.Schema(Deep)
+    for depth in count(10, step=5):
+        fragments = "".join(f"fragment f{at} on Deep {{ me {{ ...f{at + 1} }} }}" for at in range(depth))
+        try:
+            plan = planned(f"{{ ...f0 }} {fragments} fragment f{depth} on Deep {{ __typename }}", schema)
+        except Unplannable:
+            break
+        result = await plan.execute(None, None)
+        assert result.errors is None, depth
+    assert depth > 50

@@ -26,6 +26,7 @@ from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
 from loaders.page import Listing, Window
+from loaders.reads import REFERENCE
 from loaders.report import Span
 from tests.cache.test_freshness import hearing
 from tests.loaders.fake import FakeDatabase
@@ -64,6 +65,18 @@ async def test_what_is_there_is_kept_in_process_and_ids_of_nothing_are_not() -> 
     for _ in range(3):
         assert await Loaders(db, EVERYONE, NOW, reference).user_by_id.load_many([A, B]) == [user(A), None]
     assert [keys for _, (_, keys) in db.asked] == [[A, B], [B], [B]]
+
+
+async def test_an_answer_that_is_made_of_what_is_kept_in_process_goes_out_of_date_with_it() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)], "stage.all": [stage(A, 1)]})
+    reference = Reference(hearing())
+    reads = []
+    for _ in range(2):
+        loaders = Loaders(db, EVERYONE, NOW, reference)
+        assert (await loaders.user_by_id.one(A), await loaders.stages.one("all")) == (user(A), [stage(A, 1)])
+        reads.append((loaders.reads.tags, loaders.reads.until))
+    assert db.ran == {"app_user.by_ids": 1, "stage.all": 1}
+    assert reads == [({"users", "stages"}, NOW + REFERENCE)] * 2
 
 
 async def test_a_stage_of_which_this_process_has_yet_to_hear_is_found_all_the_same() -> None:
@@ -226,6 +239,21 @@ class Gate:
         return await self.asked[-1][1]
 
 
+async def test_what_is_written_while_it_is_read_is_not_kept_in_process() -> None:
+    freshness = hearing()
+    reference = Reference(freshness)
+    db = Gate()
+    reading = Loaders(db, EVERYONE, NOW, reference).user_by_id.one(A)
+    await asyncio.sleep(0)
+    freshness.hear(7, ["users"])
+    db.asked[0][1].set_result([user(A, "Before")])
+    assert await reading == user(A, "Before")
+    again = Loaders(db, EVERYONE, NOW, reference).user_by_id.one(A)
+    await asyncio.sleep(0)
+    db.asked[1][1].set_result([user(A, "After")])
+    assert await again == user(A, "After")
+
+
 async def test_a_failed_batch_fails_its_own_keys_and_not_those_of_others() -> None:
     db = Gate()
     users = Loaders(db, EVERYONE, NOW).user_by_id
@@ -248,6 +276,41 @@ async def test_a_failed_batch_fails_its_own_keys_and_not_those_of_others() -> No
     db.asked[-1][1].set_exception(Unavailable("away"))
     assert isinstance(again, Later)
     assert (await again)[0] == user(B)
+
+
+async def test_a_batch_that_ends_lets_no_other_go_that_is_under_way() -> None:
+    db = Gate()
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    first = users.load_all([A])
+    await asyncio.sleep(0)
+    second = users.load_all([B])
+    await asyncio.sleep(0)
+    (_, of_a), (_, of_b) = db.asked
+    of_a.set_result([user(A)])
+    assert isinstance(first, Later)
+    await first
+    again = users.load_all([B])
+    await asyncio.sleep(0)
+    assert [keys for keys, _ in db.asked] == [[A], [B]], "who asks for what is being loaded waits for that"
+    of_b.set_result([user(B)])
+    assert isinstance(second, Later)
+    assert isinstance(again, Later)
+    assert (await second, await again) == ([user(B)], [user(B)])
+
+
+@pytest.mark.parametrize("keys", [[A], [A, B]], ids=["for one batch", "for several"])
+async def test_who_waits_for_what_is_stopped_is_cancelled(keys: list[UUID]) -> None:
+    db = Gate()
+    loaders = Loaders(db, EVERYONE, NOW)
+    loaders.user_by_id.load_all([A])
+    await asyncio.sleep(0)
+    waiting = loaders.user_by_id.load_all(keys)
+    await asyncio.sleep(0)
+    assert [asked for asked, _ in db.asked] == [[key] for key in keys]
+    loaders.stop()
+    assert isinstance(waiting, Later)
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
 
 
 async def test_a_batch_that_is_stopped_before_it_begins_ends_and_the_next_begins() -> None:
