@@ -9,9 +9,11 @@ import asyncpg
 import pytest
 
 from core.errors import BadInput, DeadlineExceeded, Overloaded, Unavailable
-from db.database import PooledDatabase
+from core.viewer import EVERYONE
+from db.database import Database, PooledDatabase
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
+from db.pool import Connection
 from db.rows import CompanyRow, DealRow, PingRow, StageRow
 from db.statements import REGISTRY, Statement, statement
 from tests.conftest import open_pool
@@ -19,6 +21,10 @@ from tests.conftest import open_pool
 PING = statement("health.ping", PingRow)
 STAGES = statement("stage.all", StageRow)
 DEALS = statement("deal.by_ids", DealRow)
+ADD_STAGE = Statement("add stage", PingRow, "insert into stage (name, position, probability) values ('Lead', 1, 0.1) returning true")
+# Which sessions are those of the pool, and what ends them.
+OURS = "application_name = 'dealgraph' and datname = current_database()"
+CUT = f"select pg_terminate_backend(pid) from pg_stat_activity where {OURS}"
 
 
 async def test_a_statement_is_prepared_once_on_each_connection_that_runs_it(db: PooledDatabase) -> None:
@@ -78,6 +84,19 @@ async def test_whoever_gives_up_waiting_is_told_and_holds_up_nobody(database_url
     await pool.close()
 
 
+async def test_who_began_to_wait_later_gives_up_as_well(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, wait_s=0.2)
+    async with pool.connection():
+        first = asyncio.create_task(pool.take())
+        await asyncio.sleep(0.1)
+        second = asyncio.create_task(pool.take())
+        async with asyncio.timeout(5):
+            for each in (first, second):
+                with pytest.raises(Overloaded):
+                    await each
+    await pool.close()
+
+
 async def test_a_waiter_cancelled_in_the_moment_of_the_handover_loses_no_connection(database_url: str) -> None:
     pool = open_pool(database_url, size=1)
     first = await pool.take()
@@ -88,6 +107,34 @@ async def test_a_waiter_cancelled_in_the_moment_of_the_handover_loses_no_connect
     await asyncio.gather(waiter, return_exceptions=True)
     async with pool.connection() as held:
         assert held is first
+    await pool.close()
+
+
+async def test_a_waiter_cancelled_in_the_moment_in_which_it_is_given_a_place_loses_no_place(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    first = await pool.take()
+    waiter = asyncio.create_task(pool.take())
+    await asyncio.sleep(0)
+    pool.discard(first)
+    pool.give_back(first)
+    waiter.cancel()
+    await asyncio.gather(waiter, return_exceptions=True)
+    assert pool.opened == 0
+    async with pool.connection():
+        pass
+    await pool.close()
+
+
+async def test_a_waiter_cancelled_just_before_the_handover_is_passed_over(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    first = await pool.take()
+    gone, next_in_line = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
+    await asyncio.sleep(0)
+    gone.cancel()
+    pool.give_back(first)
+    assert await next_in_line is first
+    pool.give_back(first)
+    await asyncio.gather(gone, return_exceptions=True)
     await pool.close()
 
 
@@ -105,10 +152,67 @@ async def test_the_queue_is_bounded(database_url: str) -> None:
 
 async def test_a_connection_that_dies_is_replaced(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
     assert await db.fetch(STAGES) == []
-    await sql.execute("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'dealgraph' and datname = current_database()")
+    await sql.execute(CUT)
     for _ in range(5):
         assert await db.fetch(STAGES) == []
     assert db.pool.opened <= db.pool.size
+
+
+async def test_a_connection_that_dies_while_nobody_uses_it_gives_up_its_place(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, size=1, wait_s=1)
+    db = PooledDatabase(pool, slow_s=10)
+    for _ in range(2):
+        async with pool.connection() as held:
+            pass
+        await sql.execute(CUT)
+        async with asyncio.timeout(5):
+            while not held.raw.is_closed():
+                await asyncio.sleep(0.01)
+        assert await db.fetch(PING) == [PingRow(True)]
+    assert (pool.opened, pool.idle) == (1, 1)
+    await pool.close()
+
+
+async def test_a_connection_that_cannot_be_made_ready_is_not_left_open(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("db.pool.ARRAYS", "select nothing from nowhere")
+    pool = open_pool(database_url, size=1)
+    for _ in range(2):
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await pool.take()
+        assert pool.opened == 0
+    async with asyncio.timeout(5):
+        while await sql.fetchval("select count(*) from pg_stat_activity where " + OURS):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_comes_back_after_the_pool_was_closed_is_closed_as_well_and_can_be_waited_for(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    held = await pool.take()
+    await pool.close()
+    with pytest.raises(Unavailable, match="going down"):
+        await pool.take()
+    pool.give_back(held)
+    await pool.close()
+    assert held.raw.is_closed()
+    assert pool.opened == 0
+
+
+async def test_a_read_is_tried_three_times(db: PooledDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
+    take, tried = db.pool.take, 0
+
+    async def take_the_third_time() -> Connection:
+        nonlocal tried
+        tried += 1
+        if tried < 3:
+            raise Unavailable("away")
+        return await take()
+
+    monkeypatch.setattr(db.pool, "take", take_the_third_time)
+    assert await db.fetch(PING) == [PingRow(True)]
 
 
 async def test_a_statement_whose_connection_is_cut_is_run_again(
@@ -178,6 +282,37 @@ async def test_who_meets_a_change_of_tables_head_on_reads_again(
         await sql.execute("lock table deal in access exclusive mode")  # the reader has that, and has waited longer
     assert await reading == [PingRow(True)]
     assert db.stats["both"].failed == 1
+
+
+async def add_stage(inside: Database) -> bool:
+    """Makes a change."""
+    ((is_made,),) = await inside.fetch(ADD_STAGE)
+    return is_made
+
+
+async def test_a_change_that_met_another_one_in_its_commit_is_made_again(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await sql.execute(
+        """create sequence commits;
+           create function collide() returns trigger language plpgsql as $$
+           begin
+               if nextval('commits') = 1 then raise serialization_failure; end if;
+               return null;
+           end $$;
+           create constraint trigger collides after insert on stage deferrable initially deferred
+               for each row execute function collide();"""
+    )
+    assert await db.write(EVERYONE, add_stage, is_repeatable=False)
+    assert await sql.fetchval("select last_value from commits") == 2
+    assert len(await db.fetch(STAGES)) == 1
+
+
+async def test_who_tidies_up_is_told_of_a_change_that_was_committed(db: PooledDatabase) -> None:
+    await db.fetch(STAGES)
+    assert not db.written.is_set()
+    await db.write(EVERYONE, add_stage, is_repeatable=False)
+    assert db.written.is_set()
 
 
 async def test_a_database_without_room_is_unavailable(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
