@@ -155,6 +155,12 @@ def test_a_field_that_is_selected_twice_is_there_if_either_is_and_costs_once() -
     assert cost("{ viewer { owner { id } } ...f ...f } fragment f on Query { viewer { owner { name } } }") == 2
 
 
+def test_a_fragment_that_is_spread_under_a_condition_and_without_one_is_there() -> None:
+    text = "query ($some: Boolean!) {{ {} }} fragment f on Query {{ stages {{ id }} }}"
+    for spreads in ("...f @include(if: $some) ...f", "...f ...f @include(if: $some)"):
+        assert [cost(text.format(spreads), some=some) for some in (True, False)] == [10, 10]
+
+
 def test_of_the_types_that_something_can_be_the_dearest_counts() -> None:
     text = '{ node(id: "x") { id ... on Company { deals(limit: %d) { id } } ... on Deal { activities(limit: 7) { id } } } }'
     assert cost(text % 3) == 1 + 7
@@ -185,6 +191,11 @@ def test_fragments_that_double_are_not_expanded_to_the_end() -> None:
     estimate = plan_of('{ deal(id: "x") { ...f0 } }' + doubling + "fragment f40 on Deal { id }").estimate({})
     assert (estimate.requested, estimate.dearest) == (MOST, "everything")
     assert time.perf_counter() - started < 3
+
+
+def test_fragments_that_go_too_deep_to_be_counted_cost_more_than_anything() -> None:
+    chain = "".join(f"fragment f{at} on Deal {{ company {{ deals {{ ...f{at + 1} }} }} }}" for at in range(2000))
+    assert cost('{ deal(id: "x") { ...f0 } }' + chain + "fragment f2000 on Deal { id }") == MOST
 
 
 def test_a_fragment_within_itself_comes_to_an_end() -> None:
@@ -249,6 +260,14 @@ async def test_an_answer_costs_what_is_in_it(ask: Asker, crm: Crm) -> None:
     data = await ask(VARIABLE, **variables)
     assert plan_of(VARIABLE).actual(data, variables) == 2 + 1 * (2 + 2 * 2)
     assert plan_of(VARIABLE).actual(None, variables) == 0
+
+
+def test_the_default_of_a_variable_counts_in_what_was_answered() -> None:
+    plan = plan_of('query ($words: String = "acme") { companies(first: 1, search: $words) { totalCount } }')
+    data, variables = {"companies": {"totalCount": 0}}, dict[str, Any]()
+    assert plan.actual(data, variables) == plan.estimate(variables).requested == 1 + 10 + 1
+    variables["words"] = None
+    assert plan.actual(data, variables) == plan.estimate(variables).requested == 1 + 1
 
 
 # A field with its written arguments, and what is below it; the same name has the same arguments everywhere.

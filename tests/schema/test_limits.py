@@ -108,6 +108,12 @@ def test_a_fault_says_where(text: str, place: tuple[int, int]) -> None:
     assert [(each.line, each.column) for each in fault.locations] == [place]
 
 
+def test_the_directive_that_is_too_many_is_the_first_beyond_the_limit_as_the_document_has_them() -> None:
+    (fault,) = found("{ a { b { c " + "@d " * 45 + "}\n  ... on T { e }\n  x " + "@d " * 6 + "} }")
+    assert fault.locations is not None
+    assert [(each.line, each.column) for each in fault.locations] == [(3, 5 + 5 * len("@d "))]
+
+
 def test_a_fault_says_how_much_and_what_the_limit_is() -> None:
     (fault,) = found(nested(11))
     assert fault.message == "There are 11 fields within each other; 10 is the limit."
