@@ -28,3 +28,10 @@ def test_now_lies_in_its_day_and_the_day_in_its_week(now: datetime, zone: ZoneIn
 def test_the_day_the_clock_goes_forward_has_23_hours(day: int, hours: int) -> None:
     span = day_of(datetime(2026, 3, day, 10, tzinfo=UTC), BERLIN)
     assert span.end.astimezone(UTC) - span.start.astimezone(UTC) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("minutes", [1, 59, 61, 119, 121])
+def test_a_day_of_two_midnights_begins_with_the_first(minutes: int) -> None:
+    first_midnight, next_day = datetime(2026, 11, 1, 4, tzinfo=UTC), datetime(2026, 11, 2, 5, tzinfo=UTC)
+    day = day_of(first_midnight + timedelta(minutes=minutes), ZoneInfo("America/Havana"))
+    assert (day.start.astimezone(UTC), day.end.astimezone(UTC)) == (first_midnight, next_day)

@@ -229,6 +229,12 @@ async def test_ids_that_cannot_be_are_told_and_change_nothing(
     assert await everything(sql) == before
 
 
+async def test_one_deal_more_than_ten_thousand_is_too_many(ask: Asker) -> None:
+    ids = [str(UUID(int=number)) for number in range(MOST_DEALS + 1)]
+    payload = await bulk(ask, "DELETE", ids, policy="SKIP_FAILED")
+    assert faults(payload) == [("ValidationError", "dealIds")]
+
+
 async def test_no_deals_are_no_change(ask: Asker, sql: Sql, sales: Sales) -> None:
     before = await everything(sql)
     for operation in OPERATIONS:

@@ -151,6 +151,28 @@ async def test_any_window_is_the_slice_that_relay_defines_and_its_flags_are_exac
         assert page["pageInfo"]["hasNextPage"] is (stop < len(cursors))
 
 
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_an_empty_page_beside_the_only_row_knows_of_it(shelf: Shelf, direction: str) -> None:
+    await shelf.fill([("Alpha", None, None, 0, True)])
+    sort = {"by": "NAME", "direction": direction}
+    (edge,) = (await shelf.page(sort=sort))["edges"]
+    for way, flags in (
+        ("before", {"hasNextPage": True, "hasPreviousPage": False}), ("after", {"hasNextPage": False, "hasPreviousPage": True}),
+    ):  # fmt: skip
+        page = await shelf.page(sort=sort, **{way: edge["cursor"]})
+        assert page == {"edges": [], "totalCount": 1, "pageInfo": flags | {"startCursor": None, "endCursor": None}}
+
+
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+@pytest.mark.parametrize("row_id", [UUID(int=0), UUID(int=2**128 - 1)], ids=["first", "last"])
+async def test_a_page_beside_the_first_or_the_last_id_that_there_can_be_is_empty(shelf: Shelf, direction: str, row_id: UUID) -> None:
+    await shelf.crm.deal(shelf.owners[0], shelf.stage, id=row_id)
+    sort = {"by": "NAME", "direction": direction}
+    (edge,) = (await shelf.page(sort=sort))["edges"]
+    for way in ("before", "after"):
+        assert (await shelf.page(sort=sort, **{way: edge["cursor"]}))["edges"] == []
+
+
 @laws
 @given(rows=deals, sort=sorts, size=st.integers(1, 4), meanwhile=st.lists(deals, max_size=6), data=st.data())
 async def test_rows_that_come_and_go_while_walking_make_no_other_row_appear_twice_or_be_lost(
@@ -213,6 +235,17 @@ async def test_a_borrowed_cursor_is_refused(shelf: Shelf) -> None:
     assert len((await shelf.page(**home, after=cursor))["edges"]) == 1
 
 
+async def test_a_cursor_of_a_list_below_a_row_is_of_who_was_given_it(ask: Asker, crm: Crm) -> None:
+    owner = await crm.user()
+    company = await crm.company(owner)
+    await crm.deal(owner, await crm.stage(), company_id=company)
+    document = "query ($id: ID!, $after: String) { company(id: $id) { dealsConnection(after: $after) { edges { cursor } } } }"
+    (edge,) = (await ask(document, id=str(company)))["company"]["dealsConnection"]["edges"]
+    after = {"id": str(company), "after": edge["cursor"]}
+    assert (await ask(document, **after))["company"]["dealsConnection"] == {"edges": []}
+    assert (await ask.error(document, rep(owner), **after))[0] == "INVALID_CURSOR"
+
+
 @pytest.mark.parametrize("cursor", ["", "x", "not a cursor", "AAAA", "🎉", "A" * 100_000, "\0"])
 async def test_text_that_is_no_cursor_is_refused(ask: Asker, cursor: str) -> None:
     assert (await ask.error(PAGE, first=1, after=cursor))[0] == "INVALID_CURSOR"
@@ -241,6 +274,18 @@ async def test_lists_below_a_company_page_on_their_own(ask: Asker, crm: Crm) -> 
     mine = await ask(page, id=first["id"], d=cursor)
     assert [each["node"]["name"] for each in mine["company"]["dealsConnection"]["edges"]] == ["Deal 2", "Deal 1"]
     assert (await ask.error(page, id=second["id"], d=cursor))[0] == "INVALID_CURSOR"
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, 4, 6])
+async def test_a_company_shows_as_many_of_its_first_rows_as_are_asked_for(ask: Asker, crm: Crm, limit: int) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    company = await crm.company(owner)
+    for number in range(7):
+        await crm.deal(owner, stage, f"Deal {number}", company_id=company, created_at=START + timedelta(number))
+    data = await ask(
+        "query ($id: ID!, $limit: Int) { company(id: $id) { deals(limit: $limit) { name } } }", id=str(company), limit=limit
+    )
+    assert [each["name"] for each in data["company"]["deals"]] == [f"Deal {number}" for number in range(6, 6 - limit, -1)]
 
 
 NOUNS = {

@@ -1,6 +1,7 @@
 """The screens: the seed query, the dashboard, the statistics, and how many statements they take."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -108,6 +109,15 @@ async def test_unknown_values_are_counted_apart_and_never_as_zero(ask: Asker, cr
     (edge,) = data["companies"]["edges"]
     assert (edge["node"]["dealCount"], edge["node"]["dealsValue"], edge["node"]["unpricedCount"]) == (6, 1200.25, 2)
     assert sorted((deal["value"] for deal in edge["node"]["deals"]), key=str) == [0, 0, 1000.25, 200, None, None]
+
+
+async def test_sums_of_amounts_have_two_decimals(ask: Asker, crm: Crm) -> None:
+    owner = await crm.user()
+    for position, (value, is_won) in enumerate((("0.1", False), ("0.2", False), ("0.1", True), ("0.2", True)), 1):
+        stage = await crm.stage(f"Stage {position}", position, 1, is_won=is_won)
+        await crm.deal(owner, stage, value=Decimal(value))
+    data = await ask("{ pipelineStats { pipelineValue weightedValue wonValue } }")
+    assert data["pipelineStats"] == {"pipelineValue": 0.3, "weightedValue": 0.3, "wonValue": 0.3}  # 0.1 + 0.2 is more
 
 
 async def test_an_empty_database_answers_with_zeros_and_empty_lists(ask: Asker) -> None:

@@ -251,6 +251,12 @@ async def test_a_deal_goes_to_another_company_with_a_contact_of_that_one_or_of_n
         assert await ways(ask, sales, "deal", {"contactId": sales[contact], "companyId": sales[company]}) == [[], []]
 
 
+async def test_a_deal_whose_contact_is_gone_can_go_to_another_company(ask: Asker, sql: Sql, sales: Sales) -> None:
+    await sql.execute("update deal set contact_id = $1 where id = $2", sales["deleted contact"], sales["deal"])
+    assert await faults(ask, "updateDeal", {"id": sales["deal"], "input": {"companyId": sales["theirs"]}}) == []
+    assert str(await sql.fetchval("select company_id from deal where id = $1", sales["deal"])) == sales["theirs"]
+
+
 async def test_null_is_refused_where_there_must_be_a_value(ask: Asker, sql: Sql, sales: Sales) -> None:
     before = await changes(sql)
     required = {(noun, column) for noun, column, field in FIELDS if field.is_required}
