@@ -26,7 +26,7 @@ class MigrationRow(NamedTuple):
 
 
 TAKE_LOCK, MAKE_TABLE, RECORD = (script(f"migration.{name}") for name in ("lock", "make_table", "record"))
-APPLIED = statement("migration.applied", MigrationRow, held=False)
+APPLIED = statement("migration.applied", MigrationRow)
 
 
 class MigrationError(Exception):

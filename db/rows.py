@@ -292,10 +292,6 @@ class CompanyAnalyticsRow(NamedTuple):
     last_activity_at: datetime | None
 
 
-class PingRow(NamedTuple):
-    answers: bool
-
-
 class SizeRow(NamedTuple):
     """One table, how many rows PostgreSQL thinks it has, and the bytes it takes."""
 

@@ -11,14 +11,15 @@ from starlette.responses import Response
 from cache.responses import ResponseCache
 from core.errors import AppError
 from db.database import Database, PooledDatabase
-from db.rows import PingRow, SizeRow
+from db.migrate import APPLIED, migrations
+from db.rows import SizeRow
 from db.statements import statement
 from web.operating import is_local, is_operator
 from web.state import State, state_of
 
 log = structlog.get_logger("web")
 PATH = "/api/health"
-PING = statement("health.ping", PingRow)
+NEEDED = frozenset(each.name for each in migrations())
 SIZES = statement("health.sizes", SizeRow)
 
 
@@ -92,9 +93,12 @@ async def _sizes(database: Database) -> dict[str, dict[str, int]] | None:
 
 
 async def _answers(database: Database) -> bool:
+    """Whether the database is there, and has all that this version needs; a newer one may have added to it."""
     try:
-        await database.fetch(PING)
+        missing = NEEDED - {row.name for row in await database.fetch(APPLIED)}
     except Exception as error:  # whatever it is: a server that cannot even do this is not ready
         log.warning("the database is not ready", error=str(error))
         return False
-    return True
+    if missing:
+        log.warning("the database is not ready", missing=sorted(missing))
+    return not missing

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import NamedTuple
 
 import asyncpg
 import pytest
@@ -14,11 +15,18 @@ from db.database import Database, PooledDatabase
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Connection
-from db.rows import CompanyRow, DealRow, PingRow, StageRow
+from db.rows import CompanyRow, DealRow, StageRow
 from db.statements import REGISTRY, Statement, statement
 from tests.conftest import open_pool
 
-PING = statement("health.ping", PingRow)
+
+class PingRow(NamedTuple):
+    """That PostgreSQL answers."""
+
+    answers: bool
+
+
+PING = Statement("ping", PingRow, "/* ping */ select true as answers")
 STAGES = statement("stage.all", StageRow)
 DEALS = statement("deal.by_ids", DealRow)
 ADD_STAGE = Statement("add stage", PingRow, "insert into stage (name, position, probability) values ('Lead', 1, 0.1) returning true")
