@@ -40,7 +40,7 @@ class Answer:
     """The answer to one request: a JSON object, and the status and headers that it would have alone.
 
     ``is_whole`` says that everything that was asked for is in it; ``is_unavailable`` that the database was not there.
-    ``spent`` is the actual cost, None where nothing was executed to the end.
+    ``spent`` is the actual cost, None where it was not executed to the end; 0 where that was our fault.
     """
 
     body: bytes
@@ -222,8 +222,11 @@ def _executed(result: ExecutionResult, state: State, ready: Ready, context: Cont
     status = 200 if result.data is not None else status_of(errors)
     if errors and strict and status == 200:
         status = state["settings"].partial_status
-    is_away = any(isinstance(error.original_error, Unavailable) for error in errors)
-    return Answer(_written(body), status, is_whole=not errors, is_unavailable=is_away, spent=spent)
+    causes = [error.original_error for error in errors]
+    is_away = any(isinstance(cause, Unavailable) for cause in causes)
+    is_cut_off = any(isinstance(cause, DeadlineExceeded) for cause in causes)
+    due = None if is_cut_off else spent
+    return Answer(_written(body), status, is_whole=not errors, is_unavailable=is_away, spent=due)
 
 
 def _written(body: dict[str, Any]) -> bytes:

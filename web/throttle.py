@@ -101,14 +101,18 @@ class Throttle:
         self._blocked: OrderedDict[str, tuple[float, Verdict]] = OrderedDict()
 
     def hold_off(self, client: str) -> None:
-        """Raises RateLimited for who was told a moment ago that there is nothing more: before its request costs anything."""
+        """Raises RateLimited for who was told a moment ago that there is nothing more: before its request costs anything.
+
+        Not once the wait is over, nor for who holds requests that were taken in advance.
+        """
         blocked = self._blocked.get(client)
-        if blocked is None:
+        if blocked is None or self._held(client):
             return
         told_at, verdict = blocked
         age_s = time.monotonic() - told_at
-        if age_s < BLOCKED_S:
-            verdict = replace(verdict, wait_ms=max(0, verdict.wait_ms - round(age_s * 1000)))
+        wait_ms = verdict.wait_ms - round(age_s * 1000)
+        if age_s < BLOCKED_S and wait_ms > 0:
+            verdict = replace(verdict, wait_ms=wait_ms)
             standing = self._standing((self._windows["overall"],), verdict, 0, with_points=False)
             raise RateLimited(verdict, standing, None, self.status(verdict.points))
 

@@ -4,13 +4,17 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from itertools import count
+from types import SimpleNamespace
 from typing import Any
 
+import asyncpg
 import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from cache.limits import SharedLimits
 from cache.redis import RedisCache
+from cache.tally import Rules
 from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
 from web.throttle import RateLimited, Throttle, open_throttle
 
@@ -129,6 +133,55 @@ async def test_what_is_cut_off_at_its_deadline_costs_what_was_estimated(limited:
     assert (late.status_code, late.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
     left = (await ask(limited, STAGES, me)).json()["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"]
     assert left < 400
+
+
+async def test_what_postgres_stops_at_its_time_limit_costs_what_was_estimated(
+    database_url: str, valkey: EmbeddedValkey, me: dict[str, str], sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with serving(settings_for(database_url, valkey, **LIMITS | {"statement_timeout_s": 0.2})) as client, sql.transaction():
+        await sql.execute("lock table deal in access exclusive mode")
+        assert (await ask(client, HUNDRED, me)).status_code == 504
+        cost = (await ask(client, STAGES, me)).json()["extensions"]["cost"]
+        assert cost["throttleStatus"]["currentlyAvailable"] < 400
+
+
+async def test_who_has_nothing_left_is_held_off_until_the_wait_is_over(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms, who = [1_000_000], f"held off {next(_addresses)}"
+    monkeypatch.setattr("web.throttle.time", SimpleNamespace(monotonic=lambda: now_ms[0] / 1000))
+    cache = RedisCache(valkey.url, timeout_s=10)
+    rules = Rules(points=1000, points_per_s=1, wait_most_ms=60_000, heal_ms=60_000)
+    settings = settings_for("postgresql://", valkey, limits="on", limit_overall="1/1s")
+    throttle = Throttle(settings, SharedLimits(cache.client, rules, lambda: now_ms[0]))
+    await throttle.admit(who, ("overall",))
+    now_ms[0] += 700
+    with pytest.raises(RateLimited):
+        await throttle.admit(who, ("overall",))
+    now_ms[0] += 299
+    with pytest.raises(RateLimited):
+        throttle.hold_off(who)
+    now_ms[0] += 1
+    throttle.hold_off(who)
+    await throttle.admit(who, ("overall",))
+    await cache.close()
+
+
+async def test_who_holds_requests_that_were_taken_in_advance_is_not_held_off(valkey: EmbeddedValkey) -> None:
+    settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="100/h"), f"leaser {next(_addresses)}"
+    cache = RedisCache(valkey.url, timeout_s=10)
+    one, two = (open_throttle(settings, cache.client) for _ in range(2))
+    await one.admit(who, ("overall",), leases=True)
+    for _ in range(97):
+        await two.admit(who, ("overall",))
+    for throttle in (one, two):
+        with pytest.raises(RateLimited):
+            await throttle.admit(who, ("overall",))
+    with pytest.raises(RateLimited):
+        two.hold_off(who)
+    one.hold_off(who)
+    assert one.admit_cached(who) is not None
+    await cache.close()
 
 
 async def test_a_document_that_is_one_too_many_is_neither_registered_nor_read(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
