@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any, Literal, Protocol, TypeAlias
 
 from cache.encoding import Encoding
-from core.histogram import OTHERS, rarest_of
+from core.histogram import make_room
 
 Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
 # What an entry takes besides its bytes: its tags in two indexes, keys, headers.
@@ -83,10 +83,7 @@ class Stats(dict[str, DocumentStats]):
     """Those of each document that was asked for; of too many, the rarest are counted together as ``(others)``."""
 
     def __missing__(self, name: str) -> DocumentStats:
-        rarest = rarest_of(self, MOST_DOCUMENTS, lambda each: each.count)
-        if rarest is not None:
-            gone = self.pop(rarest)
-            self.setdefault(OTHERS, DocumentStats()).take_in(gone)
+        make_room(self, MOST_DOCUMENTS, DocumentStats)
         return self.setdefault(name, DocumentStats())
 
 

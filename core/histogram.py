@@ -2,14 +2,28 @@
 
 import math
 from bisect import bisect_left
-from collections.abc import Callable, Mapping
-from typing import TypeVar
-
-T = TypeVar("T")
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
 
 # From 10 microseconds to 100 seconds; the last bucket takes what is above.
 BOUNDS_S = tuple(1e-5 * 2 ** (step / 4) for step in range(94))
 OTHERS = "(others)"
+
+
+class Counted(Protocol):
+    """What is counted under a name."""
+
+    @property
+    def count(self) -> int:
+        """How many there were."""
+        ...
+
+    def take_in(self, other: Any) -> None:
+        """Counts what another one has counted as well."""
+        ...
+
+
+AnyCounted = TypeVar("AnyCounted", bound=Counted)
 
 
 class Histogram:
@@ -74,10 +88,7 @@ class Histograms:
         """The histogram that counts for a name."""
         found = self._by_name.get(name)
         if found is None:
-            rarest = rarest_of(self._by_name, self._most, lambda each: each.count)
-            if rarest is not None:
-                gone = self._by_name.pop(rarest)
-                self._by_name.setdefault(OTHERS, Histogram()).take_in(gone)
+            make_room(self._by_name, self._most, Histogram)
             found = self._by_name[name] = Histogram()
         return found
 
@@ -86,10 +97,12 @@ class Histograms:
         return sorted(self._by_name.items())
 
 
-def rarest_of(counted: Mapping[str, T], most: int, count: Callable[[T], int]) -> str | None:
-    """The name to count among the others, so that there is room for a new one; None while there is."""
-    names = counted.keys() - {OTHERS}
-    return min(names, key=lambda name: count(counted[name])) if len(names) >= most else None
+def make_room(by_name: dict[str, AnyCounted], most: int, new: Callable[[], AnyCounted]) -> None:
+    """Counts the rarest name among the others if there are as many as there may be."""
+    names = by_name.keys() - {OTHERS}
+    if len(names) >= most:
+        gone = by_name.pop(min(names, key=lambda name: by_name[name].count))
+        by_name.setdefault(OTHERS, new()).take_in(gone)
 
 
 def ms(seconds: float) -> float:

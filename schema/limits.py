@@ -99,17 +99,18 @@ def faults(document: DocumentNode, limits: Limits) -> list[GraphQLError]:
     within itself; validation refuses both, and what is never spread.
     """
     long = _long_name(document, limits.name)
-    return _Walk(document, limits).faults() if long is None else [long]
+    return [*_Walk(document, limits).faults(), *([long] if long else [])]
 
 
 def _long_name(document: DocumentNode, limit: int) -> GraphQLError | None:
+    """What is wrong with the first name that is too long, wherever it stands."""
     assert document.loc is not None
     token: Token | None = document.loc.start_token
     while token is not None:
-        if token.kind is TokenKind.NAME and len(token.value or "") > limit:
-            message = f"A name has {len(token.value or ''):,} characters; {limit:,} is the limit."
-            place, code = [token.start], {"code": NAME_TOO_LONG}
-            return GraphQLError(message, source=document.loc.source, positions=place, extensions=code)
+        length = len(token.value or "") if token.kind is TokenKind.NAME else 0
+        if length > limit:
+            message, code = f"A name has {length:,} characters; {limit:,} is the limit.", {"code": NAME_TOO_LONG}
+            return GraphQLError(message, source=document.loc.source, positions=[token.start], extensions=code)
         token = token.next
     return None
 
