@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from decimal import Decimal, DecimalException, InvalidOperation
 
@@ -242,10 +243,10 @@ def _parsed(text: str, formats: tuple[str, ...]) -> datetime:
 
 
 def _read(text: str, formats: tuple[str, ...]) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        pass
+    # Of digits alone only a day is ISO 8601: Python takes 1712011200000 for the year 1712, its ninth digit for a separator.
+    if len(text) <= 8 or not text.isdecimal():
+        with suppress(ValueError):
+            return datetime.fromisoformat(text)
     for each in formats:
         try:
             return UNITS[each](float(text)) if each in UNITS else datetime.strptime(text, each)
