@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from redis.asyncio import Redis
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError
 
 from cache.redis import Breaker
 from cache.tally import Ask, Rules, Tally, Verdict
@@ -83,7 +83,7 @@ class SharedLimits:
     async def _answers(self, asked: list[list[Any]]) -> list[list[Any] | None]:
         """What the script answers to each; None where it did not."""
         found: list[Any] = [None] * len(asked)
-        try:
+        with self._breaker:
             async with self._client.pipeline(transaction=False) as pipeline:
                 for each in asked:
                     pipeline.evalsha(SHA, 1, *each)
@@ -93,8 +93,6 @@ class SharedLimits:
                     found[place] = await self._client.eval(SCRIPT, 1, *asked[place])
                 elif isinstance(each, Exception):
                     raise each
-        except (RedisError, OSError) as error:
-            self._breaker.failed(error)
         return [each if isinstance(each, list) else None for each in found]
 
     def _arguments(self, ask: Ask) -> list[Any]:

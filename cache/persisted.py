@@ -35,11 +35,9 @@ class RegisteredDocuments:
         keys = [REGISTERED + name for name in names]
         if not keys or self._breaker.is_open:
             return None
-        try:
+        with self._breaker:
             return next((as_bytes(text) for text in await self._client.mget(keys) if text is not None), None)
-        except (RedisError, OSError) as error:
-            self._breaker.failed(error)
-            return None
+        return None
 
     async def all(self) -> dict[str, bytes]:
         """Every text by its id. Raises Unavailable."""
@@ -110,19 +108,14 @@ class AutomaticDocuments:
         """Keeps the text, whose hash the caller has checked."""
         self._keep(digest, text)
         if not self._breaker.is_open:
-            try:
+            with self._breaker:
                 await self._client.set(AUTOMATIC + digest, text, ex=self._ttl_s)
-            except (RedisError, OSError) as error:
-                self._breaker.failed(error)
 
     async def _fetch(self, digest: str) -> bytes | None:
-        if self._breaker.is_open:
-            return None
-        try:
-            found = await self._client.getex(AUTOMATIC + digest, ex=self._ttl_s)
-        except (RedisError, OSError) as error:
-            self._breaker.failed(error)
-            return None
+        found = None
+        if not self._breaker.is_open:
+            with self._breaker:
+                found = await self._client.getex(AUTOMATIC + digest, ex=self._ttl_s)
         text = None if found is None else as_bytes(found)
         if text is None or hashlib.sha256(text).hexdigest() != digest:  # whoever else writes there cannot change what runs
             return None

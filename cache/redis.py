@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from types import TracebackType
 
 import structlog
 from redis.asyncio import Redis
@@ -18,7 +19,7 @@ log = structlog.get_logger("cache")
 
 
 class Breaker:
-    """Open for a moment after each failure; ``told`` is what the log says then.
+    """Open for a moment after each failure; ``told`` is what the log says then. As a block (``with``) it ends with the failure.
 
     Each use of Redis has its own: that a large answer comes too late must not leave every process to its own limits.
     """
@@ -32,6 +33,16 @@ class Breaker:
     def is_open(self) -> bool:
         """Whether Redis is to be left alone."""
         return self._now() < self._until
+
+    def __enter__(self) -> None:
+        """Redis is asked in the block."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
+        """Takes note of a failure of Redis, of which nobody else hears; of nothing else."""
+        if not isinstance(error, (RedisError, OSError)):
+            return False
+        self.failed(error)
+        return True
 
     def failed(self, error: Exception) -> None:
         """Redis did not answer, or not as it should."""
@@ -50,6 +61,8 @@ class RedisCache:
             )
         except ValueError:  # which quotes from it, and a password is in it
             raise ValueError("this is not a URL that redis-py can read") from None
+        if self.client.connection_pool.connection_kwargs.get("decode_responses"):
+            raise ValueError("decode_responses must not be set: what is kept there is bytes")
 
     async def answers(self) -> bool:
         """Whether the server is there."""

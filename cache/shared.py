@@ -10,7 +10,6 @@ from collections.abc import Callable
 import orjson
 import structlog
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from cache.encoding import SMALLEST_BYTES, encoded_aside
 from cache.entry import Made, etag_of
@@ -56,34 +55,28 @@ class SharedResponses:
         if len(made.body) > LARGEST_BYTES:
             await self.release(key)
             return
-        try:
+        with self._breaker:
             async with self._client.pipeline(transaction=False) as pipeline:
                 pipeline.set(PREFIX + key, await _written(made), px=ttl_ms)
                 pipeline.delete(LEADER + key)
                 await pipeline.execute()
-        except (RedisError, OSError) as error:
-            self._breaker.failed(error)
 
     async def lead(self, key: bytes) -> bool:
         """Whether this process is to make the answer; False, after a moment, if another is at it."""
         if self._breaker.is_open:
             return True
-        try:
-            if await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS):
-                return True
-        except (RedisError, OSError) as error:
-            self._breaker.failed(error)
-            return True
-        await asyncio.sleep(LOOK_AGAIN_S)
-        return False
+        is_taken = False
+        with self._breaker:
+            is_taken = not await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS)
+        if is_taken:
+            await asyncio.sleep(LOOK_AGAIN_S)
+        return not is_taken
 
     async def release(self, key: bytes) -> None:
         """Lets another process make the answer."""
         if not self._breaker.is_open:
-            try:
+            with self._breaker:
                 await self._client.delete(LEADER + key)
-            except (RedisError, OSError) as error:
-                self._breaker.failed(error)
 
     def _read(self, kept: bytes | None) -> Made | None:
         try:
