@@ -53,7 +53,7 @@ class ResponseCache:
         self._entries: OrderedDict[bytes, Entry] = OrderedDict()
         self._by_tag: defaultdict[str, set[bytes]] = defaultdict(set)
         self._stale: dict[bytes, Entry] = {}
-        self._lost_at = -1
+        self._lost_at, self._stale_until = -1, 0.0
         self._looks: dict[bytes, list[asyncio.Future[Entry | None]]] = {}
         self._flights: dict[bytes, _Flight] = {}
         freshness.on_written = self._written
@@ -195,7 +195,12 @@ class ResponseCache:
         began, deadline = self.freshness.number, self._now() + MOST_WAIT_S
         is_leading = False
         while True:
-            made = await shared.get(key)
+            try:
+                made = await shared.get(key)
+            except asyncio.CancelledError:
+                if is_leading:  # nobody here wants it any more: let others make it
+                    await shared.release(key)
+                raise
             entry = self._vouched(key, made, began)
             if entry is not None and is_leading:
                 await shared.release(key)
@@ -218,6 +223,8 @@ class ResponseCache:
         """
         if made.tags is None or not self.freshness.is_hearing or self.freshness.written_since(made.tags, began):
             return None
+        if self._stale and self._stale_until < self._now():  # all of it is older than may be served
+            self._stale = {}
         etag = made.etag or etag_of(made.body)
         entry = Entry(key, made, self._now(), etag, forms={"br": made.brotli} if made.brotli else {})
         if entry.size > self._most_bytes // 4:
@@ -229,10 +236,13 @@ class ResponseCache:
         for tag in made.tags:
             self._by_tag[tag].add(key)
             self._by_tag[f"{everything_of(tag)}!"].add(key)
+        self._make_room()
+        return entry
+
+    def _make_room(self) -> None:
         while self.bytes > self._most_bytes:
             self.evictions += 1
             self._remove(next(iter(self._entries)))
-        return entry
 
     def form(self, entry: Entry, encoding: Encoding, made: bytes = b"") -> bytes:
         """The body of an entry in that encoding, made the first time it is asked for."""
@@ -243,6 +253,7 @@ class ResponseCache:
             found = entry.forms[encoding] = made or encoded(entry.made.body, encoding)
             if self._entries.get(entry.key) is entry:
                 self.bytes += len(found)
+                self._make_room()
         return found
 
     async def form_aside(self, entry: Entry, encoding: Encoding) -> bytes:
@@ -264,6 +275,8 @@ class ResponseCache:
                         del self._by_tag[indexed]
 
     def _written(self, tags: frozenset[str]) -> None:
+        if any(":" not in tag or tag.startswith("document:") for tag in tags):
+            self._stale = {}  # cleared by hand, or changed by the thousand: better no answer than one from before that
         for tag in tags:
             # Of a row: its own tag, and lists of all such rows. Of a plural: whatever has to do with such rows.
             for indexed in (tag, everything_of(tag)) if ":" in tag else (f"{tag}!",):
@@ -276,4 +289,5 @@ class ResponseCache:
         """Nothing can be vouched for any more; what was fresh until now may be better than nothing."""
         if self._stale_s > 0 and self._lost_at != self.freshness.number:  # it is told again of a line that was not back
             self._stale, self._lost_at = dict(self._entries), self.freshness.number
+            self._stale_until = self._now() + self._stale_s
         self.clear()

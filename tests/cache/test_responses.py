@@ -1,6 +1,7 @@
 """Answers are found as long as they are fresh, made once however many ask, and leave when there is no room."""
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable
 
@@ -217,6 +218,18 @@ async def test_what_is_stale_goes_when_it_is_made_anew() -> None:
     assert cache.find_stale(b"k") is None
 
 
+@pytest.mark.parametrize("written", ["deals", "document:Deal"])
+async def test_what_is_stale_goes_when_it_is_cleared_by_hand_or_all_of_a_kind_is_written(written: str) -> None:
+    cache = a_cache(stale_s=60.0)
+    await cache.find_or_make(b"k", Maker())
+    cache.freshness.lost()
+    cache.freshness.begin(0)
+    cache.freshness.beat(100.0)
+    cache.freshness.hear(5, [written])
+    cache.freshness.lost()
+    assert cache.find_stale(b"k") is None
+
+
 async def test_an_entry_ends_with_its_time() -> None:
     cache = a_cache()
     await cache.find_or_make(b"k", Maker(Made(BODY, 200, "Deal", frozenset(), time.time() - 1)))
@@ -255,6 +268,16 @@ async def test_a_compressed_form_is_made_once_and_counted() -> None:
     assert cache.bytes == before + len(form)
     cache.clear()
     assert cache.bytes == 0
+
+
+async def test_compressed_forms_find_room_among_the_answers() -> None:
+    cache = a_cache(most_bytes=40_000)
+    kept = [(await cache.find_or_make(key, Maker(made(random.randbytes(6000)))))[0] for key in (b"a", b"b", b"c", b"d")]
+    for entry in kept:
+        assert entry is not None
+        assert cache.form(entry, "gzip")
+        assert cache.bytes <= 40_000
+    assert cache.evictions > 0
 
 
 async def test_a_form_of_what_is_not_kept_is_not_counted() -> None:
@@ -355,6 +378,25 @@ async def test_whoever_comes_to_lead_and_finds_it_made_leads_no_more() -> None:
     assert (await a_cache(shared=others).find_or_make(b"k", Maker()))[2] == "HIT"
     assert others.looks == []
     assert not others.is_led
+
+
+async def test_whoever_comes_to_lead_and_is_not_wanted_any_more_leads_no_more() -> None:
+    looks_again = asyncio.Event()
+
+    class Slow(Others):
+        async def get(self, key: bytes) -> Made | None:
+            if self.is_led:
+                looks_again.set()
+                await asyncio.Event().wait()
+            return None
+
+    others = Slow()
+    asking = asyncio.create_task(a_cache(shared=others).find_or_make(b"k", Maker()))
+    await looks_again.wait()
+    asking.cancel()
+    async with asyncio.timeout(5):
+        while others.is_led:
+            await asyncio.sleep(0)
 
 
 async def test_what_another_process_made_ends_with_its_time() -> None:
