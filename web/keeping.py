@@ -44,7 +44,7 @@ def version_of(executable: Executable, database_url: str) -> bytes:
     url = urlsplit(database_url)
     elsewhere = [value for name, value in parse_qsl(url.query) if name in ("host", "port", "dbname")]
     digest = hashlib.blake2b(executable.sdl.encode(), digest_size=16)
-    digest.update(repr((url.hostname, url.port, url.path, elsewhere)).encode())
+    digest.update(repr((url.netloc.rpartition("@")[2], url.path, elsewhere)).encode())  # of several hosts there is no port
     for name in sorted(TEXTS):
         digest.update(TEXTS[name][1].encode())
     return digest.hexdigest().encode()
@@ -58,7 +58,7 @@ def key_of(version: bytes, ready: Ready, viewer: Viewer) -> bytes | None:
     None for variables that are nested too deeply to be written.
     """
     whose = viewer.visible_owner and str(viewer.visible_owner)
-    parts: list[Any] = [ready.document.id, ready.name, ready.variables or {}, whose]
+    parts: list[Any] = [ready.document.id, ready.name, ready.variables or {}, whose, viewer.may_explore]
     if ready.document.is_personal:
         parts += [viewer.subject, viewer.owner and str(viewer.owner), sorted(viewer.scopes)]
     try:

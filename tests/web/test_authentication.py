@@ -383,6 +383,12 @@ async def test_what_names_there_are_is_told_to_explorers_alone(house: House) -> 
             (error,) = (await house.doors[0].post("/graphql", json=asked, headers=headers)).json()["errors"]
             assert told in error["message"]
             assert ("Did you mean" in error["message"]) == has_hint
+    # Who asks the same at the same time joins in, and is told what he may be told.
+    asked = {"query": wrong[1][0], "variables": wrong[1][1]}
+    for _ in range(10):
+        scopes = ("crm:read crm:explore", "crm:read")
+        asking = (house.doors[0].post("/graphql", json=asked, headers={"authorization": f"Bearer {house.token(scope=scope)}"}) for scope in scopes)
+        assert ["Did you mean" in each.text for each in await asyncio.gather(*asking)] == [True, False]
 
 
 async def test_keys_of_signers_come_and_go(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
