@@ -45,7 +45,6 @@ async def clear_cache(request: Request[State]) -> Response:
     It is announced as a write is, on the way that every process trusts: none of them serves such an answer any more, also
     not one from Redis, and this one not from before it says so. Raises NotForClients, BadRequest, Unavailable.
     """
-    started = time.perf_counter()
     require_operator(request)
     tags = _tags(await read_json(request, Call.of(request.scope)))
     responses = state_of(request)["responses"]
@@ -56,7 +55,7 @@ async def clear_cache(request: Request[State]) -> Response:
 
     await state_of(request)["database"].write(viewer_of(request), announce, is_repeatable=True)
     cleared = max(0, before - len(responses))
-    return rest_response(request, RestAnswer(200, {"data": {"tags": tags, "cleared": cleared}}), started)
+    return rest_response(request, RestAnswer(200, {"data": {"tags": tags, "cleared": cleared}}))
 
 
 async def performance_stats(request: Request[State]) -> Response:
@@ -65,10 +64,9 @@ async def performance_stats(request: Request[State]) -> Response:
     Answers that were found in the cache on the shortest way are among the ``kept`` of their documents, not the requests.
     Raises NotForClients, RateLimited.
     """
-    started = time.perf_counter()
     await charge_request(state_of(request), viewer_of(request), ("overall", "statistics"))
     require_operator(request)
-    return rest_response(request, RestAnswer(200, {"data": _told(state_of(request))}), started)
+    return rest_response(request, RestAnswer(200, {"data": _told(state_of(request))}))
 
 
 def _tags(asked: Any) -> list[str]:

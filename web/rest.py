@@ -1,6 +1,5 @@
 """The REST shim: the paths of ``web/rest_table.py``, and what else is below ``/api``. It owns no resolvers."""
 
-import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeAlias
 
@@ -12,8 +11,9 @@ from starlette.types import Receive, Scope, Send
 from core.errors import AppError
 from schema.documents import TrustedDocuments
 from schema.operation import Executable
-from web.auth import asker_of
+from web.auth import asker_of, viewer_of
 from web.call import Call
+from web.charging import hold_off
 from web.deadline import keep_time
 from web.health import PATH as HEALTH
 from web.health import health
@@ -26,7 +26,7 @@ from web.rest_batch import RestBatch
 from web.rest_response import rest_response
 from web.rest_serving import answer_served, meant, pairs_of
 from web.rest_table import Found, RestTable
-from web.state import State
+from web.state import State, state_of
 from web.wanted import TO_NOBODY, while_wanted
 
 Handler: TypeAlias = Callable[[Request[State]], Awaitable[Response | Reply]]
@@ -76,27 +76,28 @@ class RestEndpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
         request: Request[State] = Request(scope, receive)
-        started = time.perf_counter()
         try:
-            response: Response | Reply = await self._answer(request, started)
+            response: Response | Reply = await self._answer(request)
         except AppError as error:
-            response = rest_response(request, refused(error), started)
+            response = rest_response(request, refused(error))
         except ClientDisconnect:
             response = TO_NOBODY
         await response(scope, receive, send)
 
-    async def _answer(self, request: Request[State], started: float) -> Response | Reply:
+    async def _answer(self, request: Request[State]) -> Response | Reply:
         path = request.scope["path"]
         handlers = self._handlers.get(path.removesuffix("/"), {})
         found = None if handlers else self._table.find(path)
         by_method: Iterable[str] = found.by_method if found else handlers
         method = meant(request.method, path, by_method)
+        if path.removesuffix("/") != HEALTH:
+            hold_off(state_of(request), viewer_of(request))
         if found is None:
             return await handlers[method](request)
-        return await _served(request, found, method, started)
+        return await _served(request, found, method)
 
 
-async def _served(request: Request[State], found: Found, method: str, started: float) -> Response | Reply:
+async def _served(request: Request[State], found: Found, method: str) -> Response | Reply:
     call = Call.of(request.scope)
     body = await read_json(request, call) if method == "POST" else None
     keep_time(call)
@@ -107,6 +108,6 @@ async def _served(request: Request[State], found: Found, method: str, started: f
     async def work() -> Response:
         served = found.by_method[method]
         answer = await answer_served(call.state, served, asker, found.in_path, pairs, body, refresh=refresh)
-        return rest_response(request, answer, started)
+        return rest_response(request, answer)
 
     return await while_wanted(call.state, work)

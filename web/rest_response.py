@@ -9,9 +9,10 @@ from web.state import State, state_of
 from web.validator import has_already
 
 
-def rest_response(request: Request[State], answer: RestAnswer, started: float) -> Response:
+def rest_response(request: Request[State], answer: RestAnswer) -> Response:
     """The answer over HTTP; not modified for a GET or HEAD that has it already."""
-    body, headers = answer.written(state_of(request)["reuse"], started)
+    state = state_of(request)
+    body, headers = answer.written(state["reuse"], state["started"])
     etag = headers.get("etag")
     headers["vary"] = "Authorization, X-API-Key"
     if etag is not None and has_already(request.scope, etag):

@@ -219,6 +219,14 @@ async def test_what_is_refused_counts_and_so_does_what_is_not_there(limited: htt
     assert (answer.status_code, answer.json()["errors"][0]["extensions"]["limit"]) == (429, "overall")
 
 
+@pytest.mark.parametrize("path", ["/graphql", "/api/batch", "/api/deals/bulk"])
+async def test_the_body_of_who_has_nothing_left_is_not_read(limited: httpx2.AsyncClient, me: dict[str, str], path: str) -> None:
+    await asyncio.gather(*(limited.get("/api/nothing", headers=me) for _ in range(60)))
+    assert (await limited.get("/api/nothing", headers=me)).status_code == 429
+    answer = await limited.post(path, content=b"[no JSON", headers=me | {"content-type": "application/json"})
+    assert (answer.status_code, answer.json()["errors"][0]["extensions"]["code"]) == (429, "RATE_LIMITED")
+
+
 async def test_health_checks_have_a_limit_of_their_own(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
     answers = [await limited.get("/api/health", headers=me) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
