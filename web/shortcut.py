@@ -146,7 +146,7 @@ class ShortcutProtocol(OneProtocol):
             return False
         media_type = best(headers.get(b"accept", b"").decode("latin-1"), (JSON, GRAPHQL)) or JSON
         reply = error_reply(Overloaded.status, BUSY_ERROR, media_type, BUSY_HEADERS)
-        state["traffic"].add(0.0, reply.status)
+        state["traffic"].turn_away(reply.status)
         self.respond(self.written(reply, self.told(call, self.scope, request_id_of(headers))))
         return True
 
@@ -169,7 +169,7 @@ class ShortcutProtocol(OneProtocol):
         return found
 
     def peer(self, call: Call, scope: Any) -> str:
-        """Whom a request is counted for that has no viewer: each of a connection for the same, unless a proxy says else."""
+        """Whom a request without a viewer is counted for: the same for all of a connection, unless a proxy says otherwise."""
         if b"x-forwarded-for" in call.headers:
             return peer_of(scope, call.state["settings"])
         if self._peer is None:

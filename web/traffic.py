@@ -17,6 +17,10 @@ class Traffic:
     answered: Histogram = field(default_factory=Histogram)
     statuses: Counter[int] = field(default_factory=Counter)
 
+    def turn_away(self, status: int) -> None:
+        """Counts one that was told to come back before it was looked at: no time says anything about it."""
+        self.statuses[status // 100] += 1
+
     def add(self, seconds: float, status: int) -> None:
         """Counts one."""
         self.answered.add(seconds, failed=status >= 500)
