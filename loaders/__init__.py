@@ -15,9 +15,10 @@ from loaders.base import Loader
 from loaders.company import AnalyticsByCompany, CompanyById, CountedPage, TotalsByCompany
 from loaders.contact import ContactById, ContactStats
 from loaders.deal import DealById, StageChangesByDeal, WholeDealById
+from loaders.node import KindById
 from loaders.page import CountByParent, FirstByCompany, Listing, PageByWindow
 from loaders.reads import Reads
-from loaders.report import KindById, Overview, StageTotals, Whose
+from loaders.report import Overview, StageTotals, Whose
 from loaders.stage import StageById, Stages
 from loaders.user import UserById
 

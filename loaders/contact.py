@@ -26,8 +26,8 @@ class ContactById(Loader[UUID, ContactRow | None]):
         return tags.rows("contact", keys)
 
 
-class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
-    """Owner id or "everyone" to the contacts counted, as of one moment."""
+class ContactStats(Loader[UUID | None, ContactStatsRow]):
+    """Owner id, or None for everyone, to the contacts counted, as of one moment."""
 
     good_for = STATISTICS
 
@@ -36,9 +36,8 @@ class ContactStats(Loader[UUID | Literal["everyone"], ContactStatsRow]):
         self._statement = STATS[whose]
         self._new_since = now - timedelta(days=30)
 
-    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[ContactStatsRow]:
-        owners = [None if key == "everyone" else key for key in keys]
-        return await self._db.fetch(self._statement, self._visible_owner, owners, self._new_since)
+    async def load_keys(self, keys: list[UUID | None]) -> Sequence[ContactStatsRow]:
+        return await self._db.fetch(self._statement, self._visible_owner, keys, self._new_since)
 
-    def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
-        return tags.lists("contact", "owner", (None if key == "everyone" else key for key in keys))
+    def tags(self, keys: Sequence[UUID | None]) -> Iterable[str]:
+        return tags.lists("contact", "owner", keys)

@@ -140,21 +140,20 @@ def has_lines(listing: Listing, wanted: frozenset[str]) -> bool:
     return line is not None and listing.scope == "company" and wanted.issubset(line._fields)
 
 
-class CountByParent(Loader[UUID | Literal["everyone"], int]):
-    """Whose list, or "everyone", to how many rows it has."""
+class CountByParent(Loader[UUID | None, int]):
+    """Whose list, or None for everyone's, to how many rows it has."""
 
     def __init__(self, db: Database, visible_owner: UUID | None, listing: Listing) -> None:
         super().__init__(db, visible_owner)
         self._listing = listing
 
-    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[int]:
-        parents = [None if key == "everyone" else key for key in keys]
+    async def load_keys(self, keys: list[UUID | None]) -> Sequence[int]:
         nothing = [None] * len(keys)  # a count takes the parameters of a page, and its windows have no ends
-        windows = (parents, nothing, nothing, nothing, nothing, nothing)
+        windows = (keys, nothing, nothing, nothing, nothing, nothing)
         rows = await self._db.fetch(
             self._listing.count_statement(), self._visible_owner, *windows, *self._listing.filter, *self._listing.asked
         )
         return [row.total for row in rows]
 
-    def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
-        return self._listing.tags(None if key == "everyone" else key for key in keys)
+    def tags(self, keys: Sequence[UUID | None]) -> Iterable[str]:
+        return self._listing.tags(keys)

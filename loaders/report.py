@@ -8,15 +8,14 @@ from uuid import UUID
 from core import tags
 from core.later import Later
 from db.database import Database
-from db.rows import NodeKindRow, OverviewRow, OverviewWithDealsRow, StageTotalsRow
-from db.statements import statement, variants
+from db.rows import OverviewRow, OverviewWithDealsRow, StageTotalsRow
+from db.statements import variants
 from loaders.base import Loader, many_per_key
 from loaders.reads import DASHBOARD
 
 PIPELINE = variants("reports.pipeline.of_", StageTotalsRow)
 OVERVIEW = variants("reports.overview.of_", OverviewRow)
 WITH_DEALS = variants("reports.overview.with_deals_of_", OverviewWithDealsRow)
-KINDS = statement("node.kinds", NodeKindRow)
 
 Whose = Literal["all", "owner", "company"]
 
@@ -28,8 +27,8 @@ class Span(NamedTuple):
     end: datetime
 
 
-class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
-    """Owner id, company id or "everyone" to deals by stage, stages without deals left out."""
+class StageTotals(Loader[UUID | None, list[StageTotalsRow]]):
+    """Owner id, company id or None for everyone to deals by stage, stages without deals left out."""
 
     good_for = DASHBOARD
 
@@ -38,13 +37,12 @@ class StageTotals(Loader[UUID | Literal["everyone"], list[StageTotalsRow]]):
         self._whose = whose
         self._statement = PIPELINE[whose]
 
-    async def load_keys(self, keys: list[UUID | Literal["everyone"]]) -> Sequence[list[StageTotalsRow]]:
-        ids = [None if key == "everyone" else key for key in keys]
-        rows = await self._db.fetch(self._statement, self._visible_owner, ids)
+    async def load_keys(self, keys: list[UUID | None]) -> Sequence[list[StageTotalsRow]]:
+        rows = await self._db.fetch(self._statement, self._visible_owner, keys)
         return many_per_key(rows, range(1, len(keys) + 1), key=lambda row: row.place)
 
-    def tags(self, keys: Sequence[UUID | Literal["everyone"]]) -> Iterable[str]:
-        return [tags.STAGES, *tags.lists("deal", self._whose, (None if key == "everyone" else key for key in keys))]
+    def tags(self, keys: Sequence[UUID | None]) -> Iterable[str]:
+        return [tags.STAGES, *tags.lists("deal", self._whose, keys)]
 
 
 # What the head of a dashboard is made of: what happened in a day and in a week, or the deals by stage.
@@ -106,15 +104,3 @@ def _days(keys: Sequence[Figures]) -> list[Days]:
 def _times(days: Days) -> tuple[datetime, datetime, datetime, datetime]:
     day, week = days
     return day.start, day.end, week.start, week.end
-
-
-class KindById(Loader[UUID, str | None]):
-    """Id to the kind of thing it is the id of: company, contact, deal, activity, stage or user; None if of nothing."""
-
-    async def load_keys(self, keys: list[UUID]) -> Sequence[str | None]:
-        found = {row.id: row.kind for row in await self._db.fetch(KINDS, keys)}
-        return [found.get(key) for key in keys]
-
-    def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
-        nouns: tuple[tags.Noun, ...] = ("company", "contact", "deal", "activity")
-        return [tags.STAGES, tags.USERS, *(tag for noun in nouns for tag in tags.rows(noun, keys))]

@@ -127,8 +127,7 @@ class Page:
 
     def total_count(self) -> Later[int]:
         """How many edges the whole list has."""
-        parent = self.whole.parent
-        return self.context.loaders.count(self.whole.listing).one("everyone" if parent is None else parent)
+        return self.context.loaders.count(self.whole.listing).one(self.whole.parent)
 
 
 def read_page(context: Context, whole: ListOf, asked: Asked) -> Later[Page]:

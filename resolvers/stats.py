@@ -87,7 +87,7 @@ class DealStats:
 
 def deal_stats(context: Context, whose: Whose, of: UUID | None) -> Later[DealStats]:
     """The deals of an owner or company, or everyone's with None, counted by every stage there is."""
-    return by_every_stage(context, context.loaders.stage_totals(whose if of else "all").one(of or "everyone"))
+    return by_every_stage(context, context.loaders.stage_totals(whose if of else "all").one(of))
 
 
 def by_every_stage(context: Context, totals: Later[list[StageTotalsRow]]) -> Later[DealStats]:
@@ -98,7 +98,7 @@ def by_every_stage(context: Context, totals: Later[list[StageTotalsRow]]) -> Lat
 
 def contact_stats(context: Context, owner_id: UUID | None) -> Later[ContactStatsRow]:
     """The contacts of an owner, or everyone's with None, counted."""
-    return context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id or "everyone")
+    return context.loaders.contact_stats("owner" if owner_id else "all").one(owner_id)
 
 
 def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:
