@@ -23,6 +23,16 @@ class Listed:
     descending: bool
     no_filter: tuple[Any, ...]
 
+    @property
+    def listing(self) -> Listing:
+        """The whole list, without a filter."""
+        return Listing(self.noun, self.scope, self.sort, self.no_filter)
+
+    @property
+    def way(self) -> str:
+        """How its statements call its direction."""
+        return "down" if self.descending else "up"
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -34,29 +44,24 @@ class Order:
 
 def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None) -> Awaitable[list[Any]]:
     """The first rows of the list of ``parent``, loaded together with those of other parents."""
-    listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
-    window = Window(parent, None, None, limit_argument(limit))
-    return context.loaders.page(listing, "down" if listed.descending else "up").load(window)
+    return context.loaders.page(listed.listing, listed.way).load(Window(parent, None, None, limit_argument(limit)))
 
 
 def first_rows_of(
     context: Context, listed: Listed, parents: Sequence[UUID], wanted: frozenset[str], limit: int | None
 ) -> Loading[list[Any]]:
     """As ``first_rows``, for many parents at once, and for one who reads only the ``wanted`` attributes of the rows."""
-    listing = Listing(listed.noun, listed.scope, listed.sort, listed.no_filter)
-    size = limit_argument(limit)
+    listing, size = listed.listing, limit_argument(limit)
     if has_lines(listing, wanted):
         return context.loaders.first_of_company(listing, size).load_all(parents)
-    return context.loaders.page(listing, "down" if listed.descending else "up").load_all(
-        [Window(parent, None, None, size) for parent in parents]
-    )
+    return context.loaders.page(listing, listed.way).load_all([Window(parent, None, None, size) for parent in parents])
 
 
 def page_below(
     context: Context, listed: Listed, parent: UUID, asked: Asked, filter_values: tuple[Any, ...] | None
 ) -> Later[Page]:
     """A page of the list of ``parent``."""
-    listing = Listing(listed.noun, listed.scope, listed.sort, filter_values or listed.no_filter)
+    listing = listed.listing._replace(filter=filter_values or listed.no_filter)
     return read_page(context, ListOf(listing, parent, listed.descending), asked)
 
 

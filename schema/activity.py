@@ -9,8 +9,8 @@ import strawberry
 from db.rows import ActivityLine, ActivityRow
 from execution import instance_of
 from resolvers.arguments import enum_list, moment_argument, optional_uuid
-from resolvers.lists import Listed, Order
-from schema.arguments import SortDirection
+from resolvers.lists import Listed
+from schema.arguments import SortDirection, Sorted
 from schema.follow import follow
 from schema.node import Node
 from schema.price import COST, Price
@@ -82,13 +82,9 @@ class ActivitySortKey(Enum):
 
 
 @strawberry.input(description="The order of a list of activities.")
-class ActivitySort:
+class ActivitySort(Sorted):
     by: ActivitySortKey = strawberry.field(default=ActivitySortKey.OCCURRED_AT, description="What to sort by.")
     direction: SortDirection = strawberry.field(default=SortDirection.DESC, description="Which end comes first.")
-
-    def order(self) -> Order:
-        """The order as statements name it."""
-        return Order(str(self.by.value), self.direction is SortDirection.DESC)
 
 
 @strawberry.input(description="Which activities: those that meet every condition given.")

@@ -1,11 +1,12 @@
 """Arguments that many fields take, described once."""
 
 from enum import Enum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import argument
 
+from resolvers.lists import Order
 from schema.price import COST, Extra, PageSize
 
 PAGE_SIZE = {COST: PageSize()}
@@ -35,3 +36,14 @@ Id = Annotated[strawberry.ID, argument(description="The id: a UUID.")]
 class SortDirection(Enum):
     ASC = strawberry.enum_value("ASC", description="Smallest, earliest, or A first.")
     DESC = strawberry.enum_value("DESC", description="Largest, latest, or Z first.")
+
+
+class Sorted:
+    """What the inputs that say the order of a list have in common."""
+
+    by: Any
+    direction: SortDirection
+
+    def order(self) -> Order:
+        """The order as statements name it."""
+        return Order(str(self.by.value), self.direction is SortDirection.DESC)

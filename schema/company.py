@@ -13,11 +13,10 @@ from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
 from resolvers.arguments import moment_argument, money_argument, text_argument, text_list
 from resolvers.context import Info
-from resolvers.lists import Order
 from resolvers.stats import StageStats as StageStatsOf
 from schema import activity, contact, deal
 from schema.activity import Activity, ActivityFilter
-from schema.arguments import SortDirection
+from schema.arguments import SortDirection, Sorted
 from schema.contact import Contact, ContactFilter
 from schema.deal import Deal, DealFilter
 from schema.follow import follow
@@ -28,7 +27,7 @@ from schema.scalars import Money
 from schema.stage import StageStats
 from schema.user import User
 
-# As what the figures of companies can be read along with them.
+# The name under which the figures of companies are read along with them.
 TOTALS = "totals of companies"
 
 
@@ -132,13 +131,9 @@ class CompanySortKey(Enum):
 
 
 @strawberry.input(description="The order of a list of companies.")
-class CompanySort:
+class CompanySort(Sorted):
     by: CompanySortKey = strawberry.field(default=CompanySortKey.NAME, description="What to sort by.")
     direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="Which end comes first.")
-
-    def order(self) -> Order:
-        """The order as statements name it."""
-        return Order(str(self.by.value), self.direction is SortDirection.DESC)
 
 
 @strawberry.input(description="Which companies: those that meet every condition given.")

@@ -9,9 +9,9 @@ import strawberry
 from db.rows import ContactLine, ContactRow
 from execution import instance_of
 from resolvers.arguments import moment_argument, optional_uuid, text_argument, text_list
-from resolvers.lists import Listed, Order
+from resolvers.lists import Listed
 from schema.activity import OF_CONTACT, Activity
-from schema.arguments import SortDirection
+from schema.arguments import SortDirection, Sorted
 from schema.follow import follow
 from schema.lists import first_of
 from schema.node import Node
@@ -52,13 +52,9 @@ class ContactSortKey(Enum):
 
 
 @strawberry.input(description="The order of a list of contacts.")
-class ContactSort:
+class ContactSort(Sorted):
     by: ContactSortKey = strawberry.field(default=ContactSortKey.NAME, description="What to sort by.")
     direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="Which end comes first.")
-
-    def order(self) -> Order:
-        """The order as statements name it."""
-        return Order(str(self.by.value), self.direction is SortDirection.DESC)
 
 
 @strawberry.input(description="Which contacts: those that meet every condition given.")

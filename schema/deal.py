@@ -9,9 +9,9 @@ import strawberry
 from db.rows import DealLine, DealName, DealRow
 from execution import instance_of
 from resolvers.arguments import enum_list, moment_argument, money_argument, optional_uuid, uuid_list
-from resolvers.lists import Listed, Order
+from resolvers.lists import Listed
 from schema.activity import OF_DEAL, Activity
-from schema.arguments import SortDirection
+from schema.arguments import SortDirection, Sorted
 from schema.contact import Contact
 from schema.follow import follow
 from schema.lists import first_of
@@ -75,13 +75,9 @@ class DealSortKey(Enum):
 
 
 @strawberry.input(description="The order of a list of deals.")
-class DealSort:
+class DealSort(Sorted):
     by: DealSortKey = strawberry.field(default=DealSortKey.CREATED_AT, description="What to sort by.")
     direction: SortDirection = strawberry.field(default=SortDirection.DESC, description="Which end comes first.")
-
-    def order(self) -> Order:
-        """The order as statements name it."""
-        return Order(str(self.by.value), self.direction is SortDirection.DESC)
 
 
 @strawberry.input(description="Which deals: those that meet every condition given.")

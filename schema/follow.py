@@ -34,8 +34,8 @@ def follow(
 ) -> Any:
     """A field that is what ``loader`` has under the row's ``key``, or null where that is; with ``pick`` an attribute of it.
 
-    ``names`` are those of ``Loaders`` that may be known by then: enough for who asks for no more than id and name. ``along``:
-    as what it can be read along with the row, and is then known to ``loader``.
+    ``names`` are those of ``Loaders`` that may be known by then: enough for who asks for no more than id and name. ``along``
+    names it for whoever can read it together with the row; ``loader`` knows it then.
 
     Declared once for both executors: ``execution/`` loads for all rows of a level at once, graphql-core one by one.
     """

@@ -11,8 +11,7 @@ from core.viewer import Viewer as WhoAsks
 from db.rows import UserRow
 from execution import instance_of
 from resolvers.arguments import moment_argument, text_argument
-from resolvers.lists import Order
-from schema.arguments import SortDirection
+from schema.arguments import SortDirection, Sorted
 from schema.follow import follow
 from schema.node import Node
 
@@ -53,13 +52,9 @@ class UserSortKey(Enum):
 
 
 @strawberry.input(description="The order of a list of users.")
-class UserSort:
+class UserSort(Sorted):
     by: UserSortKey = strawberry.field(default=UserSortKey.NAME, description="What to sort by.")
     direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="Which end comes first.")
-
-    def order(self) -> Order:
-        """The order as statements name it."""
-        return Order(str(self.by.value), self.direction is SortDirection.DESC)
 
 
 @strawberry.input(description="Which users: those that meet every condition given.")
