@@ -31,21 +31,13 @@ class ListOf:
 
     def __init__(self, item: Position) -> None:
         self.item = item
+        self.along = item.inside.along
+        self.depth = item.inside.depth
 
     @property
     def wanted(self) -> frozenset[str]:
-        """Those of its items."""
+        """Those of its items, which an abstract type works out when it is asked for the first time."""
         return self.item.inside.wanted
-
-    @property
-    def along(self) -> frozenset[str]:
-        """That of its items."""
-        return self.item.inside.along
-
-    @property
-    def depth(self) -> int:
-        """That of its items."""
-        return self.item.inside.depth
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]

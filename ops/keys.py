@@ -45,7 +45,6 @@ class ListedKeyRow(NamedTuple):
     name: str
     scopes: list[str]
     owner: str | None
-    created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime | None
     revoked_at: datetime | None

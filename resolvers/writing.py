@@ -56,7 +56,9 @@ async def delete(call: Call, writable: Writable, row_id: str, expected_version: 
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
         rows = await db.fetch(writable.delete, _writable(call), wanted, expected_version)
-        return rows[0] if rows else await _refuse(call, db, writable, wanted)
+        if not rows:  # nothing is there, or it has another version
+            raise Refused(_conflict(await _current(call, db, writable, wanted)))
+        return rows[0]
 
     return await _written(call, writable, work)
 
@@ -187,11 +189,6 @@ async def _updated(
     if expected_version in (None, current.version):
         return current
     raise Refused(_conflict(current))
-
-
-async def _refuse(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
-    """Raises Refused: nothing was written, because nothing is there or because it has another version."""
-    raise Refused(_conflict(await _current(call, db, writable, wanted)))
 
 
 def _conflict(current: Any) -> Conflict:

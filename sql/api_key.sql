@@ -20,8 +20,8 @@ select id, name from app_user where id::text = lower($1) or lower(email) = lower
 
 -- name: all -> ListedKeyRow
 -- Newest first.
-select api_key.id, api_key.name, api_key.scopes, app_user.name as owner, api_key.created_at, api_key.expires_at,
-       api_key.last_used_at, api_key.revoked_at, api_key.expires_at <= now() as is_expired
+select api_key.id, api_key.name, api_key.scopes, app_user.name as owner, api_key.expires_at, api_key.last_used_at,
+       api_key.revoked_at, api_key.expires_at <= now() as is_expired
 from api_key
 left join app_user on app_user.id = api_key.owner_id
 order by api_key.created_at desc, api_key.id desc;

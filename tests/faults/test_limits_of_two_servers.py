@@ -11,7 +11,6 @@ from cache.embedded import EmbeddedValkey
 from tests.faults.killing import Server, kept
 
 MOST = 30
-REFUSED = ("RATE_LIMITED", 429)
 
 
 async def test_they_let_through_exactly_what_is_allowed_and_each_as_much_without_redis(database_url: str, tmp_path: Path) -> None:
