@@ -155,6 +155,7 @@ def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, postgres: Em
 
 def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Path) -> None:
     assert _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host:port")).startswith("REDIS_URL: this is not a URL")
+    assert "decode_responses" in _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host?decode_responses=true"))
 
 
 @pytest.mark.parametrize("path", ["/dev/null/data", "/proc/data"])
