@@ -4,7 +4,7 @@
 
 A **window** begins with a client's first request and holds so many; when it ends, the next begins with the next request.
 The **bucket** is filled with points at a steady rate. What goes over any limit is refused and counts nowhere, and the
-client waits: until there is room, and after each further violation twice as often, up to a cap. A violation is forgotten
+client waits: until there is room, and after each further violation twice as long, up to a cap. A violation is forgotten
 for each ``heal_ms`` that pass after the wait.
 """
 

@@ -109,7 +109,10 @@ class Settings(BaseSettings):
     limit_points: int = Field(default=10_000, ge=1, le=2_000_000_000, description="Points a client can have, of cost 1 each.")
     limit_points_per_s: float = Field(default=100.0, gt=0, le=1_000_000, description="Points that it gets back each second.")
     limit_wait_most_s: int = Field(
-        default=3600, ge=1, le=31_536_000, description="Who goes over a limit again and again waits so long at most."
+        default=3600,
+        ge=1,
+        le=31_536_000,
+        description="Who goes over a limit again and again waits so long at most, or until its window ends.",
     )
     limit_heal_s: int = Field(default=600, ge=1, le=31_536_000, description="After this, one time over a limit is forgotten.")
     limit_exempt: Annotated[list[Network], NoDecode] = Field(
@@ -156,10 +159,14 @@ class Settings(BaseSettings):
     cache_shared: bool = Field(default=True, description="0 keeps answers in each process only, and not in Redis.")
     warm: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="Names of trusted queries, comma-separated, that are answered at the start and again when they go old.",
+        description="Names of trusted queries, comma-separated: answered at the start, and again when a write ends what many "
+        "asked for.",
     )
     stale_if_error_s: float = Field(
-        default=0.0, ge=0, le=86_400, description="Without a database, answers of at most this age are served, marked as stale."
+        default=0.0,
+        ge=0,
+        le=86_400,
+        description="With AUTH=off and no database, answers of at most this age are served, marked as stale.",
     )
     reuse_s: float = Field(
         default=0.0,

@@ -30,7 +30,7 @@ class Batched:
     fields load at the same time. It answers one value per key, in their order, at once where it has them or else awaitably;
     an exception as a value is the error of that key alone. Where the key is None the value is null. One that
     ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
-    What can be read in one go with the objects that have the key says as what, ``along``: see ``read_along``.
+    ``along`` names what can be read in one go with the objects that have the key: see ``read_along``.
     """
 
     key: str

@@ -33,7 +33,7 @@ class _Plain(NamedTuple):
 
 
 class Selection:
-    """The fields asked of the objects of one type, in the order of the answer. ``is_put_off`` one that stands very deep."""
+    """The fields asked of the objects of one type, in the order of the answer. One that stands very deep ``is_put_off``."""
 
     def __init__(self, fields: Sequence[Field], *, is_put_off: bool) -> None:
         self.fields = fields

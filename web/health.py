@@ -29,7 +29,8 @@ def is_health(path: str) -> bool:
 
 
 async def health(request: Request[State]) -> Response:
-    """200 while the process lives; with ``?ready`` 503 unless the database answers, and what each dependency does.
+    """200 while the process lives; with ``?ready`` 503 unless the database answers and has every migration, and what
+    each dependency does.
 
     The cache may be away: a server that computes every answer is slower, and still right. ``?detailed=true``, which
     operators may ask and whoever is on this machine, tells besides how connections and kept answers of this process do,

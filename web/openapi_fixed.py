@@ -155,7 +155,10 @@ _HEALTH = {
 }
 _IS_WELL = {
     str(status): {"description": said, "content": {"application/json": {"schema": _HEALTH}}}
-    for status, said in ((200, "It lives; with `ready`, it can serve."), (503, "It cannot serve: the database is away."))
+    for status, said in (
+        (200, "It lives; with `ready`, it can serve."),
+        (503, "It cannot serve: the database is away, or lacks a migration."),
+    )
 }
 FIXED: dict[str, Any] = {
     "/api/batch": _posted(

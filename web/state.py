@@ -53,13 +53,13 @@ class State(TypedDict):
     traffic: Traffic
     deciding: NotRequired[Question]  # what decides about the answer, of a request that may be remembered
     started: NotRequired[float]
-    peer: NotRequired[str]  # whom a request is counted for that has no viewer, by the middleware of the limits
+    peer: NotRequired[str]  # whom a request is counted for that has no viewer
     standing: NotRequired[RawHeaders]  # how the client stands, when the request has been charged
     until: NotRequired[float]  # the request's own deadline by the clock of the loop, if it has one
-    viewer: NotRequired[Viewer]  # of each request, put there by its middleware
+    viewer: NotRequired[Viewer]  # of each request, put there by its middleware or on the straight way
     line: NotRequired[Line]  # of each request, put there by the protocol
     together: NotRequired[Together]  # of reads that share what they load
-    request_id: NotRequired[str]  # of each request, put there by its middleware
+    request_id: NotRequired[str]  # of each request, as the viewer
 
 
 def state_of(request: Request[Any]) -> State:

@@ -1,6 +1,6 @@
 """Counts what nobody else has counted, and tells each client how it stands.
 
-Operations are charged where they run, when their cost is known (``web/keeping.py``). The rest is counted here: health
+Operations are charged where they run, when their cost is known (``web/charging.py``). The rest is counted here: health
 checks before they are answered, and whatever else was answered without being charged (a page, a wrong address, a refused
 key, a body that is not JSON) when its answer begins; who may have no more gets 429 in its place.
 """
