@@ -44,7 +44,9 @@ UNREAD = (HEAD_TOO_LARGE, NOT_HTTP, NO_HOST, OTHER_HOST, OTHER_CODING, QUEUE_FUL
 VERSIONS = ("1.1", "1.0")
 # RFC 3986, section 3.2.2, and a port (RFC 9112, section 3.2); empty where the address has no authority.
 HOST = re.compile(rb"([\w.~!$&'()*+,;=%-]*|\[[0-9a-fA-F:.]+\])(:\d*)?", re.A)
-# An address in absolute form, as proxies get it (RFC 9112, section 3.2.2), whose path is empty: it means the root.
+# An address in absolute form, as proxies get it, and its host, which counts instead of ``Host`` (RFC 9112, section 3.2.2).
+ABSOLUTE = re.compile(rb"\Ahttps?://([^/?#]*)", re.I)
+# One whose path is empty: it means the root.
 PATHLESS = re.compile(rb"\A(https?://[^/?#]*)(\?.*)?\Z", re.I | re.S)
 
 
@@ -156,7 +158,7 @@ class BoundedProtocol(StraightProtocol):
         self._is_chunked = codings == [b"chunked"]
         if self.version not in VERSIONS:
             return NOT_HTTP
-        if hosts != [self._host] and (wrong := self._host_fault(hosts)) is not None:
+        if (hosts != [self._host] or not self.url.startswith(b"/")) and (wrong := self._host_fault(hosts)) is not None:
             return wrong
         if codings and not self._is_chunked:
             return OTHER_CODING
@@ -257,11 +259,13 @@ class BoundedProtocol(StraightProtocol):
 
     def _host_fault(self, hosts: list[bytes]) -> Refusal | None:
         """What is wrong with how a request says to which host it goes; the next one on the line will say the same."""
-        if len(hosts) != 1 or not HOST.fullmatch(hosts[0]):
-            return None if not hosts and self.version == "1.0" else NO_HOST
-        if self._bounds.is_local and hosts[0] and not is_local_name(hosts[0].decode("ascii")):
+        absolute = ABSOLUTE.match(self.url)
+        asked = [absolute[1]] if absolute else hosts
+        if not all(map(HOST.fullmatch, {*hosts, *asked})) or (len(hosts) != 1 and (hosts or self.version != "1.0")):
+            return NO_HOST
+        if self._bounds.is_local and any(host and not is_local_name(host.decode("ascii")) for host in asked):
             return OTHER_HOST
-        self._host = hosts[0]
+        self._host = b"" if absolute or not hosts else hosts[0]
         return None
 
     def _tell_lost(self) -> None:

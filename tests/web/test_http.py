@@ -243,3 +243,7 @@ async def test_without_auth_a_server_of_this_machine_answers_to_its_own_names_al
         for host in ("rebound.example", "localhost.example:80", "127.0.0.1.example", "10.0.0.1", "[2001:db8::1]", "notlocalhost"):
             ((status, body),) = answers(await said(client, post(f"Host: {host}") + BODY))
             assert (status, orjson.loads(body)["errors"][0]["extensions"]["code"]) == (421, "MISDIRECTED_REQUEST"), host
+        # An address in absolute form says the host, whatever ``Host`` says (RFC 9112, section 3.2.2).
+        for host, expected in (("localhost:80", 200), ("rebound.example", 421), ("you@localhost", 400)):
+            whole = f"GET http://{host}/api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+            assert answers(await said(client, whole))[0][0] == expected, host
