@@ -198,6 +198,10 @@ async def test_only_pages_of_origins_on_the_list_may_read_anything(server: httpx
     asked = {"access-control-request-method": "POST", "access-control-request-headers": "content-type,authorization"}
     preflight = await server.options("/graphql", headers={"origin": origin} | asked)
     assert preflight.status_code == (200 if is_allowed else 400)
+    if not is_allowed:
+        assert preflight.json()["errors"] == [
+            {"message": "Disallowed CORS origin: see CORS_ORIGINS.", "extensions": {"code": "BAD_REQUEST"}}
+        ]
     answers = [
         preflight,
         *[await server.post("/graphql", json=STAGES, headers={"origin": origin}) for _ in range(3)],  # the cache's answers too
