@@ -7,6 +7,9 @@ from core.errors import InvalidCredential, Unauthenticated
 # No key or token of anybody is longer; verifying one costs time by its length.
 LONGEST = 8_192
 CREDENTIALS = frozenset({b"authorization", b"x-api-key"})
+# How an answer begins that asks for another credential (RFC 6750, section 3), and what it says to one that may not do this.
+BEARER = 'Bearer realm="dealgraph"'
+SCOPE_MISSING = f'{BEARER}, error="insufficient_scope"'
 
 
 def credential_of(headers: Iterable[tuple[bytes, bytes]]) -> bytes | None:

@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from core.errors import AppError
+from core.viewer import EXPLORE
+from web.credential import SCOPE_MISSING
 
 # What is unknown now may be known a moment later: nothing on the way may keep such an answer.
 NOT_KEPT = {"cache-control": "private, no-cache, must-revalidate"}
@@ -55,6 +57,7 @@ class IntrospectionForbidden(DocumentError):
 
     code = "INTROSPECTION_FORBIDDEN"
     status = 403
+    headers: ClassVar[dict[str, str]] = {**NOT_KEPT, "www-authenticate": f'{SCOPE_MISSING}, scope="{EXPLORE}"'}
 
 
 class IdRequired(DocumentError):

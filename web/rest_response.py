@@ -4,6 +4,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
+from web.credential import SCOPE_MISSING
 from web.rest_answer import RestAnswer
 from web.state import State, state_of
 from web.validator import has_already
@@ -15,6 +16,8 @@ def rest_response(request: Request[State], answer: RestAnswer) -> Response:
     body, headers = answer.written(state["reuse"], state["started"])
     etag = headers.get("etag")
     headers["vary"] = "Authorization, X-API-Key"
+    if answer.status == 403 and not state["authenticator"].is_off:
+        headers["www-authenticate"] = SCOPE_MISSING
     if etag is not None and has_already(request.scope, etag):
         return Response(status_code=304, headers=headers)
     return Response(orjson.dumps(body), answer.status, headers)

@@ -369,6 +369,7 @@ async def test_the_schema_is_shown_to_explorers_alone(house: House) -> None:
         assert (await ask(house.doors[0], house.token(scope="crm:read crm:explore"), text)).status_code == 200
         response = await ask(house.doors[0], house.token(), text)
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (403, "INTROSPECTION_FORBIDDEN")
+        assert response.headers["www-authenticate"] == 'Bearer realm="dealgraph", error="insufficient_scope", scope="crm:explore"'
 
 
 async def test_what_names_there_are_is_told_to_explorers_alone(house: House) -> None:

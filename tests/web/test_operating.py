@@ -104,6 +104,7 @@ async def test_where_people_are_asked_who_they_are_operators_are_those_with_the_
             stats = await client.get("/api/performance/stats", headers=own)
             cleared = await client.post("/api/performance/clear-cache", json={"all": True}, headers=own)
             assert (stats.status_code, cleared.status_code) == (expected, expected)
+            assert ("insufficient_scope" in stats.headers.get("www-authenticate", "")) == (expected == 403)
         far = {"x-forwarded-for": "192.0.2.7"}
         assert "pool" in (await client.get("/api/health?detailed=true", headers={**far, "x-api-key": keys["crm:admin"]})).json()
         assert (await client.get("/api/health?detailed=true", headers=far)).json() == {"status": "ok"}

@@ -6,7 +6,7 @@ from core.errors import AppError, Unauthenticated
 from core.viewer import NOBODY
 from web.authenticator import Authenticator
 from web.call import Call, headers_of
-from web.credential import credential_of
+from web.credential import BEARER, credential_of
 from web.errors import app_error, error_reply
 from web.health import is_health
 from web.negotiation import GRAPHQL, JSON, best
@@ -68,5 +68,5 @@ def _refusal(error: AppError, scope: Scope) -> Reply:
 
 def _challenge(error: Unauthenticated) -> str:
     if type(error) is Unauthenticated:
-        return 'Bearer realm="dealgraph"'
-    return f'Bearer realm="dealgraph", error="invalid_token", error_description="{str(error).replace("`", "")}"'
+        return BEARER
+    return f'{BEARER}, error="invalid_token", error_description="{str(error).replace("`", "")}"'
