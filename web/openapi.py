@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from web.health import PATH as HEALTH
-from web.openapi_fixed import COMPONENTS, FIXED, SECURITY_SCHEMES, answers, failures
+from web.openapi_fixed import COMPONENTS, FIXED, SECURITY_SCHEMES, UNCHANGED, answers, failures
 from web.openapi_schema import input_schema, output_schema
 from web.rest_parameters import Parameter
 from web.rest_table import RestTable, Served
@@ -67,6 +67,9 @@ def _operation(table: RestTable, served: Served) -> dict[str, Any]:
         "parameters": [_parameter(each) for each in served.parameters.values()],
         "responses": {**answers(_data(table, served)), **failures(*_statuses(served))},
     }
+    if line.method == "GET":
+        operation["parameters"].append({"$ref": "#/components/parameters/IfNoneMatch"})
+        operation["responses"] |= UNCHANGED
     if line.method == "POST":
         body = input_schema(table.schema, served.operation)
         operation["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}

@@ -34,6 +34,8 @@ def failures(*statuses: int) -> dict[str, Any]:
     return {**told, "default": {"description": "What went wrong, by its code.", "content": content}}
 
 
+# Of a GET by a client that has the answer already.
+UNCHANGED = {"304": {"description": "The client has this answer already."}}
 SECURITY_SCHEMES: dict[str, Any] = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "An API key or a signed token."},
     "apiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "An API key."},
@@ -72,6 +74,7 @@ COMPONENTS: dict[str, Any] = {
                         "required": ["message", "extensions"],
                     },
                 },
+                "data": {"type": ["object", "null"], "description": "Of a change that was refused: what it says of each row."},
                 "metadata": {"$ref": "#/components/schemas/Metadata"},
                 "extensions": {
                     "type": "object",
@@ -111,8 +114,13 @@ COMPONENTS: dict[str, Any] = {
         "X-Response-Time": {"schema": {"type": "string"}, "description": "What it took here, such as `1.25ms`."},
         "X-Cache": {"schema": {"type": "string"}, "description": "HIT, MISS, BYPASS or STALE."},
         "X-Cache-Key": {"schema": {"type": "string"}, "description": "What it is kept under, if it is."},
+        "ETag": {"schema": {"type": "string"}, "description": "What `If-None-Match` takes, of an answer that is kept."},
     },
     "parameters": {
+        "IfNoneMatch": {
+            "name": "If-None-Match", "in": "header", "schema": {"type": "string"},
+            "description": "The `ETag` of an answer that the client has: 304 if it is still the answer.",
+        },
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
