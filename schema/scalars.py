@@ -1,11 +1,14 @@
-"""Scalars of our own."""
+"""Scalars of our own, and what clients are told of those that are not."""
 
 import math
 import re
+from dataclasses import replace
+from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import NewType
 
 import strawberry
+from strawberry.schema.types.base_scalars import DateDefinition, DateTimeDefinition
 from strawberry.types.scalar import ScalarDefinition
 
 from execution import by_column, finite_floats
@@ -37,7 +40,17 @@ def money_as_json(value: object) -> float:
     raise ValueError("Money cannot represent a value that is not a finite number")
 
 
+RFC_3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 SCALARS: dict[object, ScalarDefinition] = {
+    date: replace(
+        DateDefinition, description="A day as RFC 3339 writes it, such as `2026-01-31`.", specified_by_url=RFC_3339
+    ),
+    datetime: replace(
+        DateTimeDefinition,
+        description="A moment as RFC 3339 writes it, such as `2026-01-31T09:30:00+00:00`: answers are in UTC. What is sent "
+        "without an offset is in UTC, and without a time its day's beginning.",
+        specified_by_url=RFC_3339,
+    ),
     Money: strawberry.scalar(
         name="Money",
         description="An exact amount of money as a JSON number with at most two decimals. Null is unknown, not zero.",
