@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default="auto", description="Limits for each client; auto is on unless everything is embedded and HOST is this machine."
     )
     limit_overall: str = Field(default="1000/15min", description="Requests of a client, answers from the cache included.")
-    limit_api: str = Field(default="100/min", description="Requests of a client that are not answered from the cache.")
+    limit_api: str = Field(default="100/min", description="Operations of a client, but for answers from the cache.")
     limit_heavy: str = Field(default="20/min", description="Those of them that are estimated at LIMIT_HEAVY_COST or more.")
     limit_heavy_cost: int = Field(default=1000, ge=1, le=1_000_000_000, description="From this estimated cost on it is heavy.")
     limit_bulk: str = Field(default="5/min", description="Bulk changes of a client.")
