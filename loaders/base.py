@@ -128,7 +128,12 @@ class Loader(DataLoader[Key, Value]):
         elif key in self._under_way:
             return asyncio.ensure_future(self.one(key))
         future = super().load(key)
-        return future if future.done() else asyncio.shield(future)
+        if future.done():
+            return future
+        shielded = asyncio.shield(future)
+        # Of several fields that fail graphql-core awaits the first: the others' errors are nobody's, and asyncio would tell.
+        shielded.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return shielded
 
     def load_all(self, keys: Sequence[Key]) -> Loading[Value]:
         """The values of distinct keys in their order: at once if all have been loaded, or else later.

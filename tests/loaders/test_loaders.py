@@ -1,6 +1,7 @@
 """Loaders: one statement a batch, answers in key order, and nobody's failure or departure harms another reader."""
 
 import asyncio
+import gc
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
 from typing import Any
@@ -217,6 +218,19 @@ async def test_a_cancelled_reader_does_not_poison_the_key() -> None:
     impatient.cancel()
     assert await patient == user(A)
     assert await loaders.user_by_id.load(A) == user(A)
+
+
+async def test_an_error_that_nobody_waits_for_is_not_told_by_asyncio() -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda loop, what: told.append(what))
+    loaders = Loaders(FakeDatabase({"app_user.by_ids": Unavailable("away")}), EVERYONE, NOW)
+    awaited, left = loaders.user_by_id.load(A), loaders.user_by_id.load(B)
+    with pytest.raises(Unavailable):
+        await awaited
+    await asyncio.sleep(0)
+    del left
+    gc.collect()
+    assert told == []
 
 
 async def test_a_failed_batch_fails_its_readers_and_is_tried_anew_by_the_next() -> None:
