@@ -46,14 +46,14 @@ META = {"__typename": TypeNameMetaFieldDef, "__schema": SchemaMetaFieldDef, "__t
 
 
 class Compiler:
-    """Makes the tree of an operation. ``conditions`` are the variables of ``@skip`` and ``@include``; None: all is in it."""
+    """Makes the tree of an operation. ``conditions`` are the variables of ``@skip`` and ``@include``."""
 
     def __init__(
         self,
         schema: strawberry.Schema,
         operation: OperationDefinitionNode,
         fragments: dict[str, FragmentDefinitionNode],
-        conditions: dict[str, bool] | None,
+        conditions: dict[str, bool],
     ) -> None:
         self._schema = schema
         self._types = schema._schema
@@ -94,8 +94,6 @@ class Compiler:
                     self._collect(kind, fragment.selection_set, into, visited)
 
     def _is_included(self, node: SelectionNode) -> bool:
-        if self._conditions is None:
-            return True
         for directive in node.directives or ():
             (argument,) = directive.arguments or ()
             value = argument.value

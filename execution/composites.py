@@ -146,9 +146,6 @@ class AbstractOf:
         self._types = {each.name: each for each in schema.get_possible_types(kind)}
         self._compiled = compiled
         self._objects: dict[str, ObjectOf] = {}
-        # One at least, so that a document too deep to be compiled is told from others at once.
-        for name in islice(self._types, 1):
-            self._object(name)
 
     @cached_property
     def wanted(self) -> frozenset[str]:

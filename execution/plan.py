@@ -63,6 +63,9 @@ MOST_VARIANTS = 4
 # As graphql-core does where it is not told otherwise.
 MOST_COERCION_ERRORS = 50
 CONDITIONS = ("skip", "include")
+# Selection sets within each other, each some frames of the compiler, of which Python allows 1,000: what is asked of the types
+# of an interface is compiled in the middle of a request. Deeper documents are graphql-core's.
+MOST_LEVELS = 100
 
 
 class Unplannable(Exception):
@@ -86,16 +89,10 @@ class Plan:
             each.name.value: each for each in document.definitions if isinstance(each, FragmentDefinitionNode)
         }
         self._unchanged = _unchanged(schema, operation)
-        conditions = list(self._condition_values())
-        self._conditions = sorted({each.name.value for each in conditions if isinstance(each, VariableNode)})
+        self._conditions = sorted({each.name.value for each in self._condition_values() if isinstance(each, VariableNode)})
         self._variants: OrderedDict[tuple[bool, ...], Selection] = OrderedDict()
-        # Whether all of it can be planned shows when it is compiled with nothing left out.
-        try:
-            everything = Compiler(schema, operation, self._fragments, None).root()
-        except RecursionError:
-            raise Unplannable("fields nested too deeply") from None
-        if not conditions:
-            self._variants[()] = everything
+        if not self._conditions:
+            self._variant({})
 
     async def execute(self, context: Any, variables: dict[str, Any] | None) -> ExecutionResult:
         """What the operation answers: data, errors, or both (specification, section 6), errors in the order of the document.
@@ -174,20 +171,23 @@ class Plan:
         """Those of the operation and of the fragments it spreads: other operations have variables of their own."""
         for directive in self._operation.directives or ():
             raise Unplannable(f"@{directive.name.value}")
-        sets, spread = [self._operation.selection_set], set[str]()
+        sets, spread = [(self._operation.selection_set, 1)], dict[str, int]()
         while sets:
-            for node in sets.pop().selections:
+            selected, level = sets.pop()
+            if level > MOST_LEVELS:
+                raise Unplannable("fields nested too deeply")
+            for node in selected.selections:
                 for directive in node.directives or ():
                     if directive.name.value in CONDITIONS:
                         yield from (argument.value for argument in directive.arguments or ())
                     else:
                         raise Unplannable(f"@{directive.name.value}")
                 if isinstance(node, FragmentSpreadNode):
-                    if node.name.value not in spread:
-                        spread.add(node.name.value)
-                        sets.append(self._fragments[node.name.value].selection_set)
+                    if spread.get(node.name.value, 0) < level:
+                        spread[node.name.value] = level
+                        sets.append((self._fragments[node.name.value].selection_set, level + 1))
                 elif node.selection_set is not None:  # type: ignore[attr-defined]
-                    sets.append(node.selection_set)  # type: ignore[attr-defined]
+                    sets.append((node.selection_set, level + 1))  # type: ignore[attr-defined]
 
 
 def _unchanged(

@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
-from itertools import count, pairwise, product
+from itertools import count, cycle, islice, pairwise, product
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ import strawberry
 from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan, read_along
-from execution.plan import MOST_VARIANTS
+from execution.plan import MOST_LEVELS, MOST_VARIANTS
 from execution.run import BREATH
 from tests.execution.toy import toy
 
@@ -358,4 +358,30 @@ async def test_what_can_be_compiled_can_be_executed_however_deep_it_is() -> None
             break
         result = await plan.execute(None, None)
         assert result.errors is None, depth
-    assert depth > 50
+    assert depth > 45
+
+
+@strawberry.interface
+class Being:
+    @strawberry.field
+    def me(self) -> "Being":
+        return Deepest()
+
+
+@strawberry.type
+class Deepest(Being):
+    number: int = 7
+
+
+@pytest.mark.parametrize("ways", [["me {"], ["... on Being {"], ["me {", "... on Deepest {"]])
+async def test_what_is_compiled_when_a_type_is_met_is_not_too_deep_for_that(ways: list[str]) -> None:
+    schema = strawberry.Schema(Deepest, types=[Deepest])
+
+    def nested(levels: int) -> str:
+        opened = "{" + " ".join(islice(cycle(ways), levels - 1))
+        return f"{opened} __typename {'}' * levels}"
+
+    found = await planned(nested(MOST_LEVELS), schema).execute(None, None)
+    assert found.errors is None
+    with pytest.raises(Unplannable):
+        planned(nested(MOST_LEVELS + 1), schema)
