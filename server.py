@@ -41,7 +41,7 @@ from ops.background import go_on
 from ops.demo import load_with_progress
 from ops.screen import complain, say, screen
 from ops.services import DataDirInUseError, services
-from ops.signals import EndOnSignal, Workers
+from ops.signals import EndOnSignal, SingleServer, Workers
 from ops.telemetry import configure_logging
 from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
@@ -213,10 +213,9 @@ def main() -> None:
         listening = _listen(settings)
         os.environ["LIMITS"] = "on" if settings.limits_are_on else "off"  # once all is there, nobody knows what was embedded
         with services(settings, step, share=False) as complete:
-            end.at_once = True
             end.if_wanted()
-            _prepare(complete)
-            _serve(complete, listening)
+            _prepare(complete, end)
+            _serve(complete, listening, end)
     except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DocumentsError) as error:
         complain(error)
         sys.exit(1)
@@ -236,16 +235,16 @@ def _listen(settings: Settings) -> socket.socket:
         ) from None
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, end: EndOnSignal) -> None:
     """Brings the database up to date, and fills it with demo data if that is wanted and it is empty."""
     url = _secret(settings.database_url)
-    for name in asyncio.run(migrate(url)):
+    for name in end.run(migrate(url)):
         say(f"Applied migration {name}")
-    if settings.demo and asyncio.run(is_empty(url)):
-        load_with_progress(url)
+    if settings.demo and end.run(is_empty(url)):
+        load_with_progress(url, run=end.run)
 
 
-def _serve(settings: Settings, listening: socket.socket) -> None:
+def _serve(settings: Settings, listening: socket.socket, end: EndOnSignal) -> None:
     """Serves until it is told to stop. Workers read the completed settings from the environment."""
     os.environ["DATABASE_URL"] = _secret(settings.database_url)
     os.environ["REDIS_URL"] = _secret(settings.redis_url)
@@ -267,10 +266,13 @@ def _serve(settings: Settings, listening: socket.socket) -> None:
     open_many_files()
     _announce(settings)
     if settings.workers == 1:
-        uvicorn.Server(config).run(sockets=[listening])
+        SingleServer(config, end).run(sockets=[listening])
     else:
         os.environ[SUPERVISED_BY] = str(os.getpid())
-        Workers(config, sockets=[listening]).run()
+        workers = Workers(config, sockets=[listening])
+        end.if_wanted()  # what comes from here on the supervisor hears
+        workers.run()
+    end.if_wanted()
 
 
 def _announce(settings: Settings) -> None:

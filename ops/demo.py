@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -30,8 +31,15 @@ def demo(
             load_with_progress(url, companies=companies, seed=seed, replace=replace)
 
 
-def load_with_progress(url: str, *, companies: int = DEFAULT_COMPANIES, seed: int = 1, replace: bool = False) -> DemoReport:
-    """Loads demo data and shows how far it is. Raises DemoError where it cannot."""
+def load_with_progress(
+    url: str,
+    *,
+    companies: int = DEFAULT_COMPANIES,
+    seed: int = 1,
+    replace: bool = False,
+    run: Callable[[Coroutine[Any, Any, DemoReport]], DemoReport] = asyncio.run,
+) -> DemoReport:
+    """Loads demo data and shows how far it is; ``run`` says what Ctrl-C does meanwhile. Raises DemoError where it cannot."""
     started = time.perf_counter()
     with Progress(
         TextColumn("{task.description}"),
@@ -49,7 +57,7 @@ def load_with_progress(url: str, *, companies: int = DEFAULT_COMPANIES, seed: in
             doing = "Loading demo data" if done < total else "Building indexes"
             bar.update(task, completed=done, total=total, description=doing, rate=rate)
 
-        report = asyncio.run(load_demo(url, companies=companies, seed=seed, replace=replace, progress=show))
+        report = run(load_demo(url, companies=companies, seed=seed, replace=replace, progress=show))
     taken = time.perf_counter() - started
     screen.print(f"loaded {_told(report)} in {taken:.1f} s ({report.rows / taken:,.0f} rows/s)", soft_wrap=True)
     return report

@@ -1,25 +1,34 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed: while servers are being started, and among worker processes."""
+"""Ctrl-C, SIGTERM and a terminal that is closed: while a server is being started, while it serves, and among its workers."""
 
+import asyncio
 import signal
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
 from multiprocessing.resource_tracker import ensure_running
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 
+import uvicorn
 from uvicorn.supervisors import Multiprocess
+
+LOOK_EVERY_S = 0.1
+# What was cancelled closes its connection; a database that does not answer must not keep us.
+CLEAN_UP_S = 5.0
+
+T = TypeVar("T")
 
 
 class EndOnSignal:
-    """Ends the program on Ctrl-C, SIGTERM and SIGHUP, by an exception that unwinds it; at first only when asked.
+    """Remembers Ctrl-C, SIGTERM and SIGHUP. Each step of the start looks, and ends the program in order.
 
-    While servers are being started a handler must not raise: Python calls back by itself around each fork, and drops
-    what is raised there. The wish is kept, and granted between two steps.
+    A handler must never raise: it runs wherever the program happens to be, and Python drops what is raised within a
+    callback of its own (around a fork, in ``__del__`` and in those of weak references), while asyncpg and the loop are
+    left with half of what they were doing.
     """
 
     def __init__(self) -> None:
-        self.at_once = False
         self._wanted = 0
         for each in (signal.SIGINT, signal.SIGTERM):
             signal.signal(each, self._end)
@@ -29,8 +38,11 @@ class EndOnSignal:
 
     def _end(self, number: int, frame: FrameType | None) -> None:
         self._wanted = number
-        if self.at_once:
-            self.if_wanted()
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether a signal has come."""
+        return self._wanted != 0
 
     def if_wanted(self) -> None:
         """Raises KeyboardInterrupt or SystemExit if a signal has come."""
@@ -38,6 +50,38 @@ class EndOnSignal:
             raise KeyboardInterrupt
         if self._wanted:
             sys.exit(128 + self._wanted)
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of a step, which is cancelled when a signal comes. Raises what it raises, or as ``if_wanted`` does."""
+        done = asyncio.run(self._until_wanted(work))
+        self.if_wanted()
+        return done.result()
+
+    async def _until_wanted(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+        task = asyncio.create_task(work)
+        # What it raises because it was cancelled is nobody's, and asyncio would tell of it.
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        while not self.is_wanted and not task.done():
+            await asyncio.wait({task}, timeout=LOOK_EVERY_S)
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task}, timeout=CLEAN_UP_S)
+        return task
+
+
+class SingleServer(uvicorn.Server):
+    """uvicorn's server, in this process: it also ends for a signal that came before it listened for any."""
+
+    def __init__(self, config: uvicorn.Config, end: EndOnSignal) -> None:
+        super().__init__(config)
+        self._end = end
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Starts the application, unless the end is wanted already."""
+        if self._end.is_wanted:
+            self.should_exit = True
+        else:
+            await super().startup(sockets)
 
 
 class Workers(Multiprocess):

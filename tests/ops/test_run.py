@@ -23,6 +23,7 @@ from db.embedded import EmbeddedPostgres
 ROOT = Path(__file__).parent.parent.parent
 KEY = "5e" * 32
 READY = "Ctrl-C stops everything."
+STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 class Run:
@@ -228,6 +229,46 @@ async def test_a_run_that_ends_while_it_starts_leaves_nothing_and_the_next_one_s
             assert await again.total() == 0
 
     await asyncio.gather(*(broken_off(how) for how in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)))
+
+
+async def test_a_signal_in_the_moment_in_which_it_gets_ready_is_not_lost(
+    tmp_path: Path, database_url: str, valkey: EmbeddedValkey
+) -> None:
+    async def told(workers: str, pauses_s: tuple[float, ...]) -> None:
+        yours = {"DATABASE_URL": database_url, "REDIS_URL": valkey.url, "CURSOR_KEYS": KEY, "WORKERS": workers}
+        for pause_s in pauses_s:
+            for how in STOPS:
+                run = await _start("server.py", data_dir=tmp_path / workers, **yours)
+                await run.until_printed("Dealgraph is ready.")
+                await asyncio.sleep(pause_s)
+                try:
+                    async with asyncio.timeout(15):
+                        await run.stop(how)
+                finally:
+                    if run.process.returncode is None:
+                        run.process.kill()
+                assert run.printed.rstrip().endswith((READY, "Stopped")), run.printed
+                await run.until_nothing_is_left()
+
+    await asyncio.gather(told("1", (0, 0.01, 0.03)), told("2", (0,)))
+
+
+async def test_a_signal_while_demo_data_is_loaded_ends_the_run_as_at_any_other_time(tmp_path: Path) -> None:
+    async def broken_off(how: signal.Signals) -> None:
+        for pause_s in (0.15, 0.3):
+            data = tmp_path / f"{how.name}{pause_s}"
+            run = await _start("server.py", data_dir=data, DEMO="1")
+            await run.until_printed("Applied migration 0005")
+            await asyncio.sleep(pause_s)
+            if how is signal.SIGINT:
+                assert await run.stop(how) == 0
+                assert run.printed.splitlines()[-1] == "Stopped"
+            else:
+                assert await run.stop(how) == 128 + signal.SIGTERM
+            assert not re.search(r"Traceback|never|unhandled|Error", run.printed), run.printed
+            await run.until_nothing_is_left()
+
+    await asyncio.gather(*(broken_off(how) for how in STOPS))
 
 
 async def test_two_live_side_by_side_and_a_folder_or_a_port_has_one_user(tmp_path: Path) -> None:
