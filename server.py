@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import asyncpg
 import structlog
 import uvicorn
 from starlette.middleware import Middleware
@@ -181,6 +182,8 @@ async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncE
         await pool.warm()
     except Unavailable:
         log.warning("the database is away; connections will be opened when it is back")
+    except asyncpg.QueryCanceledError:
+        log.warning("STATEMENT_TIMEOUT_S is too short to open all connections now; they will be opened when they are needed")
     return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 
@@ -264,13 +267,14 @@ def _serve(settings: Settings, listening: socket.socket, end: EndOnSignal) -> No
         timeout_graceful_shutdown=5,
     )
     open_many_files()
-    _announce(settings)
+    ready = partial(_announce, settings)
     if settings.workers == 1:
-        SingleServer(config, end).run(sockets=[listening])
+        SingleServer(config, end, ready).run(sockets=[listening])
     else:
         os.environ[SUPERVISED_BY] = str(os.getpid())
         workers = Workers(config, sockets=[listening])
         end.if_wanted()  # what comes from here on the supervisor hears
+        ready()  # nearly: uvicorn does not tell when its workers have started
         workers.run()
     end.if_wanted()
 

@@ -1,6 +1,7 @@
 """Every setting of the program: environment variables with units in their names, checked once at the start."""
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -72,7 +73,9 @@ class Settings(BaseSettings):
     pool_size: int = Field(default=8, ge=1, le=200, description="PostgreSQL connections held open by each process.")
     pool_wait_s: float = Field(default=2.0, gt=0, le=60, description="Longest wait for a free connection.")
     pool_queue: int = Field(default=1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")
-    statement_timeout_s: float = Field(default=3.0, ge=0.001, le=600, description="PostgreSQL stops a statement after this.")
+    statement_timeout_s: float = Field(
+        default=3.0, ge=0.1, le=600, description="PostgreSQL stops a statement after this, 0.1 or more."
+    )
     request_deadline_s: float = Field(default=5.0, gt=0, le=600, description="A request is cut off after this.")
     slow_statement_s: float = Field(default=0.25, gt=0, description="Statements slower than this are logged and counted.")
     max_body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
@@ -222,7 +225,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: SecretStr | None) -> SecretStr | None:
-        return _with_scheme(url, ("redis://", "rediss://", "unix://"))
+        return _with_database_number(_with_scheme(url, ("redis://", "rediss://", "unix://")))
 
     @model_validator(mode="after")
     def _secrets_are_given(self) -> "Settings":
@@ -291,6 +294,20 @@ def _line(error: dict[str, Any]) -> str:
 def _with_scheme(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
     if url is not None and not url.get_secret_value().startswith(schemes):
         raise ValueError(f"must start with {' or '.join(schemes)}")
+    return url
+
+
+def _with_database_number(url: SecretStr | None) -> SecretStr | None:
+    """Refuses a path that redis-py would pass over in silence, to use database 0."""
+    if url is not None and not url.get_secret_value().startswith("unix://"):
+        try:
+            path = urlsplit(url.get_secret_value()).path
+        except ValueError:  # its text may quote the password
+            path = "@"
+        if "@" in path:  # of a password with a slash in it
+            raise ValueError("this is not a URL that redis-py can read") from None
+        if not re.fullmatch(r"/?[0-9]*", path):
+            raise ValueError("what follows the host must be the number of a database, as in redis://host:6379/0")
     return url
 
 

@@ -4,7 +4,7 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from multiprocessing.resource_tracker import ensure_running
 from types import FrameType
@@ -70,11 +70,12 @@ class EndOnSignal:
 
 
 class SingleServer(uvicorn.Server):
-    """uvicorn's server, in this process: it also ends for a signal that came before it listened for any."""
+    """uvicorn's server, in this process: it tells when it serves, and ends for a signal that came before it heard any."""
 
-    def __init__(self, config: uvicorn.Config, end: EndOnSignal) -> None:
+    def __init__(self, config: uvicorn.Config, end: EndOnSignal, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._end = end
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Starts the application, unless the end is wanted already."""
@@ -82,6 +83,8 @@ class SingleServer(uvicorn.Server):
             self.should_exit = True
         else:
             await super().startup(sockets)
+            if not self.should_exit:
+                self._ready()
 
 
 class Workers(Multiprocess):

@@ -284,6 +284,12 @@ async def test_two_live_side_by_side_and_a_folder_or_a_port_has_one_user(tmp_pat
         assert (await one.total(), await two.total()) == (1, 0)
 
 
+async def test_ready_is_said_by_a_server_that_answers(tmp_path: Path, database_url: str, valkey: EmbeddedValkey) -> None:
+    yours = {"DATABASE_URL": database_url, "REDIS_URL": valkey.url, "CURSOR_KEYS": KEY}
+    async with running(tmp_path / "never", **yours) as run, httpx2.AsyncClient(timeout=0.5) as client:
+        assert (await client.get(f"http://127.0.0.1:{run.port}/api/health?ready")).status_code == 200
+
+
 async def test_a_command_beside_a_run_uses_its_database(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as run:
         command = await _start("-m", "ops", "migrate", data_dir=run.data_dir)
@@ -307,16 +313,18 @@ async def test_what_is_wrong_is_told_in_one_line_each_all_at_once_and_without_se
     wrong = {"PORT": "abc", "WORKERS": "x", "LOG_LEVEL": "loud", "CURSOR_KEYS": "hunter2"}
     secret = {"DATABASE_URL": "mysql://user:hunter2@host"}
     yours = {"DATABASE_URL": "postgresql://user:hunter2@127.0.0.1:1/x", "REDIS_URL": "redis://:hunter2@127.0.0.1:1"}
-    told, no_keys, unreachable, no_folder = await asyncio.gather(
+    told, no_keys, unreachable, no_folder, no_parameter = await asyncio.gather(
         refused(tmp_path / "a", **wrong, **secret),
         refused(tmp_path / "b", **yours),
         refused(tmp_path / "c", **yours, CURSOR_KEYS=KEY),
         refused(Path("/dev/null/data")),
+        refused(tmp_path / "d", REDIS_URL="redis://127.0.0.1:1/0?hunter2=1"),
     )
     assert [re.split("[=:]", line)[0] for line in told] == ["PORT", "WORKERS", "LOG_LEVEL", "DATABASE_URL", "CURSOR_KEYS"]
     assert [line.split(":")[0] for line in no_keys] == ["CURSOR_KEYS is not set"]
     assert [line.split(":")[0] for line in unreachable] == ["DATABASE_URL"]
     assert no_folder == ["DATA_DIR=/dev/null/data: cannot be used (Not a directory)"]
-    assert "hunter2" not in str([told, no_keys, unreachable])
-    assert not any((tmp_path / name).exists() for name in "abc")
+    assert [line.split(":")[0] for line in no_parameter] == ["REDIS_URL"]
+    assert "hunter2" not in str([told, no_keys, unreachable, no_parameter])
+    assert not any((tmp_path / name).exists() for name in "abcd")
     assert _processes_of(tmp_path) == []

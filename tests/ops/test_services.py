@@ -158,6 +158,12 @@ def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Pat
     assert "decode_responses" in _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host?decode_responses=true"))
 
 
+@pytest.mark.parametrize("parameter", ["hunter2=1", "retry=3", "parser_class=x", "ssl_ca_certs=/none"])
+def test_a_parameter_that_the_cache_does_not_take_is_one_line(tmp_path: Path, parameter: str) -> None:
+    settings = _settings(tmp_path, redis_url=f"redis://host/0?{parameter}")
+    assert _refusal(settings).startswith("REDIS_URL: redis-py takes no such parameter")
+
+
 @pytest.mark.parametrize("path", ["/dev/null/data", "/proc/data"])
 def test_a_folder_that_cannot_be_made_is_one_line(path: str) -> None:
     assert _refusal(_settings(Path(path))).startswith(f"DATA_DIR={path}: cannot be used (")

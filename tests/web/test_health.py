@@ -74,6 +74,14 @@ async def test_a_server_that_starts_before_its_database_serves_as_soon_as_that_i
         assert await _stages(client) == (200, {"stages": []})
 
 
+async def test_a_time_limit_that_stops_even_the_opening_of_connections_does_not_stop_the_start(
+    database_url: str, valkey: EmbeddedValkey
+) -> None:
+    settings = settings_for(database_url, valkey, pool_size=20).model_copy(update={"statement_timeout_s": 0.001})
+    async with serving(settings) as client:
+        assert (await client.get("/api/health")).status_code == 200
+
+
 async def test_a_database_that_does_not_have_our_tables_is_not_ready(
     client: httpx2.AsyncClient, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
