@@ -8,7 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -36,7 +36,7 @@ from db.embedded import EmbeddedError
 from db.listener import listen
 from db.migrate import MigrationError, migrate
 from db.pool import Pool
-from jobs.demo import is_empty
+from jobs.demo import DemoError, is_empty
 from jobs.upkeep import keep_up
 from ops.background import go_on
 from ops.demo import load_with_progress
@@ -244,7 +244,9 @@ def _prepare(settings: Settings, end: EndOnSignal) -> None:
     for name in end.run(migrate(url)):
         say(f"Applied migration {name}")
     if settings.demo and end.run(is_empty(url)):
-        load_with_progress(url, run=end.run)
+        # Of two servers that start at once both find it empty. One waits for the other, and then finds companies.
+        with suppress(DemoError):
+            load_with_progress(url, run=end.run)
 
 
 def _serve(settings: Settings, listening: socket.socket, end: EndOnSignal) -> None:

@@ -290,6 +290,21 @@ async def test_ready_is_said_by_a_server_that_answers(tmp_path: Path, database_u
         assert (await client.get(f"http://127.0.0.1:{run.port}/api/health?ready")).status_code == 200
 
 
+async def test_two_that_start_at_once_on_an_empty_database_fill_it_once(
+    tmp_path: Path, database_url: str, valkey: EmbeddedValkey
+) -> None:
+    yours = {"DATABASE_URL": database_url, "REDIS_URL": valkey.url, "CURSOR_KEYS": KEY, "DEMO": "1"}
+    first, second = [await _start("server.py", data_dir=tmp_path / "never", **yours) for _ in "ab"]
+    try:
+        await asyncio.gather(first.until_printed(READY), second.until_printed(READY))
+        assert await first.total() == await second.total() == 2000
+        assert (first.printed + second.printed).count("loaded ") == 1
+    finally:
+        for run in (first, second):
+            if run.process.returncode is None:
+                await run.stop(signal.SIGTERM)
+
+
 async def test_a_command_beside_a_run_uses_its_database(tmp_path: Path) -> None:
     async with running(tmp_path / "data") as run:
         command = await _start("-m", "ops", "migrate", data_dir=run.data_dir)
