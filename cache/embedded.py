@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import quote
 
 from core.process import child_setup, socket_folder
 
@@ -31,7 +32,7 @@ class EmbeddedValkey:
     @property
     def url(self) -> str:
         """Where to connect; nobody answers before ``start`` has returned."""
-        return f"unix://{self._socket}"
+        return f"unix://{quote(str(self._socket))}"
 
     @property
     def pid(self) -> int | None:

@@ -89,6 +89,14 @@ def test_a_path_too_long_for_a_socket_is_no_obstacle(tmp_path: Path) -> None:
     server.stop()
 
 
+def test_a_path_may_have_what_means_something_in_a_url(tmp_path: Path) -> None:
+    server = EmbeddedValkey(tmp_path / "deals #1, 20%25 won?")
+    server.start()
+    with _client(server) as client:
+        assert client.ping()
+    server.stop()
+
+
 def test_a_server_that_cannot_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SETTINGS, "maxmemory", "much")
     with pytest.raises(ValkeyError, match="maxmemory"):
