@@ -18,6 +18,8 @@ from core.rate import rate_of
 SECRET_ALGORITHMS = ("HS256", "HS384", "HS512")
 PUBLIC_ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA")
 LEAST_SECRET_BYTES = 32
+# One that is used takes 6 MB in the embedded PostgreSQL, which has a process for each.
+MOST_EMBEDDED_CONNECTIONS = 2000
 
 
 class SettingsError(Exception):
@@ -233,6 +235,15 @@ class Settings(BaseSettings):
             raise ValueError(
                 "CURSOR_KEYS is not set: with DATABASE_URL and REDIS_URL nothing is embedded and every process must "
                 "share the keys; make one with `openssl rand -hex 32`"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _connections_are_few_enough(self) -> "Settings":
+        if self.database_url is None and self.pool_size * self.workers > MOST_EMBEDDED_CONNECTIONS:
+            raise ValueError(
+                f"POOL_SIZE={self.pool_size} WORKERS={self.workers}: the embedded PostgreSQL takes at most "
+                f"{MOST_EMBEDDED_CONNECTIONS:,} connections of all workers together; POOL_SIZE=8 is a good start"
             )
         return self
 

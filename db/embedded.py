@@ -20,10 +20,11 @@ from core.process import child_setup, leave_root, socket_folder
 START_S = 60.0
 STOP_S = 30.0
 STILL_THERE = b"pre-existing shared memory block"
+# One that nobody uses takes 40 kB.
+CONNECTIONS = 200
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
-    "max_connections": "200",
     "shared_buffers": "256MB",
     "maintenance_work_mem": "256MB",
     "work_mem": "16MB",
@@ -39,10 +40,11 @@ class EmbeddedError(Exception):
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL server below ``folder``; ``start`` it, use its ``url``, ``stop`` it."""
+    """A PostgreSQL server below ``folder`` that takes so many connections; ``start`` it, use its ``url``, ``stop`` it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, connections: int = CONNECTIONS) -> None:
         self._folder = folder.resolve()
+        self._connections = connections
         self._cluster = self._folder / "cluster"
         self._log = self._folder / "postgres.log"
         self._bin = _binaries()
@@ -77,7 +79,8 @@ class EmbeddedPostgres:
         if not (self._cluster / "PG_VERSION").exists():
             self._make_cluster()
         self._forget_dead_server()
-        settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        wanted = SETTINGS | {"max_connections": str(self._connections)}
+        settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
         command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), *settings]
         deadline = time.monotonic() + STOP_S
         while True:

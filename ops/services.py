@@ -22,7 +22,7 @@ from cache.embedded import EmbeddedValkey, ValkeyError
 from cache.redis import RedisCache
 from core.cursor import KEY_BYTES
 from core.settings import Settings, SettingsError
-from db.embedded import EmbeddedError, EmbeddedPostgres
+from db.embedded import CONNECTIONS, EmbeddedError, EmbeddedPostgres
 
 ATTACH_S = 60.0
 CONNECT_S = 10.0
@@ -57,7 +57,7 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
             if settings.cursor_keys is None:
                 found["cursor_keys"] = [SecretStr(_kept_key(settings.data_dir / "cursor.key"))]
             if settings.database_url is None:
-                found["database_url"] = SecretStr(_postgres(settings.data_dir, stack, say, ours))
+                found["database_url"] = SecretStr(_postgres(settings, stack, say, ours))
             if settings.redis_url is None:
                 found["redis_url"] = SecretStr(_valkey(settings.data_dir, stack, say, ours))
         yield settings.model_copy(update=found)
@@ -92,13 +92,15 @@ async def _connect(url: str) -> None:
     await connection.close()
 
 
-def _postgres(data_dir: Path, stack: ExitStack, say: Callable[[str], None], ours: bool) -> str:
-    server = EmbeddedPostgres(data_dir / "postgres")
+def _postgres(settings: Settings, stack: ExitStack, say: Callable[[str], None], ours: bool) -> str:
+    # Beside its pool each process listens and looks after the rollups. The rest is for commands and whoever looks.
+    needed = settings.workers * (settings.pool_size + 2) + 50
+    server = EmbeddedPostgres(settings.data_dir / "postgres", max(needed, CONNECTIONS))
     if ours:
         say("Starting PostgreSQL 18")
         _keep_running(server, "PostgreSQL", stack)
     else:
-        _wait_for(data_dir / "postgres" / "cluster" / "postmaster.pid")
+        _wait_for(settings.data_dir / "postgres" / "cluster" / "postmaster.pid")
     return server.url
 
 

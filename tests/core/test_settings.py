@@ -138,6 +138,13 @@ def test_whoever_brings_both_servers_must_bring_the_cursor_keys(monkeypatch: pyt
     assert _load(monkeypatch, **YOURS, CURSOR_KEYS=KEY).cursor_key_bytes == [bytes.fromhex(KEY)]
 
 
+def test_the_embedded_database_takes_so_many_connections_and_not_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(SettingsError, match=r"^POOL_SIZE=200 WORKERS=11: the embedded PostgreSQL takes at most 2,000 connections"):
+        _load(monkeypatch, POOL_SIZE="200", WORKERS="11")
+    assert _load(monkeypatch, WORKERS="10").workers == 10
+    assert _load(monkeypatch, WORKERS="11", **YOURS, CURSOR_KEYS=KEY).workers == 11
+
+
 def test_the_first_cursor_key_is_the_current_one(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _load(monkeypatch, CURSOR_KEYS=f"{KEY}, {OLD_KEY.upper()}")
     assert settings.cursor_key_bytes == [bytes.fromhex(KEY), bytes.fromhex(OLD_KEY)]

@@ -54,6 +54,12 @@ def test_embedded_servers_and_a_key_complete_the_settings(running: Settings) -> 
     assert [len(key) for key in running.cursor_key_bytes] == [32]
 
 
+def test_the_embedded_database_has_room_for_the_pools_of_all_workers(running: Settings, tmp_path: Path) -> None:
+    assert _value(_url(running), "show max_connections") == "200"
+    with services(_settings(tmp_path, pool_size=100, workers=3), _ignore, share=False) as settings:
+        assert _value(_url(settings), "show max_connections") == "356"
+
+
 def test_the_cursor_key_is_kept_for_the_next_run_and_readable_by_us_alone(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
     settings = _settings(tmp_path, database_url=postgres.url)
     found = []
