@@ -4,7 +4,8 @@ import re
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 Network = IPv4Network | IPv6Network
-ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?|null")
+ORIGIN = re.compile(r"(https?)://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?|null")
+DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def networks_of(value: str | list[Network]) -> list[Network]:
@@ -14,8 +15,14 @@ def networks_of(value: str | list[Network]) -> list[Network]:
 
 def check_origin(text: str) -> str:
     """The text, if it is an origin as browsers send it (RFC 6454, section 6.1). Raises ValueError."""
-    if not ORIGIN.fullmatch(text):
+    found = ORIGIN.fullmatch(text)
+    if found is None:
         raise ValueError(f"{text!r} is no origin: write https://app.example.com, with a port if it has one, or null")
+    scheme, port = found.groups()
+    if port is not None and port == DEFAULT_PORTS[scheme]:
+        raise ValueError(f"{text!r} is no origin: browsers leave out :{port} behind {scheme}://, and so must you")
+    if port is not None and (port.startswith("0") or int(port) > 65535):
+        raise ValueError(f"{text!r} is no origin: a port is a number from 1 to 65535")
     return text
 
 
@@ -27,6 +34,15 @@ def is_local_name(host: str) -> bool:
     name = host.lower()
     name = name[1:].partition("]")[0] if name.startswith("[") else name.partition(":")[0]
     return is_loopback(name) or name.endswith(".localhost")
+
+
+def is_address(host: str) -> bool:
+    """Whether it is an IP address, and no name that has to be looked up."""
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def is_loopback(host: str) -> bool:

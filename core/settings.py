@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator, model_v
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from core.cursor import KEY_BYTES
-from core.network import Network, check_origin, is_loopback, networks_of
+from core.network import Network, check_origin, is_address, is_loopback, networks_of
 from core.rate import rate_of
 
 # What a secret signs, and what a key pair does. One that is public must never be taken for a secret.
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
         description="Clients may use an answer again so long without asking; longest as long as its fields are usually good.",
     )
 
-    @field_validator("log_level", "executor", "documents", mode="before")
+    @field_validator("log_level", "auth", "limits", "executor", "documents", mode="before")
     @classmethod
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
@@ -194,6 +194,20 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+    @field_validator("host")
+    @classmethod
+    def _host(cls, host: str) -> str:
+        if not re.fullmatch(r"[\w.:%-]+", host):
+            raise ValueError("must be an address of this machine, such as 127.0.0.1 or ::1, or a name of it")
+        return host
+
+    @field_validator("warm")
+    @classmethod
+    def _names(cls, names: list[str]) -> list[str]:
+        if not all(names):
+            raise ValueError("a name is missing before or behind a comma")
+        return names
 
     @field_validator("cursor_keys")
     @classmethod
@@ -250,8 +264,10 @@ class Settings(BaseSettings):
     @model_validator(mode="after")
     def _nobody_is_let_in_by_oversight(self) -> "Settings":
         if self.auth == "off" and not self.auth_off_anywhere and not is_loopback(self.host):
+            # A name is looked up later, if at all: it may be a misspelt one.
+            told = "others can reach this address" if is_address(self.host) else "if there is such a host, others can reach it"
             raise ValueError(
-                f"HOST={self.host}: others can reach this address, and AUTH=off lets everyone read and write everything; "
+                f"HOST={self.host}: {told}, and AUTH=off lets everyone read and write everything; "
                 "set AUTH=jwt or AUTH=keys, or AUTH_OFF_ANYWHERE=1 if that is what you want"
             )
         return self
