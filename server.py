@@ -1,10 +1,15 @@
 """The composition root: ``create_app`` puts the server together, ``python server.py`` starts it and all it needs."""
 
+import signal
+
+if __name__ == "__main__":
+    # What follows takes a second to import. Until main() listens for it, Ctrl-C ends that without a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import asyncio
 import errno
 import gc
 import os
-import signal
 import socket
 import sys
 from collections.abc import AsyncIterator

@@ -198,6 +198,15 @@ async def test_embedded_servers_that_are_killed_come_back(tmp_path: Path) -> Non
         assert run.printed.count("has ended, and is started again") == 2
 
 
+async def test_ctrl_c_in_the_first_second_is_quiet(tmp_path: Path) -> None:
+    for imported in ("asyncio", "uvicorn", "strawberry"):
+        run = await _start("-X", "importtime", "server.py", data_dir=tmp_path / "data")
+        await run.until_printed(imported)
+        await run.stop(signal.SIGINT)
+        assert "Traceback" not in run.printed
+    assert not (tmp_path / "data").exists()
+
+
 async def test_ctrl_c_while_workers_are_still_importing_is_quiet(tmp_path: Path) -> None:
     for pause_s in (0, 0.1, 0.3):
         run = await _start("server.py", data_dir=tmp_path / str(pause_s), WORKERS="2")
