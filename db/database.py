@@ -15,7 +15,7 @@ import structlog
 from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.histogram import ms
 from core.viewer import Viewer
-from db.pool import LOST, Connection, Pool
+from db.pool import LOST, SETTLE_S, Connection, Pool
 from db.rows import ActingRow, ToldRow
 from db.statements import Statement, statement
 
@@ -192,7 +192,8 @@ class PooledDatabase:
         if held.raw.is_closed():
             return
         try:
-            await transaction.rollback()
+            async with asyncio.timeout(SETTLE_S):  # not for ever, on a line that hangs
+                await transaction.rollback()
         except BaseException as error:
             self.pool.discard(held)  # whatever it is in the middle of: PostgreSQL rolls back what it loses
             if not isinstance(error, Exception):

@@ -4,11 +4,14 @@ asyncpg's own pool drops prepared statements whenever it takes a connection back
 wakes waiters in no particular order; a statement held here costs 33 microseconds of our CPU against 72 through it.
 Each is prepared when a connection is first asked for it (``docs/decisions/023-statements-are-prepared-when-first-used.md``).
 No code sets session state on these connections; what needs it (LISTEN, advisory locks) has one of its own.
+
+A connection on which a statement was cut off is handed out again when PostgreSQL has answered, and given up if it does not:
+on a line that hangs nothing is ever closed, and whoever gets it would wait in vain.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from itertools import count
 from typing import Any
@@ -21,6 +24,8 @@ from db.statements import Statement, script
 
 ARRAYS = script("health.arrays")
 SYNCHRONISE = script("health.synchronise")
+# PostgreSQL stops a statement within milliseconds, and ends a transaction too.
+SETTLE_S = 2.0
 
 # What a connection says when PostgreSQL is away, going down, coming up or full, or when the line was cut.
 LOST = (
@@ -43,14 +48,19 @@ class Connection:
     def __init__(self, raw: "asyncpg.Connection[Any]") -> None:
         self.raw = raw
         self.prepared: dict[str, PreparedStatement[Any]] = {}
+        self.is_cut_off = False
         self._numbers = count()
 
     async def run(self, statement: Statement[Any], args: tuple[object, ...]) -> "list[asyncpg.Record]":
         """The rows of a statement, as asyncpg's ``fetch`` gives them, without three coroutines around its own."""
-        prepared = self.prepared.get(statement.name)
-        if prepared is None:
-            prepared = self.prepared[statement.name] = await self.prepare(statement.name, statement.text)
-        rows, _, _ = await self.raw._protocol.bind_execute(prepared._state, args, "", 0, True, None)  # type: ignore[attr-defined]
+        try:
+            prepared = self.prepared.get(statement.name)
+            if prepared is None:
+                prepared = self.prepared[statement.name] = await self.prepare(statement.name, statement.text)
+            rows, _, _ = await self.raw._protocol.bind_execute(prepared._state, args, "", 0, True, None)  # type: ignore[attr-defined]
+        except asyncio.CancelledError:
+            self.is_cut_off = True
+            raise
         return rows  # type: ignore[no-any-return]
 
     async def prepare(self, name: str, text: str) -> "PreparedStatement[Any]":
@@ -61,6 +71,15 @@ class Connection:
         # running over it. Any statement synchronises; that which was prepared may never be sent.
         await self.raw.execute(SYNCHRONISE)
         return prepared
+
+    async def settle(self) -> None:
+        """Waits until PostgreSQL has stopped what was cut off, and cuts the line if it does not say so in time."""
+        self.is_cut_off = False
+        try:
+            # asyncpg sends nothing before the cancellation is answered.
+            await self.raw.execute(SYNCHRONISE, timeout=SETTLE_S)
+        except Exception:  # whatever it is: nobody knows what would be answered next
+            self.raw.terminate()
 
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""
@@ -100,7 +119,7 @@ class Pool:
         # loop, the first of them the shortest: one timer is enough for all, and a timeout for each would take 5 us of it.
         self._waiters: deque[tuple[float, asyncio.Future[Connection | None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
-        self._closing: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()  # of connections that settle or are closed
 
     @property
     def waiting(self) -> int:
@@ -144,8 +163,8 @@ class Pool:
         while self._idle:
             self.opened -= 1
             await self._idle.popleft().close()
-        if self._closing:
-            await asyncio.wait(self._closing)
+        while self._tasks:  # what has settled is closed then
+            await asyncio.wait(self._tasks)
 
     def take_idle(self) -> Connection | None:
         """A connection that nobody uses now, if there is one; give it back."""
@@ -237,17 +256,26 @@ class Pool:
         """Takes back a connection, also a broken one, and hands it to who waits for it."""
         if self.size == 0:
             self.opened -= 1
-            task = asyncio.get_running_loop().create_task(held.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+            self._begin(held.close())
         elif held.raw.is_closed():
             self._free_place()
+        elif held.is_cut_off:
+            self._begin(self._settle(held))
         else:
             waiter = self._next_waiter()
             if waiter is None:
                 self._idle.append(held)
             else:
                 waiter.set_result(held)
+
+    async def _settle(self, held: Connection) -> None:
+        await held.settle()
+        self.give_back(held)
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _free_place(self) -> None:
         waiter = self._next_waiter()

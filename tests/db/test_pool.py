@@ -246,6 +246,9 @@ async def test_a_cancelled_reader_stops_its_statement_and_leaves_the_connection_
     db = PooledDatabase(pool, slow_s=10)
     if is_prepared:
         await db.fetch(STAGES)
+    await db.fetch(PING)
+    (held,) = pool._idle
+    ping = held.prepared["ping"]
     # Not from pg_stat_activity, which shows a transaction the same all the time.
     waiting = "select count(*) from pg_locks where not granted and relation = 'stage'::regclass"
     async with sql.transaction():
@@ -260,7 +263,8 @@ async def test_a_cancelled_reader_stops_its_statement_and_leaves_the_connection_
                 await asyncio.sleep(0.01)
             assert await db.fetch(PING) == [PingRow(True)]
     assert await db.fetch(STAGES) == []
-    assert pool.opened == 1
+    assert (pool.opened, list(pool._idle)) == (1, [held])
+    assert held.prepared["ping"] is ping
     await pool.close()
 
 

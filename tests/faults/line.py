@@ -1,15 +1,26 @@
-"""A line between a server and PostgreSQL that a test holds up, or cuts, at a statement of its choice."""
+"""A line between a server and PostgreSQL that a test holds up, cuts, or lets hang, at a statement of its choice."""
 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
+
+
+@dataclass(slots=True, eq=False)
+class _Passing:
+    """One connection: whether the server's pool has it, and what has become of it."""
+
+    is_pooled: bool | None = None
+    is_cut: bool = False
+    is_hung: bool = False
 
 
 class Line:
     """Passes on what connections say, in both directions. ``url`` leads through it to the database.
 
-    Only connections of the server's pool are held up or cut, not the one that folds rollups meanwhile.
+    Only connections of the server's pool are held up or cut, not the one that folds rollups meanwhile. On a connection that
+    hangs nothing that is said arrives, either way, and nobody is told.
     """
 
     def __init__(self, database_url: str) -> None:
@@ -19,6 +30,8 @@ class Line:
         self._port = 0
         self._held: bytes | None = None
         self._unanswered: bytes | None = None
+        self._hung_at: tuple[bool, bytes] | None = None
+        self._open: set[_Passing] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self.reached = asyncio.Event()
         self.go_on = asyncio.Event()
@@ -35,6 +48,15 @@ class Line:
     def cut_after(self, statement: str) -> None:
         """The next time the statement is sent, PostgreSQL gets it, and its answer gets nowhere: the line is cut."""
         self._unanswered = _as_sent(statement)
+
+    def hang(self, most: int = 1_000, *, is_pooled: bool = True) -> None:
+        """So many of the open connections hang from now on, those of the pool or the others; new ones work."""
+        for each in [each for each in self._open if each.is_pooled == is_pooled][:most]:
+            each.is_hung = True
+
+    def hang_at(self, said: bytes, *, is_pooled: bool = True) -> None:
+        """The next connection of these on which this is said hangs from then on, and ``reached`` is set."""
+        self._hung_at = is_pooled, said
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
@@ -54,46 +76,53 @@ class Line:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
+        passing = _Passing()
+        self._open.add(passing)
         try:
             from_postgres, to_postgres = await asyncio.open_unix_connection(self._socket)
-            cut = asyncio.Event()
-            ways = [self._forth(reader, to_postgres, cut), self._back(from_postgres, writer, cut)]
-            passing = [asyncio.create_task(way) for way in ways]
+            ways = [self._forth(reader, to_postgres, passing), self._back(from_postgres, writer, passing)]
+            both = [asyncio.create_task(way) for way in ways]
             try:
-                await asyncio.wait(passing, return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             finally:
-                for each in passing:
+                for each in both:
                     each.cancel()
                 to_postgres.close()
         except asyncio.CancelledError:
             pass  # the test is over
         finally:
             writer.close()
+            self._open.discard(passing)
             self._connections.discard(task)
 
-    async def _forth(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event) -> None:
-        is_pooled: bool | None = None
+    async def _forth(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: _Passing) -> None:
         with suppress(OSError):
             while said := await reader.read(65536):
-                if is_pooled is None:
-                    is_pooled = b"application_name\0dealgraph\0" in said
-                if is_pooled and self._held is not None and self._held in said:
+                if passing.is_pooled is None:
+                    passing.is_pooled = b"application_name\0dealgraph\0" in said
+                if passing.is_pooled and self._held is not None and self._held in said:
                     self._held = None
                     self.reached.set()
                     await self.go_on.wait()
-                if is_pooled and self._unanswered is not None and self._unanswered in said:
+                if passing.is_pooled and self._unanswered is not None and self._unanswered in said:
                     self._unanswered = None
-                    cut.set()
-                writer.write(said)
-                await writer.drain()
+                    passing.is_cut = True
+                if self._hung_at is not None and self._hung_at[0] == passing.is_pooled and self._hung_at[1] in said:
+                    self._hung_at = None
+                    passing.is_hung = True
+                    self.reached.set()
+                if not passing.is_hung:
+                    writer.write(said)
+                    await writer.drain()
 
-    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event) -> None:
+    async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: _Passing) -> None:
         with suppress(OSError):
             while said := await reader.read(65536):
-                if cut.is_set():
+                if passing.is_cut:
                     return
-                writer.write(said)
-                await writer.drain()
+                if not passing.is_hung:
+                    writer.write(said)
+                    await writer.drain()
 
 
 def _as_sent(statement: str) -> bytes:

@@ -1,0 +1,89 @@
+"""A line to PostgreSQL hangs: what is said on it does not arrive, and nothing is closed. The server gets over it by itself."""
+
+import asyncio
+import time
+
+import asyncpg
+import httpx2
+import pytest
+
+from cache.embedded import EmbeddedValkey
+from db.database import PooledDatabase
+from db.pool import SETTLE_S
+from tests.conftest import open_pool
+from tests.db.test_pool import PING, PingRow
+from tests.faults.creating import Pipeline, created, post, refusal
+from tests.faults.line import Line
+from tests.web.conftest import serving, settings_for
+
+DEADLINE_S = 0.5
+# A machine with much to do at the same time.
+SLACK_S = 1.5
+TOO_LATE = (504, "DEADLINE_EXCEEDED")
+
+
+async def test_who_comes_after_a_statement_that_was_cut_off_on_a_line_that_hangs_gets_another_one(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1)
+        db = PooledDatabase(pool, slow_s=10)
+        await db.fetch(PING)
+        (hung,) = pool._idle
+        line.hang()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.1):
+                await db.fetch(PING)
+        assert pool.idle == 0, "nobody knows yet whether it is of use"
+        began = time.monotonic()
+        async with asyncio.timeout(SETTLE_S + SLACK_S):
+            assert await db.fetch(PING) == [PingRow(True)]
+        assert time.monotonic() - began > SETTLE_S / 2, "a PostgreSQL that is slow has a moment to answer"
+        assert hung.raw.is_closed()
+        assert (pool.opened, pool.idle) == (1, 1)
+        await pool.close()
+
+
+async def test_one_line_of_several_that_hangs_costs_one_request_its_answer(database_url: str, valkey: EmbeddedValkey) -> None:
+    settings = {"pool_size": 4, "request_deadline_s": DEADLINE_S, "cache_bytes": 0, "cache_shared": False}
+    async with Line(database_url).open() as line, serving(settings_for(line.url, valkey, **settings)) as client:
+
+        async def ask() -> int:
+            return (await client.post("/graphql", json={"query": "{ deals { totalCount } }"})).status_code
+
+        line.hang(1)
+        assert sorted(await asyncio.gather(*(ask() for _ in range(4)))) == [200, 200, 200, 504]
+        for _ in range(8):
+            assert await ask() == 200
+        await asyncio.sleep(SETTLE_S)
+        assert sorted(await asyncio.gather(*(ask() for _ in range(4)))) == [200] * 4
+
+
+@pytest.mark.parametrize("statement", [b"BEGIN;", b"transaction.act_for", b"transaction.tell", b"COMMIT;"])
+async def test_a_change_on_a_line_that_hangs_ends_and_the_next_one_is_made(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]", statement: bytes
+) -> None:
+    pipeline = await Pipeline.put(database_url)
+    settings = {"pool_size": 1, "request_deadline_s": DEADLINE_S, "pool_wait_s": 10}
+    async with Line(database_url).open() as line, serving(settings_for(line.url, valkey, **settings)) as client:
+        created(await post(client, pipeline.deal("Before"), None))
+        line.hang_at(statement)
+        began = time.monotonic()
+        told = refusal(await post(client, pipeline.deal("Hung"), None))
+        assert told == ((503, "OUTCOME_UNKNOWN") if statement == b"COMMIT;" else TOO_LATE)
+        assert line.reached.is_set()
+        assert time.monotonic() - began < DEADLINE_S + SETTLE_S + SLACK_S
+        created(await post(client, pipeline.deal("After"), None))
+    assert {each["name"] for each in await sql.fetch("select name from deal")} == {"Before", "After"}
+
+
+async def test_requests_go_on_when_all_lines_of_the_pool_hang(database_url: str, valkey: EmbeddedValkey) -> None:
+    settings = {"pool_size": 3, "request_deadline_s": DEADLINE_S, "cache_bytes": 0, "cache_shared": False}
+    async with Line(database_url).open() as line, serving(settings_for(line.url, valkey, **settings)) as client:
+
+        async def ask() -> httpx2.Response:
+            return await client.post("/graphql", json={"query": "{ deals { totalCount } }"})
+
+        assert (await ask()).status_code == 200
+        line.hang()
+        assert {refusal(each) for each in await asyncio.gather(*(ask() for _ in range(3)))} == {TOO_LATE}
+        await asyncio.sleep(SETTLE_S + SLACK_S / 2)
+        assert {each.status_code for each in await asyncio.gather(*(ask() for _ in range(6)))} == {200}
