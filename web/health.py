@@ -1,5 +1,6 @@
 """Health: whether the process lives, whether it can serve, and to operators how it does."""
 
+import asyncio
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +22,8 @@ log = structlog.get_logger("web")
 PATH = "/api/health"
 NEEDED = frozenset(each.name for each in migrations())
 SIZES = statement("health.sizes", SizeRow)
+# Whoever supervises servers gives up after a few seconds; a PostgreSQL that was stopped would be waited for as long as it is.
+ANSWER_S = 2.0
 
 
 def is_health(path: str) -> bool:
@@ -29,8 +32,8 @@ def is_health(path: str) -> bool:
 
 
 async def health(request: Request[State]) -> Response:
-    """200 while the process lives; with ``?ready`` 503 unless the database answers and has every migration, and what
-    each dependency does.
+    """200 while the process lives; with ``?ready`` 503 unless the database answers in time and has every migration, and
+    what each dependency does.
 
     The cache may be away: a server that computes every answer is slower, and still right. ``?detailed=true``, which
     operators may ask and whoever is on this machine, tells besides how connections and kept answers of this process do,
@@ -75,20 +78,21 @@ async def _checked(state: State) -> dict[str, Any]:
 
 
 async def _detailed(state: State) -> dict[str, Any]:
-    told = await _checked(state)
+    told, sizes = await asyncio.gather(_checked(state), _sizes(state["database"]))
     return {
         **told,
         "pool": pool_told(state["database"]),
         "responses": responses_told(state["responses"]),
-        "sizes": await _sizes(state["database"]),
+        "sizes": sizes,
     }
 
 
 async def _sizes(database: Database) -> dict[str, dict[str, int]] | None:
-    """Rows, as far as PostgreSQL has counted them, and bytes of each table; None without a database."""
+    """Rows, as far as PostgreSQL has counted them, and bytes of each table; None without a database that answers."""
     try:
-        found = await database.fetch(SIZES)
-    except AppError:
+        async with asyncio.timeout(ANSWER_S):
+            found = await database.fetch(SIZES)
+    except (AppError, TimeoutError):
         return None
     return {row.table_name: {"rows": row.row_estimate, "bytes": row.bytes} for row in found}
 
@@ -96,9 +100,10 @@ async def _sizes(database: Database) -> dict[str, dict[str, int]] | None:
 async def _answers(database: Database) -> bool:
     """Whether the database is there, and has all that this version needs; a newer one may have added to it."""
     try:
-        missing = NEEDED - {row.name for row in await database.fetch(APPLIED)}
+        async with asyncio.timeout(ANSWER_S):
+            missing = NEEDED - {row.name for row in await database.fetch(APPLIED)}
     except Exception as error:  # whatever it is: a server that cannot even do this is not ready
-        log.warning("the database is not ready", error=str(error))
+        log.warning("the database is not ready", error=str(error) or "no answer in time")
         return False
     if missing:
         log.warning("the database is not ready", missing=sorted(missing))

@@ -31,6 +31,7 @@ class Line:
         self._held: bytes | None = None
         self._unanswered: bytes | None = None
         self._hung_at: tuple[bool, bytes] | None = None
+        self._is_stopped = False
         self._open: set[_Passing] = set()
         self._connections: set[asyncio.Task[None]] = set()
         self.reached = asyncio.Event()
@@ -58,6 +59,16 @@ class Line:
         """The next connection of these on which this is said hangs from then on, and ``reached`` is set."""
         self._hung_at = is_pooled, said
 
+    def stop(self) -> None:
+        """All connections hang from now on, and new ones do too: what a PostgreSQL that was stopped looks like."""
+        self._is_stopped = True
+        for each in self._open:
+            each.is_hung = True
+
+    def resume(self) -> None:
+        """New connections work again."""
+        self._is_stopped = False
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator["Line"]:
         """Takes connections for the time of the block."""
@@ -76,7 +87,7 @@ class Line:
         task = asyncio.current_task()
         assert task is not None
         self._connections.add(task)
-        passing = _Passing()
+        passing = _Passing(is_hung=self._is_stopped)
         self._open.add(passing)
         try:
             from_postgres, to_postgres = await asyncio.open_unix_connection(self._socket)

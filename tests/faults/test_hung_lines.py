@@ -15,6 +15,7 @@ from tests.db.test_pool import PING, PingRow
 from tests.faults.creating import Pipeline, created, post, refusal
 from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
+from web.health import ANSWER_S
 
 DEADLINE_S = 0.5
 # A machine with much to do at the same time.
@@ -87,3 +88,28 @@ async def test_requests_go_on_when_all_lines_of_the_pool_hang(database_url: str,
         assert {refusal(each) for each in await asyncio.gather(*(ask() for _ in range(3)))} == {TOO_LATE}
         await asyncio.sleep(SETTLE_S + SLACK_S / 2)
         assert {each.status_code for each in await asyncio.gather(*(ask() for _ in range(6)))} == {200}
+
+
+async def test_health_is_told_in_time_while_postgres_is_stopped_and_keeps_no_connection(
+    database_url: str, valkey: EmbeddedValkey
+) -> None:
+    async with Line(database_url).open() as line, serving(settings_for(line.url, valkey, pool_size=2)) as client:
+
+        async def ask(what: str) -> tuple[int, dict[str, object]]:
+            began = time.monotonic()
+            answer = await client.get(f"/api/health?{what}", headers={"host": "localhost"})
+            assert time.monotonic() - began < ANSWER_S + SLACK_S
+            return answer.status_code, answer.json()
+
+        assert (await ask("ready"))[0] == 200
+        assert (await ask("detailed=true"))[1]["sizes"]
+        line.stop()
+        (status, told), (_, detailed) = await asyncio.gather(ask("ready"), ask("detailed=true"))
+        assert (status, told["status"], told["checks"]) == (503, "unavailable", {"database": "unavailable", "cache": "ok"})
+        assert (detailed["status"], detailed["sizes"]) == ("unavailable", None)
+        for _ in range(3):
+            assert (await ask("ready"))[0] == 503
+        line.resume()
+        async with asyncio.timeout(SETTLE_S + SLACK_S):
+            while (await ask("ready"))[0] != 200:
+                await asyncio.sleep(0.1)
