@@ -16,7 +16,7 @@ from db.statements import script, statement
 
 log = structlog.get_logger("db")
 CHANNEL = "dealgraph"
-# Two heartbeats fit into the lease that a missing one ends.
+# Four heartbeats fit into the lease that a missing one ends.
 BEAT_EVERY_S = 0.25
 BEAT_TIMEOUT_S = 2.0
 RECONNECT_S = 0.2
@@ -75,6 +75,8 @@ async def listen(url: str, hears: Hears) -> None:
         finally:
             hears.lost()
             connection.terminate()
+        # Who may connect is not sure to hear: a hot standby takes connections, and no LISTEN.
+        await asyncio.sleep(RECONNECT_S)
 
 
 async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
@@ -88,8 +90,9 @@ async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
     gone = asyncio.Event()
     connection.add_termination_listener(lambda _: gone.set())
     # Listening first: what is committed after the snapshot is heard, and what was before it is in what is read from here on.
-    await connection.add_listener(CHANNEL, notified)
-    snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
+    async with asyncio.timeout(BEAT_TIMEOUT_S):
+        await connection.add_listener(CHANNEL, notified)
+        snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
     hears.begin(snapshot.xmax)
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()

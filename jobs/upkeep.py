@@ -26,6 +26,9 @@ SWEEP_AFTER = 2_000
 PURGE_EVERY_S = 3600.0
 PURGE_AT_ONCE = 1_000
 RECONNECT_S = 2.0
+# On a line that hangs nothing is answered, and nothing closed. A fold takes milliseconds, or seconds after very many writes:
+# the connection goes before its statement is cancelled, so that PostgreSQL brings one that takes longer to its end.
+COMMAND_TIMEOUT_S = 30.0
 
 
 class PurgedRow(NamedTuple):
@@ -54,7 +57,7 @@ async def keep_up(url: str, written: asyncio.Event) -> None:
     """Runs until it is cancelled, whatever happens to the database; ``written`` says that there is something to fold."""
     while True:
         try:
-            connection = await asyncpg.connect(url)
+            connection = await asyncpg.connect(url, timeout=5, command_timeout=COMMAND_TIMEOUT_S)
             try:
                 await _keep_up(connection, written)
             finally:

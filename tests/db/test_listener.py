@@ -9,10 +9,11 @@ import pytest
 from cache.freshness import Freshness
 from core.tags import everything_of, listed, rows
 from core.viewer import EVERYONE
+from db import listener
 from db.database import Database, PooledDatabase
-from db.listener import listen
+from db.listener import SnapshotRow, listen
 from db.rows import DealRow
-from db.statements import statement
+from db.statements import Statement, statement
 from tests.conftest import open_pool
 from tests.crm import Crm
 
@@ -128,6 +129,21 @@ async def test_a_cut_line_is_noticed_at_once_and_comes_back(
     )
     await until(lambda: freshness.number > number and freshness.is_hearing)
     assert freshness.written_since(["anything"], number)
+
+
+async def test_who_may_connect_and_not_listen_tries_again_after_a_pause(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listener, "SNAPSHOT", Statement("snapshot", SnapshotRow, "select nothing from nowhere"))
+    told = 0
+
+    class Counting(Freshness):
+        def lost(self) -> None:
+            nonlocal told
+            told += 1
+
+    task = asyncio.create_task(listen(database_url, Counting()))
+    await asyncio.sleep(5 * listener.RECONNECT_S)
+    task.cancel()
+    assert 1 <= told <= 5
 
 
 async def test_every_table_that_is_read_announces_what_is_written(sql: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -8,10 +8,16 @@ import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from cache.freshness import Freshness
+from db import listener
 from db.database import PooledDatabase
+from db.listener import listen
 from db.pool import SETTLE_S
+from jobs import upkeep
 from tests.conftest import open_pool
+from tests.crm import Crm
 from tests.db.test_pool import PING, PingRow
+from tests.faults.conftest import until
 from tests.faults.creating import Pipeline, created, post, refusal
 from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
@@ -20,6 +26,7 @@ from web.health import ANSWER_S
 DEADLINE_S = 0.5
 # A machine with much to do at the same time.
 SLACK_S = 1.5
+FOLDED = "select not exists (select from owner_deals_delta)"
 TOO_LATE = (504, "DEADLINE_EXCEEDED")
 
 
@@ -113,3 +120,39 @@ async def test_health_is_told_in_time_while_postgres_is_stopped_and_keeps_no_con
         async with asyncio.timeout(SETTLE_S + SLACK_S):
             while (await ask("ready"))[0] != 200:
                 await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("said", [b"LISTEN", b"transaction.snapshot", b"health.synchronise"])
+async def test_who_listens_begins_again_when_the_line_hangs(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, said: bytes
+) -> None:
+    monkeypatch.setattr(listener, "BEAT_TIMEOUT_S", 0.5)
+    async with Line(database_url).open() as line:
+        line.hang_at(said, is_pooled=False)
+        freshness = Freshness()
+        task = asyncio.create_task(listen(line.url, freshness))
+        await line.reached.wait()
+        try:
+            async with asyncio.timeout(5):
+                while not freshness.is_hearing:
+                    await asyncio.sleep(0.01)
+        finally:
+            task.cancel()
+
+
+async def test_rollups_are_folded_again_when_the_line_of_upkeep_hangs(
+    database_url: str, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "COMMAND_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(upkeep, "RECONNECT_S", 0.1)
+    owner, stage, written = await crm.user(), await crm.stage(), asyncio.Event()
+    async with Line(database_url).open() as line:
+        task = asyncio.create_task(upkeep.keep_up(line.url, written))
+        try:
+            for _ in range(2):
+                await crm.deal(owner, stage)
+                written.set()
+                await until(sql, FOLDED)
+                line.hang(is_pooled=False)
+        finally:
+            task.cancel()
