@@ -74,11 +74,15 @@ class SharedLimits:
     async def _ask_all(self) -> None:
         while self._asked:
             some, self._asked = self._asked[:MOST_AT_ONCE], self._asked[MOST_AT_ONCE:]
-            arguments = [self._arguments(ask) for ask, _ in some]
-            answers = await self._answers(arguments)
-            for (ask, future), answer in zip(some, answers, strict=True):
-                if not future.done():
-                    future.set_result(self.ask_here(ask) if answer is None else _verdict(answer))
+            try:
+                answers = await self._answers([self._arguments(ask) for ask, _ in some])
+                for (ask, future), answer in zip(some, answers, strict=True):
+                    if not future.done():
+                        future.set_result(self.ask_here(ask) if answer is None else _verdict(answer))
+            except Exception as error:  # whatever it is: who waits here has nobody else to wait for, and no deadline
+                for _, future in some:
+                    if not future.done():
+                        future.set_exception(error)
 
     async def _answers(self, asked: list[list[Any]]) -> list[list[Any] | None]:
         """What the script answers to each; None where it did not."""

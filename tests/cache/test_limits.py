@@ -153,6 +153,21 @@ async def test_a_script_that_redis_has_forgotten_is_sent_again(cache: RedisCache
     assert [verdict.is_local for verdict in verdicts] == [False] * 3
 
 
+@pytest.mark.parametrize("broken", ["cache.limits._verdict", "cache.limits._digest"])
+async def test_a_mistake_of_ours_is_told_to_all_who_wait_and_later_ones_are_judged(
+    cache: RedisCache, monkeypatch: pytest.MonkeyPatch, broken: str
+) -> None:
+    limits, who = SharedLimits(cache.client, RULES), client()
+    nothing: dict[str, object] = {}
+    with monkeypatch.context() as patch:
+        patch.setattr("cache.limits.MOST_AT_ONCE", 2)
+        patch.setattr(broken, lambda _: nothing["nobody thought of this"])
+        async with asyncio.timeout(5):
+            told = await asyncio.gather(*(limits.ask(Ask(who, (OVERALL,))) for _ in range(5)), return_exceptions=True)
+    assert [type(each) for each in told] == [KeyError] * 5
+    assert not (await limits.ask(Ask(client(), (OVERALL,)))).is_local
+
+
 async def test_without_redis_this_process_counts_and_nobody_waits(tmp_path: Path) -> None:
     server = EmbeddedValkey(tmp_path)
     server.start()
