@@ -160,9 +160,8 @@ class Pool:
     async def close(self) -> None:
         """Closes what is idle; connections in use are closed as they come back."""
         self.size = 0
-        while self._idle:
-            self.opened -= 1
-            await self._idle.popleft().close()
+        while self._idle:  # each in a task: on a line that hangs it takes a second
+            self.give_back(self._idle.popleft())
         while self._tasks:  # what has settled is closed then
             await asyncio.wait(self._tasks)
 

@@ -97,6 +97,18 @@ async def test_requests_go_on_when_all_lines_of_the_pool_hang(database_url: str,
         assert {each.status_code for each in await asyncio.gather(*(ask() for _ in range(6)))} == {200}
 
 
+async def test_a_pool_closes_all_lines_that_hang_in_the_time_of_one(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=5)
+        await pool.warm()
+        hung = [each.raw for each in pool._idle]
+        line.hang()
+        began = time.monotonic()
+        await pool.close()
+        assert time.monotonic() - began < 1 + SLACK_S
+        assert (pool.opened, [each.is_closed() for each in hung]) == (0, [True] * 5)
+
+
 async def test_health_is_told_in_time_while_postgres_is_stopped_and_keeps_no_connection(
     database_url: str, valkey: EmbeddedValkey
 ) -> None:
