@@ -87,8 +87,14 @@ class Overview(Loader[Figures, OverviewRow | list[StageTotalsRow]]):
         found = [tags.STAGES, tags.listed("deal", "owner", self._owner_id)] if "deals" in keys else []
         if _days(keys):
             found += [tags.listed(noun, "owner", self._owner_id) for noun in ("activity", "company")]
-            found.append("deals" if self._owner_id is None else f"deals-with-owner:{self._owner_id}")
+            found.append(self._with_deals())
         return found
+
+    def _with_deals(self) -> str:
+        """The tag of which of the companies have deals: any deals, or for one who sees their own alone, deals of their own."""
+        if self._owner_id is None or self._visible_owner is not None:
+            return tags.listed("deal", "owner", self._owner_id)
+        return f"deals-with-owner:{self._owner_id}"
 
     def until(
         self, keys: Sequence[Figures], values: Sequence[OverviewRow | list[StageTotalsRow]], usual: datetime

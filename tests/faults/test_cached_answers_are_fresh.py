@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from cache.embedded import EmbeddedValkey
+from tests.crm import NOON, Crm
 from tests.faults.creating import Pipeline
 from tests.faults.killing import Server, kept
 
@@ -190,3 +191,53 @@ async def test_without_valkey_each_process_still_shows_what_it_wrote(
         assert told == "HIT"
         await sql.close()
         await client.aclose()
+
+
+WITH_DEALS = "query($o: ID) { dashboard(ownerId: $o) { overview { companies { total withDeals } } } }"
+# What is done to the one deal that there is with a company of Ada's, while Ben becomes the company's owner.
+CHANGES = {
+    "created": "insert into deal (name, owner_id, stage_id, company_id) select 'New', owner_id, stage_id, $1 from deal",
+    "deleted": "update deal set deleted_at = now() where company_id = $1",
+    "restored": "update deal set deleted_at = null where company_id = $1",
+    "moved": "update deal set company_id = null where company_id = $1",
+    "brought": "update deal set company_id = $1",
+    "purged": "delete from deal where company_id = $1",
+}
+
+
+@pytest.mark.parametrize("is_deal_first", [True, False], ids=["deal first", "company first"])
+async def test_whose_company_a_deal_is_with_is_told_though_the_company_changes_owner_meanwhile(
+    database_url: str, valkey: EmbeddedValkey, tmp_path: Path, is_deal_first: bool
+) -> None:
+    pipeline = await Pipeline.put(database_url)
+    (ada, ben, cid), stage = pipeline.owners, pipeline.stages[0]
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(kept(Server(tmp_path / "one", database_url, valkey.url, POOL_SIZE="2")))
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=server.url, timeout=20))
+        sql, one, other = [await asyncpg.connect(database_url) for _ in range(3)]
+        two = Two([client], pipeline, sql)
+        for change, text in CHANGES.items():
+            await sql.execute("delete from deal")
+            company = await sql.fetchval("insert into company (name, owner_id) values ($1, $2) returning id", change, ada)
+            await Crm(sql).deal(cid, stage, company_id=None if change in ("created", "brought") else company,
+                                deleted_at=NOON if change == "restored" else None)  # fmt: skip
+            deal, owner = (text, (company,)), ("update company set owner_id = $1 where id = $2", (ben, company))
+            (first, given), (second, later) = (deal, owner) if is_deal_first else (owner, deal)
+            await two.heard(0, 1, 0)
+            async with asyncio.timeout(20):
+                began = one.transaction()
+                await began.start()
+                await one.execute(first, *given)
+                task = asyncio.create_task(other.execute(second, *later))
+                while not (task.done() or await sql.fetchval("select exists (select from pg_locks where not granted)")):
+                    await asyncio.sleep(0.005)
+                for _ in range(2):  # the second is kept
+                    await two.ask(0, WITH_DEALS, o=str(ben))
+                await began.commit()
+                await task
+            await two.heard(0, 1, 0)
+            _, shown = await two.ask(0, WITH_DEALS, o=str(ben))
+            _, true = await two.ask(0, WITH_DEALS, beside=True, o=str(ben))
+            assert shown == true, change
+        for each in (sql, one, other):
+            await each.close()

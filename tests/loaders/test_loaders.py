@@ -370,3 +370,10 @@ async def test_the_size_of_a_window_reaches_the_statement(limit: int) -> None:
     await Loaders(db, EVERYONE, NOW).page(listing, "down").load(Window(A, None, None, limit))
     ((_, args),) = db.asked
     assert (args[1], args[6]) == ([A], [limit])
+
+
+async def test_which_companies_have_deals_is_told_by_the_deals_that_are_looked_at() -> None:
+    day = Span(NOW, NOW + timedelta(days=1))
+    theirs, own = (Loaders(FakeDatabase({}), viewer, NOW).overview(A).tags([(day, day)]) for viewer in (EVERYONE, rep(A)))
+    assert f"deals-with-owner:{A}" in theirs
+    assert f"deals-of-owner:{A}" in own
