@@ -78,6 +78,8 @@ async def reassign(call: Call, row_id: str, owner_id: str, expected_version: int
     patch, errors = checked({"owner_id": owner_id}, {"owner_id": COMPANY.fields["owner_id"]}, is_new=False)
 
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
+        # First of all: what is wrong with the owner would tell that the row is there.
+        await _current(call, db, writable, wanted)
         _refuse_other_owner(call, patch, errors)
         await _check_references(call, db, writable, patch, None)
         return await _updated(call, db, writable, wanted, patch, expected_version)
@@ -117,13 +119,15 @@ async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
 
 
 async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
-    """Runs ``work`` with the noun that the id is of."""
+    """Runs ``work`` with the noun that the id is of, whoever may see the row.
+
+    An id of nothing that can be written is taken for a deal's, which is not found: refused here it would be told sooner than
+    what is wrong with the call, and an id of another's row later.
+    """
     try:
         refuse_readers(call)
         wanted = _identified(row_id)
-        writable = WRITABLES.get(await call.context.loaders.kind_by_id.one(wanted) or "")
-        if writable is None:
-            raise Refused(_not_found(wanted))
+        writable = WRITABLES.get(await call.context.loaders.kind_by_id.one(wanted) or "", DEAL)
     except Refused as refused:
         return Payload(errors=refused.errors, client_mutation_id=call.client_mutation_id)
     return await _written(call, writable, lambda db: work(db, writable, wanted))

@@ -343,6 +343,34 @@ async def test_what_is_not_there_or_anothers_is_not_found_in_the_same_words(
     assert len(set(words.values())) == 1, words
 
 
+@pytest.mark.parametrize("noun", NEW)
+async def test_whatever_else_is_wrong_another_reps_row_is_told_like_none(
+    ask: Asker, crm: Crm, sql: Sql, sales: Sales, noun: str
+) -> None:
+    bob, owner = rep(sales["bob"], "bob"), UUID(sales["ada"])
+    used = await mutate(ask, "createCompany", "", bob, input={"name": "Mine", "ownerId": sales["bob"]}, clientMutationId="used")
+    assert used["errors"] == []
+    await sql.execute(f"update {noun} set deleted_at = now() where id = $1 and $2", sales[noun], noun != "deal")
+    new: dict[str, dict[str, Any]] = {
+        "company": {"name": "A"}, "contact": {"last_name": "A"}, "deal": {"name": "A", "stage_id": UUID(sales["Lead"])},
+        "activity": {"type": "NOTE", "subject": "A"},
+    }  # fmt: skip
+    there = await crm.add(noun, owner_id=owner, **new[noun])
+    changes = await audits(sql)
+    for key, code in ((None, "NotFound"), ("used", "ValidationError"), ("", "ValidationError")):
+        for name, arguments in (
+            ("restore", {}), ("reassign", {"ownerId": sales["ada"]}), ("reassign", {"ownerId": sales["bob"], "expectedVersion": 9}),
+            ("reassign", {"ownerId": "x"}),
+        ):  # fmt: skip
+            told = {}
+            for row_id in (UNKNOWN, str(there), sales[noun], sales["Lead"], sales["ada"]):
+                payload = await mutate(ask, name, "", bob, **arguments, id=row_id, clientMutationId=key)
+                told[row_id] = str(payload).replace(row_id, "it")
+                assert [error["__typename"] for error in payload["errors"]] == [code], (key, name, arguments, row_id)
+            assert len(set(told.values())) == 1, (key, name, arguments, told)
+    assert await audits(sql) == changes
+
+
 async def test_what_is_deleted_cannot_be_changed(ask: Asker, sql: Sql, sales: Sales) -> None:
     for noun in NEW:
         await sql.execute(f"update {noun} set deleted_at = now()")
