@@ -58,8 +58,8 @@ class CountedPage(PageByWindow):
         return pages
 
 
-class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
-    """Company id to its analytics as of one moment, or None where there is no company that may be seen."""
+class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow]):
+    """Company id to its analytics as of one moment; of a company that is deleted as well, as its totals are."""
 
     good_for = DASHBOARD
 
@@ -67,9 +67,9 @@ class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow | None]):
         super().__init__(db, visible_owner)
         self._now = now
 
-    async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyAnalyticsRow | None]:
-        rows = await self._db.fetch(ANALYTICS, self._visible_owner, keys, self._now)
-        return one_per_key(rows, keys, key=lambda row: row.id)
+    async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyAnalyticsRow]:
+        rows = {row.id: row for row in await self._db.fetch(ANALYTICS, self._visible_owner, keys, self._now)}
+        return [rows[key] for key in keys]
 
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         below = [tag for noun in ("contact", "deal", "activity") for tag in tags.lists(noun, "company", keys)]

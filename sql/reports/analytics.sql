@@ -2,12 +2,13 @@
 -- value that was found, the part of its weight that the value earns, and the points that makes.
 
 -- name: of_companies -> CompanyAnalyticsRow
--- $1 visible owner; $2 company ids; $3 now. One row for each company that may be seen.
+-- $1 visible owner; $2 company ids; $3 now. One row for each: what may be seen of whatever hangs on it. A company that has just
+-- been deleted is told with its figures, as it is with its totals.
 with counted as (
     select company.id,
            deals.active, deals.won, deals.lost, deals.value, deals.unpriced,
            activities.last_30_days, activities.last_at, contacts.total as contacts
-    from company
+    from unnest($2::uuid[]) as company (id)
     cross join lateral (
         select count(*) filter (where not stage.is_won and not stage.is_lost) as active,
                count(*) filter (where stage.is_won) as won,
@@ -30,7 +31,6 @@ with counted as (
         from contact
         where contact.company_id = company.id and contact.deleted_at is null and ($1::uuid is null or contact.owner_id = $1)
     ) as contacts
-    where company.id = any($2::uuid[]) and company.deleted_at is null and ($1::uuid is null or company.owner_id = $1)
 ), scored as (
     select counted.id, array_agg(factor.name order by factor.place) as names,
            array_agg(factor.weight::float8 order by factor.place) as weights,

@@ -14,8 +14,10 @@ from core.viewer import EVERYONE, Viewer
 from resolvers.rules import shown
 from resolvers.writable import WRITABLES
 from schema.build import build_schema
+from schema.limits import Limits
 from tests.crm import NOON, Crm
-from tests.schema.conftest import Asker
+from tests.schema.conftest import EXECUTABLE, Asker
+from tests.schema.walk import everything_below
 from tests.viewers import manager, reader, rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -226,6 +228,21 @@ async def test_what_is_deleted_is_nowhere_until_it_is_restored(ask: Asker, sales
         owner = {"id": sales["ada"]}
         assert payload["node"] == {"__typename": noun.title(), "id": sales[noun], "version": 3, "owner": owner}
     assert await ask(EVERYWHERE, id=sales[noun]) == before
+
+
+@pytest.mark.parametrize("noun", NEW)
+async def test_what_was_deleted_is_answered_with_all_that_hangs_on_it(
+    ask: Asker, sales: Sales, noun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EXECUTABLE, "limits", Limits(tokens=100_000, depth=100, aliases=10_000, selections=100_000, repeats=10_000))
+    delete, field = f"delete{noun.title()}", TYPES.query_type.fields[noun]  # type: ignore[union-attr]
+    whole = everything_below(TYPES, field, 2)
+    read = (await ask(f"query ($id: ID!) {{ row: {noun}(id: $id) {whole} }}", id=sales[noun]))["row"]
+    payload = await mutate(ask, delete, f"{noun} {whole}", id=sales[noun], clientMutationId="mine")
+    told = payload[noun]
+    counted = {name for name, value in read.items() if name == "analytics" or not isinstance(value, (dict, list))}
+    assert {name for name in counted if told[name] != read[name]} == {"version", "updatedAt"}
+    assert await mutate(ask, delete, f"{noun} {whole}", id=sales[noun], clientMutationId="mine") == payload
 
 
 @pytest.mark.parametrize("noun", NEW)

@@ -36,7 +36,7 @@ def questions(schema: GraphQLSchema, values: Mapping[str, Sequence[Any]], depth:
     """
     assert schema.query_type is not None
     for name, root in schema.query_type.fields.items():
-        selection = _selection(schema, root, depth)
+        selection = everything_below(schema, root, depth)
         for given in _arguments(root, values):
             declared = ", ".join(f"${each}: {root.args[each].type}" for each in given)
             passed = ", ".join(f"{each}: ${each}" for each in given)
@@ -67,7 +67,8 @@ def _values(argument: GraphQLArgument, values: Mapping[str, Sequence[Any]]) -> I
         yield from values[kind.name]
 
 
-def _selection(schema: GraphQLSchema, field: GraphQLField, depth: int) -> str:
+def everything_below(schema: GraphQLSchema, field: GraphQLField, depth: int) -> str:
+    """The selection of all that a field answers, so many rows deep; nothing for a leaf."""
     kind = get_named_type(field.type)
     if is_leaf_type(kind):
         return ""
@@ -87,6 +88,6 @@ def _fields(schema: GraphQLSchema, kind: GraphQLObjectType, depth: int, alias: s
         is_row = isinstance(below, GraphQLObjectType) and any(each.name == "Node" for each in below.interfaces)
         if is_row and depth == 0:
             continue
-        selection = _selection(schema, field, depth - is_row)
+        selection = everything_below(schema, field, depth - is_row)
         parts.append(f"{f'{alias}_{name}: ' if alias else ''}{name} {selection}")
     return " ".join(parts)
