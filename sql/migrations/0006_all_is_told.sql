@@ -44,3 +44,25 @@ begin
 end $$;
 create trigger company_changes_owner before update on company for each row
     when (old.owner_id <> new.owner_id) execute function wait_for_deals();
+
+-- A stage history that is written by hand. What the triggers of deals write of it has been told with the deal, and so has what
+-- goes with one.
+
+create function history_announced() returns trigger language plpgsql as $$
+begin
+    if (select count(*) from (select from changed_rows limit 201) as few) > 200 then
+        perform announce('deals', 'deals');
+    else
+        perform announce('deals', string_agg(distinct 'deal:' || deal_id, ' ')) from changed_rows;
+    end if;
+    return null;
+end $$;
+drop trigger stage_change_announced on stage_change;
+create trigger stage_change_inserted after insert on stage_change referencing new table as changed_rows
+    for each statement when (pg_trigger_depth() = 0) execute function history_announced();
+create trigger stage_change_updated after update on stage_change referencing new table as changed_rows
+    for each statement when (pg_trigger_depth() = 0) execute function history_announced();
+create trigger stage_change_updated_from after update on stage_change referencing old table as changed_rows
+    for each statement when (pg_trigger_depth() = 0) execute function history_announced();
+create trigger stage_change_deleted after delete on stage_change referencing old table as changed_rows
+    for each statement when (pg_trigger_depth() = 0) execute function history_announced();

@@ -37,6 +37,13 @@ async def until(condition: "object") -> None:
             await asyncio.sleep(0.005)
 
 
+async def quiet(freshness: Freshness, crm: Crm) -> None:
+    """Waits until everything written before has been heard of: a user, who is heard of last."""
+    began = freshness.number
+    await crm.user()
+    await until(lambda: freshness.written_since(["users"], began))
+
+
 @pytest.fixture
 def crm(sql: "asyncpg.Connection[asyncpg.Record]") -> Crm:
     """Puts rows into the test's database."""
@@ -103,6 +110,55 @@ async def test_users_stages_and_a_loaded_history_are_heard_of(
     await until(lambda: freshness.written_since(rows("deal", [deal]), began))
 
 
+async def test_a_history_that_is_written_by_hand_is_heard_of(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner, stages = await crm.user(), await crm.stages()
+    one, other, apart = [await crm.deal(owner, stages["Lead"]) for _ in range(3)]
+    await crm.deal(owner, stages["Won"])
+    for text, deals in (
+        ("insert into stage_change (deal_id, to_stage_id) select id, stage_id from deal where id in ($1, $2)", [one, other]),
+        ("update stage_change set changed_at = '2020-01-01' where deal_id in ($1, $2)", [one, other]),
+        ("update stage_change set deal_id = $2 where deal_id = $1", [one, other]),
+        ("delete from stage_change where deal_id in ($1, $2)", [other]),
+    ):
+        await quiet(freshness, crm)
+        began = freshness.number
+        await sql.execute(text, one, other)
+        await until(lambda began=began, deals=deals: all(freshness.written_since([each], began) for each in rows("deal", deals)))
+        assert not freshness.written_since(rows("deal", [apart]), began)
+
+
+async def test_a_history_that_a_deal_takes_along_is_heard_of_with_the_deal(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner, stages = await crm.user(), await crm.stages()
+    deal = await crm.deal(owner, stages["Lead"])
+    for text in ("update deal set stage_id = $2 where id = $1", "delete from deal where id = $1 and $2::uuid is not null"):
+        await quiet(freshness, crm)
+        began = freshness.number
+        await sql.execute(text, deal, stages["Won"])
+        await until(lambda began=began: freshness.written_since(rows("deal", [deal]), began))
+        await quiet(freshness, crm)
+        assert freshness.number == began + 2  # that of the deal and that of the user
+
+
+@pytest.mark.parametrize("loading", ["on", "off"])
+async def test_much_of_a_history_is_heard_of_at_once(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", loading: str
+) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    deal = await crm.deal(owner, stage)
+    await quiet(freshness, crm)
+    began = freshness.number
+    async with sql.transaction():
+        await sql.execute(f"set local dealgraph.loading = '{loading}'")
+        for _ in range(2):
+            await sql.execute("insert into stage_change (deal_id, to_stage_id) select $1, $2 from generate_series(1, 5000)", deal, stage)
+    await until(lambda: freshness.written_since(rows("deal", [owner]), began))
+    assert freshness.number == began + 1
+
+
 async def test_the_next_read_of_whoever_wrote_shows_the_write(database_url: str, freshness: Freshness, crm: Crm) -> None:
     owner, stage = await crm.user(), await crm.stage()
     deal = await crm.deal(owner, stage)
@@ -149,9 +205,9 @@ async def test_who_may_connect_and_not_listen_tries_again_after_a_pause(database
 async def test_every_table_that_is_read_announces_what_is_written(sql: "asyncpg.Connection[asyncpg.Record]") -> None:
     announcing = await sql.fetch(
         "select event_object_table as table, array_agg(distinct event_manipulation::text) as ops from information_schema.triggers"
-        " where action_statement ~ '_counted|everything_announced' group by 1"
+        " where action_statement ~ '_counted|_announced' group by 1"
     )
     found = {each["table"]: set(each["ops"]) for each in announcing}
-    for table in ("company", "contact", "deal", "activity", "app_user", "stage"):
+    for table in ("company", "contact", "deal", "activity", "app_user", "stage", "stage_change"):
         assert found[table] == {"INSERT", "UPDATE", "DELETE"}, table
     assert everything_of("deals-with-owner:1") == "deals"
