@@ -40,4 +40,5 @@ class ContactStats(Loader[UUID | None, ContactStatsRow]):
         return await self._db.fetch(self._statement, self._visible_owner, keys, self._new_since)
 
     def tags(self, keys: Sequence[UUID | None]) -> Iterable[str]:
-        return tags.lists("contact", "owner", keys)
+        # Which of their companies are there: whoever sees every contact sees it with a company of anybody's.
+        return [*tags.lists("contact", "owner", keys), tags.listed("company", "owner", self._visible_owner)]

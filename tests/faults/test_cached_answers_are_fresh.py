@@ -241,3 +241,23 @@ async def test_whose_company_a_deal_is_with_is_told_though_the_company_changes_o
             assert shown == true, change
         for each in (sql, one, other):
             await each.close()
+
+
+async def test_contacts_are_counted_anew_when_a_company_of_theirs_is_deleted_or_restored(
+    database_url: str, valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    pipeline = await Pipeline.put(database_url)
+    text = "query($o: ID) { all: contactStats { withCompany companies } of: contactStats(ownerId: $o) { withCompany companies } }"
+    async with AsyncExitStack() as stack:
+        server = await stack.enter_async_context(kept(Server(tmp_path / "one", database_url, valkey.url, POOL_SIZE="2")))
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=server.url, timeout=20))
+        sql = await asyncpg.connect(database_url)
+        two, owner, company = Two([client], pipeline, sql), pipeline.owners[1], pipeline.companies[0]  # another owner's
+        await Crm(sql).contact(owner, company_id=company)
+        for value, expected in (("null", 1), ("now()", 0), ("null", 1)):
+            await sql.execute(f"update company set deleted_at = {value} where id = $1", company)
+            await two.heard(0, 1, 1)
+            for _ in range(2):  # the second is kept
+                _, data = await two.ask(0, text, o=str(owner))
+                assert list(data.values()) == [{"withCompany": expected, "companies": expected}] * 2
+        await sql.close()

@@ -377,3 +377,9 @@ async def test_which_companies_have_deals_is_told_by_the_deals_that_are_looked_a
     theirs, own = (Loaders(FakeDatabase({}), viewer, NOW).overview(A).tags([(day, day)]) for viewer in (EVERYONE, rep(A)))
     assert f"deals-with-owner:{A}" in theirs
     assert f"deals-of-owner:{A}" in own
+
+
+async def test_contacts_that_are_counted_are_told_by_the_companies_that_are_shown_with_them() -> None:
+    everyone, own = (Loaders(FakeDatabase({}), viewer, NOW).contact_stats("owner").tags([A]) for viewer in (EVERYONE, rep(A)))
+    assert set(everyone) == {f"contacts-of-owner:{A}", "companies"}
+    assert set(own) == {f"contacts-of-owner:{A}", f"companies-of-owner:{A}"}

@@ -5,7 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from tests.crm import Crm
+from core.viewer import EVERYONE
+from tests.crm import NOON, Crm
 from tests.schema.conftest import Asker
 from tests.viewers import rep
 
@@ -86,3 +87,23 @@ async def test_without_an_owner_to_look_through_everything_is_seen(ask: Asker, t
     assert data["users"]["totalCount"] == 2
     assert data["found"]["totalCount"] == 1
     assert data["viewer"] == {"subject": "anonymous", "owner": None}
+
+
+async def test_contacts_are_counted_with_the_companies_that_they_are_shown_with(ask: Asker, crm: Crm) -> None:
+    ada, bob = await crm.user("Ada"), await crm.user("Bob")
+    gone = await crm.company(ada, "Gone", deleted_at=NOON)
+    for company in (await crm.company(ada, "Mine"), await crm.company(bob, "Theirs"), gone, None):
+        for _ in range(2):
+            await crm.contact(ada, company_id=company)
+    await crm.contact(bob, company_id=gone)
+    text = """query ($o: ID) { contactStats(ownerId: $o) { total withCompany companies }
+      contacts(ownerId: $o) { edges { node { company { id } } } } }"""
+    for viewer, owner, expected in (
+        (EVERYONE, None, (9, 4, 2)), (EVERYONE, ada, (8, 4, 2)), (EVERYONE, bob, (1, 0, 0)),
+        (rep(ada), None, (8, 2, 1)), (rep(ada), ada, (8, 2, 1)), (rep(ada), bob, (0, 0, 0)), (rep(bob), None, (1, 0, 0)),
+    ):  # fmt: skip
+        data = await ask(text, viewer, o=None if owner is None else str(owner))
+        assert tuple(data["contactStats"].values()) == expected
+        shown = [edge["node"]["company"] for edge in data["contacts"]["edges"]]
+        companies = [company["id"] for company in shown if company]
+        assert (len(shown), len(companies), len(set(companies))) == expected
