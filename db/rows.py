@@ -323,10 +323,11 @@ class ReferenceRow(NamedTuple):
 
 
 class VersionRow(NamedTuple):
-    """A row that was changed, and the version that it has now."""
+    """A row that was changed, and the version and the owner that it has now."""
 
     id: UUID
     version: int
+    owner_id: UUID
 
 
 class KeyRow(NamedTuple):

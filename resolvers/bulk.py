@@ -1,6 +1,6 @@
 """One change to many deals: a handful of statements whatever their number, and a result for each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any
 from uuid import UUID
@@ -15,7 +15,7 @@ from resolvers.mutation import Call, Memory, as_json, run
 from resolvers.refusal import Forbidden, MutationError, Refused, ValidationError
 from resolvers.rules import Field, checked, identifier, shown
 from resolvers.writable import DEAL, missing
-from resolvers.writing import FOUND, NOT_YOURS
+from resolvers.writing import FOUND, NOT_YOURS, UNSEEN
 
 MOST_DEALS = 10_000
 VERSIONS = statement("deal.versions", VersionRow)
@@ -84,15 +84,18 @@ async def change_deals(
 ) -> BulkPayload:
     """Changes the deals that can be changed; if one cannot, none is, unless the failed are to be skipped."""
     chosen = OPERATIONS[operation]
+    owners: set[UUID] = set()
 
     async def work(db: Database) -> list[Result]:
+        owners.clear()  # of a try before this one
         ids = _identified(deal_ids)
         value = await _value(call, db, chosen, operation, updates)
         writable = call.context.viewer.writable_owner
         # Changing locks as well: no other statement first, and what it left alone is looked at afterwards.
-        changed = {row.id: row.version for row in await db.fetch(chosen.change, writable, ids, value)}
+        changed = {row.id: row for row in await db.fetch(chosen.change, writable, ids, value)}
         left = [row_id for row_id in ids if row_id not in changed] if len(changed) < len(ids) else []
-        there = {row.id: row.version for row in await db.fetch(VERSIONS, writable, left)} if left else {}
+        there = {row.id: row for row in await db.fetch(VERSIONS, writable, left)} if left else {}
+        owners.update(row.owner_id for rows in (changed, there) for row in rows.values())
         results = [_result(row_id, changed, there) for row_id in ids]
         failed = len(left) - len(there)
         if failed and not skip_failed:
@@ -103,7 +106,7 @@ async def change_deals(
         return results
 
     try:
-        results = await run(call, work, Memory(_remember(call), _recall), DEAL.blames)
+        results = await run(call, work, _memory(call, owners), DEAL.blames)
     except _NotThisTimeError as undone:
         return BulkPayload(dry_run, undone.results, undone.errors, call.client_mutation_id)
     except Refused as refused:
@@ -111,11 +114,11 @@ async def change_deals(
     return BulkPayload(dry_run, results, [], call.client_mutation_id)
 
 
-def _result(row_id: UUID, changed: Mapping[UUID, int], there: Mapping[UUID, int]) -> Result:
+def _result(row_id: UUID, changed: Mapping[UUID, VersionRow], there: Mapping[UUID, VersionRow]) -> Result:
     if row_id in changed:
-        return Result(row_id, "UPDATED", changed[row_id])
+        return Result(row_id, "UPDATED", changed[row_id].version)
     if row_id in there:
-        return Result(row_id, "UNCHANGED", there[row_id])
+        return Result(row_id, "UNCHANGED", there[row_id].version)
     return Result(row_id, "FAILED", None, "There is no deal with this id, or none that may be seen.")
 
 
@@ -168,12 +171,19 @@ async def _value(call: Call, db: Database, chosen: Operation, operation: str, up
     return value
 
 
-def _remember(call: Call) -> Any:
+def _memory(call: Call, owners: Collection[UUID]) -> Memory:
+    """The results, kept with those who own the deals: whoever may not see all of them any more is not told."""
+
     async def remember(db: Database, key: str, results: list[Result]) -> None:
-        await db.fetch(REMEMBER, call.context.viewer.subject, key, as_json([astuple(each) for each in results]))
+        kept = {"owners": list(owners), "results": [astuple(each) for each in results]}
+        await db.fetch(REMEMBER, call.context.viewer.subject, key, as_json(kept))
 
-    return remember
+    async def recall(db: Database, key: str, claim: ClaimRow) -> list[Result]:
+        kept, writable = orjson.loads(claim.answer or "[]"), call.context.viewer.writable_owner
+        if isinstance(kept, list):  # from before owners were kept: for a week whoever does not see everything is not told
+            kept = {"owners": ["anybody"], "results": kept}
+        if writable is not None and any(owner != str(writable) for owner in kept["owners"]):
+            raise Refused(UNSEEN)
+        return [Result(UUID(row_id), *rest) for row_id, *rest in kept["results"]]
 
-
-async def _recall(db: Database, key: str, claim: ClaimRow) -> list[Result]:
-    return [Result(UUID(row_id), *rest) for row_id, *rest in orjson.loads(claim.answer or "[]")]
+    return Memory(remember, recall)

@@ -15,6 +15,7 @@ from resolvers.writable import ACTIVITY, COMPANY, CONTACT, DEAL, NAMELESS, NOT_A
 
 FOUND = statement("reference.found", ReferenceRow)
 NOT_YOURS = "You may write only what you own yourself."
+UNSEEN = Forbidden("What was answered to this key may not be seen any more.")
 
 
 async def create(call: Call, writable: Writable, given: Mapping[str, Any]) -> Payload:
@@ -108,7 +109,7 @@ async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
     async def recall(db: Database, key: str, claim: ClaimRow) -> Any:
         rows = await db.fetch(writable.remembered, _writable(call), call.context.viewer.subject, key)
         if not rows:
-            raise Refused(Forbidden("What was answered to this key may not be seen any more."))
+            raise Refused(UNSEEN)
         return rows[0]
 
     try:

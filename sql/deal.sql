@@ -145,7 +145,7 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 
 -- name: versions -> VersionRow
 -- $1 visible owner; $2 ids. Of deals that are not deleted.
-select deal.id, deal.version
+select deal.id, deal.version, deal.owner_id
 from deal
 where deal.id = any($2::uuid[]) and {live} and {visible};
 
@@ -155,32 +155,32 @@ update deal
 set stage_id = stage.id, closed_at = case when stage.is_won or stage.is_lost then now() end
 from stage
 where stage.id = $3::uuid and deal.id = any($2::uuid[]) and deal.stage_id <> stage.id and {live} and {visible}
-returning deal.id, deal.version;
+returning deal.id, deal.version, deal.owner_id;
 
 -- name: assign_many -> VersionRow
 -- $1 visible owner; $2 ids; $3 the new owner.
 update deal
 set owner_id = $3::uuid
 where deal.id = any($2::uuid[]) and deal.owner_id <> $3 and {live} and {visible}
-returning deal.id, deal.version;
+returning deal.id, deal.version, deal.owner_id;
 
 -- name: price_many -> VersionRow
 -- $1 visible owner; $2 ids; $3 the new value, null for an unknown one.
 update deal
 set value = $3::numeric
 where deal.id = any($2::uuid[]) and deal.value is distinct from $3 and {live} and {visible}
-returning deal.id, deal.version;
+returning deal.id, deal.version, deal.owner_id;
 
 -- name: delete_many -> VersionRow
 -- $1 visible owner; $2 ids; $3 unused.
 update deal
 set deleted_at = now()
 where deal.id = any($2::uuid[]) and $3::text is null and {live} and {visible}
-returning deal.id, deal.version;
+returning deal.id, deal.version, deal.owner_id;
 
 -- name: restore_many -> VersionRow
 -- $1 visible owner; $2 ids; $3 how long ago a deal may have been deleted.
 update deal
 set deleted_at = null
 where deal.id = any($2::uuid[]) and deal.deleted_at > now() - $3::interval and {visible}
-returning deal.id, deal.version;
+returning deal.id, deal.version, deal.owner_id;

@@ -206,6 +206,31 @@ async def test_what_may_not_be_seen_any_more_is_not_answered_again(ask: Asker, s
     assert await changes(sql) == before
 
 
+async def test_what_was_done_to_many_is_not_told_to_one_who_may_not_see_them_any_more(ask: Asker, sql: Sql, sales: Sales) -> None:
+    text, variables = change("bulk", sales)
+    ada, bob, boss = rep(sales["ada"], "mine"), rep(sales["bob"], "mine"), manager("mine")
+    first = await ask(text, ada, **variables, key="hers")
+    assert first["made"]["updatedCount"] == 1
+    of_all = await ask(text, boss, **variables, key="of all")
+    given = {**variables, "operation": "ASSIGN_OWNER", "updates": {"ownerId": sales["bob"]}}
+    assert (await ask(text, boss, **given, key="given"))["made"]["updatedCount"] == 2
+    before = await changes(sql)
+    for viewer, kept, key, expected in (
+        (bob, variables, "hers", None), (bob, variables, "of all", None), (bob, given, "given", 2), (ada, given, "given", None),
+        (ada, variables, "hers", first), (boss, variables, "hers", first), (ada, variables, "of all", of_all), (boss, given, "given", 2),
+    ):  # fmt: skip
+        again = await ask(text, viewer, **kept, key=key)
+        if expected is None:
+            assert (refusals(again), again["made"]["results"]) == ([("Forbidden", None)], []), key
+        else:
+            assert expected in (again, again["made"]["updatedCount"]), key
+    # As it was kept when nobody's rows were told.
+    await sql.execute("update idempotency_key set answer = answer -> 'results'")
+    assert refusals(await ask(text, bob, **variables, key="hers")) == [("Forbidden", None)]
+    assert await ask(text, boss, **variables, key="hers") == first
+    assert await changes(sql) == before
+
+
 @pytest.mark.parametrize("kind", ["create", "bulk", "reassign"])
 async def test_ten_who_send_the_same_at_once_make_one_change(crowd: Asker, sql: Sql, sales: Sales, kind: str) -> None:
     text, variables = change(kind, sales)
