@@ -143,11 +143,15 @@ async def _defaults(call: Call, writable: Writable) -> dict[str, Any]:
 
 
 async def _check_references(call: Call, db: Database, writable: Writable, patch: Mapping[str, Any], current: Any) -> None:
-    """Raises Refused for every reference to what is not there, and for a deal's contact who works elsewhere."""
+    """Raises Refused for every reference to what is not there, and for a deal's contact who works elsewhere.
+
+    A company that is deleted, or that the viewer may not see, is none, as it is shown.
+    """
     fields = writable.fields.items()
     named = [(name, field.refers_to, patch[name]) for name, field in fields if field.refers_to and patch.get(name)]
-    if writable is DEAL and current is not None and "contact_id" not in patch and current.contact_id:
-        named.append(("contact_id", "contact", current.contact_id))
+    if writable is DEAL and current is not None:
+        pair = (("contact_id", "contact", current.contact_id), ("company_id", "company", current.company_id))
+        named += [each for each in pair if each[0] not in patch and each[2]]
     if not named:
         return
     names, kinds, ids = zip(*named, strict=True)
@@ -155,7 +159,7 @@ async def _check_references(call: Call, db: Database, writable: Writable, patch:
     there = {name: found.get(place) for place, name in enumerate(names, 1)}
     errors = [missing(name, kind) for name, kind, _ in named if there[name] is None and name in patch]
     contact = there.get("contact_id") if writable is DEAL else None
-    company = patch.get("company_id", current.company_id if current else None)
+    company = next((row_id for name, _, row_id in named if name == "company_id" and there[name]), None)
     if contact and company and contact.company_id not in (None, company):
         errors.append(ValidationError("contactId", "is a contact of another company than the deal's"))
     if errors:

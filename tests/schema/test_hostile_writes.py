@@ -251,6 +251,24 @@ async def test_a_deal_goes_to_another_company_with_a_contact_of_that_one_or_of_n
         assert await ways(ask, sales, "deal", {"contactId": sales[contact], "companyId": sales[company]}) == [[], []]
 
 
+@pytest.mark.parametrize("why", ["deleted", "hidden"])
+async def test_a_company_that_is_not_shown_forbids_no_contact_and_no_deal(ask: Asker, sql: Sql, sales: Sales, why: str) -> None:
+    ada = rep(sales["ada"])
+    viewer = EVERYONE if why == "deleted" else ada
+    await sql.execute("update company set deleted_at = now() where id = $1 and $2", sales["theirs"], why == "deleted")
+    shown = await ask("query ($c: ID!) { contact(id: $c) { company { id } } }", viewer, c=sales["stranger"])
+    assert shown == {"contact": {"company": None}}
+    for given in ({"contactId": sales["stranger"]}, {"contactId": sales["stranger"], "companyId": sales["company"]}):
+        assert await ways(ask, sales, "deal", given, viewer) == [[], []]
+    # Nor is a deal with it kept from a contact of the company that is shown.
+    await sql.execute("update deal set company_id = $1, contact_id = null where id = $2", sales["theirs"], sales["deal"])
+    assert await faults(ask, "updateDeal", {"id": sales["deal"], "input": {"contactId": sales["contact"]}}, viewer) == []
+    # Who sees it is told; a company that is given must be there.
+    await sql.execute("update company set deleted_at = null where id = $1", sales["theirs"])
+    assert await ways(ask, sales, "deal", {"contactId": sales["stranger"], "companyId": sales["company"]}) == [wrong("contactId")] * 2
+    assert await ways(ask, sales, "deal", {"companyId": sales["theirs"]}, ada) == [wrong("companyId")] * 2
+
+
 async def test_a_deal_whose_contact_is_gone_can_go_to_another_company(ask: Asker, sql: Sql, sales: Sales) -> None:
     await sql.execute("update deal set contact_id = $1 where id = $2", sales["deleted contact"], sales["deal"])
     assert await faults(ask, "updateDeal", {"id": sales["deal"], "input": {"companyId": sales["theirs"]}}) == []
