@@ -153,7 +153,9 @@ class Authenticator:
 
     async def follow(self) -> None:
         """Runs until it is cancelled: writes down which keys are used, and reads the key set again."""
-        await asyncio.gather(self._follow_uses(), self._follow_keys())
+        async with asyncio.TaskGroup() as both:  # which lets neither go on without the other: they begin again together
+            both.create_task(self._follow_uses())
+            both.create_task(self._follow_keys())
 
     async def note_uses(self) -> None:
         """Writes down the keys that were used since the last time, once a minute for each whatever the number of processes."""
