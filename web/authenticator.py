@@ -163,10 +163,11 @@ class Authenticator:
         if not used:
             return
         try:
-            await self._database.fetch(NOTE_USED, list(used), timedelta(seconds=USES_EVERY_S))
-        except AppError as error:
+            async with asyncio.timeout(self._deadline_s):
+                await self._database.fetch(NOTE_USED, list(used), timedelta(seconds=USES_EVERY_S))
+        except (AppError, TimeoutError) as error:
             self._used |= used
-            log.warning("it was not written down which keys are used", error=str(error))
+            log.warning("it was not written down which keys are used", error=str(error) or "no answer in time")
 
     async def _follow_uses(self) -> None:
         while True:
@@ -185,7 +186,7 @@ class Authenticator:
         flight = self.name_of(credential), self._freshness.number
         task = self._flights.get(flight)
         if task is None:
-            task = self._flights[flight] = asyncio.create_task(self._verify(credential))
+            task = self._flights[flight] = asyncio.create_task(self._verify_in_time(credential))
             task.add_done_callback(lambda done: self._landed(flight, done))
         return await asyncio.shield(task)
 
@@ -193,6 +194,11 @@ class Authenticator:
         self._flights.pop(flight, None)
         if not done.cancelled():
             done.exception()  # those who waited may all have gone
+
+    async def _verify_in_time(self, credential: bytes) -> Viewer:
+        """On a line that hangs nobody would be answered any more who asks with that credential."""
+        async with asyncio.timeout(self._deadline_s):
+            return await self._verify(credential)
 
     async def _verify(self, credential: bytes) -> Viewer:
         number = self._freshness.number  # before anything is read: what is written after that is heard with a higher one
