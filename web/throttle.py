@@ -126,6 +126,9 @@ class Throttle:
         if client == UNLIMITED or not self.is_on:
             return None
         windows = tuple(self._windows[kind] for kind in kinds)
+        lease = self._leases.get(client)
+        if lease is not None and lease.renewal is not None and not lease.renewal.done():
+            await asyncio.wait({lease.renewal})  # it may be taking the very last ones, which are this client's
         held = self._held(client)
         if held and not leases and kinds[0] == "overall" and self._leases[client].beyond <= 0:
             return await self._spend(client, windows, cost)
