@@ -259,7 +259,7 @@ async def test_a_signal_in_the_moment_in_which_it_gets_ready_is_not_lost(
                 assert run.printed.rstrip().endswith((READY, "Stopped")), run.printed
                 await run.until_nothing_is_left()
 
-    await asyncio.gather(told("1", (0, 0.01, 0.03)), told("2", (0,)))
+    await asyncio.gather(told("1", (0, 0.02)), told("2", (0,)))
 
 
 async def test_a_signal_while_demo_data_is_loaded_ends_the_run_as_at_any_other_time(tmp_path: Path) -> None:
