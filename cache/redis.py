@@ -1,8 +1,10 @@
 """Redis or Valkey: a client that gives up at once, because a cache that is slow is worse than none."""
 
+import re
 import time
 from collections.abc import Callable
 from types import TracebackType
+from urllib.parse import urlsplit
 
 import structlog
 from redis.asyncio import Redis
@@ -16,6 +18,7 @@ TIMEOUT_S = 0.1
 AWAY_S = 0.5
 
 log = structlog.get_logger("cache")
+DATABASE = re.compile(r"/?[0-9]*")
 
 
 class Breaker:
@@ -54,14 +57,25 @@ class RedisCache:
     """The cache server, and the client through which the rest of ``cache/`` reaches it. No method raises when it is away."""
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        """Connects when it is first used. Raises ValueError for a URL that is none."""
+        """Connects when it is first used. Raises ValueError for a URL that is none, which it does not quote: see ``_check``."""
         try:
             self.client = Redis.from_url(
                 url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=Retry(NoBackoff(), 0)
             )
         except ValueError:  # which quotes from it, and a password is in it
             raise ValueError("this is not a URL that redis-py can read") from None
-        if self.client.connection_pool.connection_kwargs.get("decode_responses"):
+        self._check(url)
+
+    def _check(self, url: str) -> None:
+        """What redis-py would find out later, or pass over in silence. Raises ValueError."""
+        pool, path = self.client.connection_pool, urlsplit(url).path
+        if not url.startswith("unix://") and not DATABASE.fullmatch(path):  # it would use database 0
+            raise ValueError("what follows the host must be the number of a database, as in redis://host:6379/0")
+        try:
+            pool.make_connection()  # type: ignore[no-untyped-call]  # which does not connect yet
+        except (TypeError, AttributeError, ValueError, RedisError):
+            raise ValueError("redis-py takes no such parameter as there is behind the question mark") from None
+        if pool.connection_kwargs.get("decode_responses"):
             raise ValueError("decode_responses must not be set: what is kept there is bytes")
 
     async def answers(self) -> bool:

@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url(cls, url: SecretStr | None) -> SecretStr | None:
-        return _with_database_number(_with_scheme(url, ("redis://", "rediss://", "unix://")))
+        return _with_scheme(url, ("redis://", "rediss://", "unix://"))
 
     @model_validator(mode="after")
     def _secrets_are_given(self) -> "Settings":
@@ -321,20 +321,6 @@ def _line(error: dict[str, Any]) -> str:
 def _with_scheme(url: SecretStr | None, schemes: tuple[str, ...]) -> SecretStr | None:
     if url is not None and not url.get_secret_value().startswith(schemes):
         raise ValueError(f"must start with {' or '.join(schemes)}")
-    return url
-
-
-def _with_database_number(url: SecretStr | None) -> SecretStr | None:
-    """Refuses a path that redis-py would pass over in silence, to use database 0."""
-    if url is not None and not url.get_secret_value().startswith("unix://"):
-        try:
-            path = urlsplit(url.get_secret_value()).path
-        except ValueError:  # its text may quote the password
-            path = "@"
-        if "@" in path:  # of a password with a slash in it
-            raise ValueError("this is not a URL that redis-py can read") from None
-        if not re.fullmatch(r"/?[0-9]*", path):
-            raise ValueError("what follows the host must be the number of a database, as in redis://host:6379/0")
     return url
 
 

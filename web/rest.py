@@ -16,7 +16,7 @@ from web.call import Call
 from web.charging import hold_off
 from web.deadline import keep_time
 from web.health import PATH as HEALTH
-from web.health import health
+from web.health import health, is_health
 from web.openapi import OpenApiPage
 from web.performance import clear_cache, performance_stats
 from web.reading import asks_anew, read_json
@@ -90,7 +90,7 @@ class RestEndpoint:
         found = None if handlers else self._table.find(path)
         by_method: Iterable[str] = found.by_method if found else handlers
         method = meant(request.method, path, by_method)
-        if path.removesuffix("/") != HEALTH:
+        if not is_health(path):
             hold_off(state_of(request), viewer_of(request))
         if found is None:
             return await handlers[method](request)

@@ -108,9 +108,6 @@ def test_a_wrong_value_is_one_line_with_the_variable_the_value_and_the_reason(
     [
         ("DATABASE_URL", "mysql://user:hunter2@host", "must start with postgresql:// or postgres://"),
         ("REDIS_URL", "http://user:hunter2@host", "must start with redis:// or rediss:// or unix://"),
-        ("REDIS_URL", "redis://:hunter2@host/abc", "must be the number of a database"),
-        ("REDIS_URL", "redis://:hunter2@host:6379/0/1", "must be the number of a database"),
-        ("REDIS_URL", "redis://:hunter2@[::1/0", "not a URL"),
         ("CURSOR_KEYS", "hunter2", "64 hexadecimal digits"),
         ("CURSOR_KEYS", f"{KEY},hunter2", "64 hexadecimal digits"),
         ("CURSOR_KEYS", f"{KEY},", "64 hexadecimal digits"),
@@ -127,13 +124,6 @@ def test_a_wrong_secret_is_named_and_not_shown(
     assert reason in line
     assert "hunter2" not in line
     assert KEY not in line
-
-
-@pytest.mark.parametrize("url", ["redis://h", "rediss://:p@h/", "redis://h:1/15?protocol=3", "unix:///a/b.sock?db=2"])
-def test_a_cache_may_have_a_number_of_a_database(monkeypatch: pytest.MonkeyPatch, url: str) -> None:
-    found = _load(monkeypatch, REDIS_URL=url).redis_url
-    assert found is not None
-    assert found.get_secret_value() == url
 
 
 def test_all_wrong_values_are_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -161,13 +161,6 @@ def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, postgres: Em
 
 def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Path) -> None:
     assert _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host:port")).startswith("REDIS_URL: this is not a URL")
-    assert "decode_responses" in _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host?decode_responses=true"))
-
-
-@pytest.mark.parametrize("parameter", ["hunter2=1", "retry=3", "parser_class=x", "ssl_ca_certs=/none"])
-def test_a_parameter_that_the_cache_does_not_take_is_one_line(tmp_path: Path, parameter: str) -> None:
-    settings = _settings(tmp_path, redis_url=f"redis://host/0?{parameter}")
-    assert _refusal(settings).startswith("REDIS_URL: redis-py takes no such parameter")
 
 
 @pytest.mark.parametrize("path", ["/dev/null/data", "/proc/data"])
