@@ -104,7 +104,8 @@ class Workers(Multiprocess):
             self.handle_term()
 
     def init_processes(self) -> None:
-        ensure_running()  # it comes with the first worker, and lets the signals through again
+        with _held_back():  # Python's tracker of resources ignores all but SIGHUP, and would be missed
+            ensure_running()  # it comes with the first worker, and lets Ctrl-C through again
         with _held_back():
             super().init_processes()
 
