@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cached_property
+from itertools import accumulate, islice
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -13,6 +14,7 @@ from jobs.mapping import FileFormat, MappingError
 from jobs.rows import BadRow, Block, Census, Report, Row, RowFile
 
 BLOCK_ROWS = 10_000
+LINE_BREAK = re.compile("\r\n|\r|\n")
 SURROGATE = re.compile("[\ud800-\udfff]")
 # A quote that is never closed would otherwise swallow the rest of the file; the longest text we keep is 100,000.
 LONGEST_CELL = 1_000_000
@@ -64,24 +66,29 @@ class CsvFile(RowFile):
         before = self._first_line - 1
         rows: list[Row] = []
         lines: list[int] = []
-        line = before + 1
-        while True:
+        is_ended = False
+        while not is_ended:
+            first, start = before + reader.line_num + 1, len(rows)
+            fault = None
             try:
-                for row in reader:
-                    rows.append(row)
-                    lines.append(line)
-                    line = before + reader.line_num + 1
-                    if len(rows) == BLOCK_ROWS:
-                        yield self._checked(rows, lines, report)
-                        rows, lines = [], []
-                break
+                # The rows before one that cannot be read stay in the list.
+                rows.extend(islice(reader, BLOCK_ROWS - start))
+                is_ended = len(rows) < BLOCK_ROWS
             except csv.Error as error:
-                report(BadRow(self.name, line, "", _fault(error)))
-                line = before + reader.line_num + 1
+                fault = _fault(error)
             except UnicodeError as error:
-                report(BadRow(self.name, line, "", f"what follows is not {self.format.encoding}: {error}"))
-                break
-        yield self._checked(rows, lines, report)
+                fault, is_ended = f"what follows is not {self.format.encoding}: {error}", True
+            after = before + reader.line_num + 1
+            if fault is None and after - first == len(rows) - start:
+                lines.extend(range(first, after))
+            else:
+                *begun, line = accumulate((_lines_of(row) for row in rows[start:]), initial=first)
+                lines.extend(begun)
+                if fault is not None:
+                    report(BadRow(self.name, line, "", fault))
+            if is_ended or len(rows) == BLOCK_ROWS:
+                yield self._checked(rows, lines, report)
+                rows, lines = [], []
 
     def _checked(self, rows: list[Row], lines: list[int], report: Report) -> Block:
         """The rows that are as long as the header and, in a file that is not clean, hold nothing but text."""
@@ -102,6 +109,11 @@ class CsvFile(RowFile):
                 report(BadRow(self.name, line, column, f"holds bytes that are not {self.format.encoding.removesuffix('-sig')}"))
                 return False
         return True
+
+
+def _lines_of(row: Row) -> int:
+    """How many lines of a file the row takes."""
+    return 1 + sum(len(LINE_BREAK.findall(cell)) for cell in row)
 
 
 def _fault(error: csv.Error) -> str:

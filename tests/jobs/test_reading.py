@@ -1,9 +1,15 @@
 """CSV files in blocks: physical lines, and what cannot be read."""
 
+import csv
+from io import StringIO
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from jobs import reading
 from jobs.mapping import FileFormat, MappingError
 from jobs.reading import CsvFile
 from jobs.rows import BadRow, Row
@@ -29,6 +35,31 @@ def test_a_row_knows_its_line_also_after_line_breaks_within_quotes(path: Path) -
     rows, bad = read(path, b'\xef\xbb\xbfid,note\r\n1,"a\r\nb\nc"\r\n\r\n2,"d"\r\n3,e')
     assert rows == [(2, ["1", "a\r\nb\nc"]), (6, ["2", "d"]), (7, ["3", "e"])]
     assert bad == []
+
+
+CELLS = st.text('a,"\r\n', max_size=4).map(lambda text: '"' + text.replace('"', '""') + '"')
+ROWS = CELLS | st.sampled_from(["a", "", '"b"c', '"\r\n"c'])
+ENDS = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@given(rows=st.lists(st.tuples(ROWS, ENDS), max_size=12), block=st.integers(1, 4))
+def test_lines_are_those_that_csv_counts_row_by_row(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[str, str]], block: int) -> None:
+    text = "id\n" + "".join(row + end for row, end in rows)
+    reader = csv.reader(StringIO(text, newline=""), strict=True)
+    good, bad, line = [], [], 1
+    while True:
+        try:
+            row = next(reader, None)
+        except csv.Error:
+            bad.append(line)
+        else:
+            if row is None:
+                break
+            good += [(line, row)] if row and line > 1 else []
+        line = reader.line_num + 1
+    with patch.object(reading, "BLOCK_ROWS", block):
+        found, reported = read(tmp_path_factory.mktemp("csv") / "deals.csv", text.encode())
+    assert (found, [each.line for each in reported]) == (good, bad)
 
 
 def test_what_cannot_be_read_is_reported_and_the_rest_is_read(path: Path) -> None:
