@@ -77,16 +77,18 @@ def converter(target: Target, field: FieldMapping, blanks: frozenset[str]) -> Co
 
 
 def _iso_first(convert: Convert) -> Convert:
-    """The same conversion for times without formats and zone, at a third of the price where they have no offset."""
+    """The same conversion for times without formats and zone, at a third of the price where they are in UTC."""
 
     def fast(text: str) -> object:
         try:
             found = datetime.fromisoformat(text) if text else None
         except ValueError:
             found = None
-        if found is None or found.tzinfo is not None or not FIRST_DAY.year <= found.year <= LAST_DAY.year:
+        if found is None or not FIRST_DAY.year <= found.year <= LAST_DAY.year:
             return convert(text)
-        return found.replace(tzinfo=UTC)
+        if found.tzinfo is None:
+            return found.replace(tzinfo=UTC)
+        return found if found.tzinfo is UTC else convert(text)
 
     return fast
 
