@@ -12,5 +12,7 @@ set local dealgraph.loading = 'on';
 
 -- name: lock -> nothing
 -- $1 text the source. Until the end of the transaction one import at a time, and none beside a load of demo data, whose
--- number this is: two that take away the indexes and foreign keys of the same tables wait for each other.
-select pg_advisory_xact_lock(1684369775), set_config('dealgraph.actor', 'import of ' || $1::text, true)
+-- number this is: two that take away the indexes and foreign keys of the same tables wait for each other. And nobody folds
+-- the rollups, which is the other number (0007_loads.sql): that reads tables which we lock.
+select pg_advisory_xact_lock(1684369775), pg_advisory_xact_lock(1685418093),
+       set_config('dealgraph.actor', 'import of ' || $1::text, true)

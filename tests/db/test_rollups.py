@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -153,6 +153,23 @@ async def test_a_second_fold_finds_nothing_to_do_and_does_not_wait(sql: Sql, crm
             await crm.deal(owner, stage)
         assert await other.fetchval("select fold_rollups()") == 1
     assert await sql.fetchval("select deals from owner_deals_rollup where owner_id = $1", owner) == 2
+
+
+async def test_a_load_counts_its_activities_straight_into_the_rollup(sql: Sql, crm: Crm, database_url: str) -> None:
+    owners = await crm.user("Ada"), await crm.user("Bob")
+    await crm.activity(owners[0])
+    await sql.execute("select fold_rollups()")
+    rows = [(owner, "NOTE", "Note", datetime(2026, 1, 1, hour % 24, tzinfo=UTC)) for owner in owners for hour in range(240)]
+    columns = ["owner_id", "type", "subject", "occurred_at"]
+    async with connections(database_url, 1) as (other,):
+        async with sql.transaction():
+            await sql.execute("set local dealgraph.loading = 'on'")
+            for _ in range(2):  # the second adds to what the first has put there
+                await sql.copy_records_to_table("activity", records=rows, columns=columns)
+            assert await other.fetchval("select fold_rollups()") == 0
+        assert (await deltas(sql))["owner_activities"] == 0
+        assert await sql.fetchval("select sum(activities) from owner_activities where owner_id = everyone()") == 1 + 2 * 480
+        assert await is_right(sql)
 
 
 async def test_a_statement_adds_deltas_for_the_groups_it_changes_and_not_for_each_row(sql: Sql, crm: Crm) -> None:
