@@ -143,7 +143,7 @@ async def _fill(connection: Connection, companies: int, seed: int, today: dateti
     if companies < MANY:
         await _copy(connection, companies, seed, today, progress)
         return
-    taken = [each for table in COLUMNS for each in await take_away(connection, table)]
+    taken = [each for table in COLUMNS for each in await take_away(connection, table, keys=True)]
     await _copy(connection, companies, seed, today, progress)
     await make_again(connection, taken, lambda at, of: None)
 

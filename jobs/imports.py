@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -158,9 +158,8 @@ class _Run:
             await loading.stage(conversion.names)
             note = self._noting(tally)
             blocks = (conversion.records(block, seen, tally, self._note) for block in file.blocks(note))
-            async for records in _ahead(blocks):
+            async with aclosing(_ahead(blocks, lambda: self._progress(entity.plural, tally.read, expected))) as records:
                 await loading.write(records)
-                self._progress(entity.plural, tally.read, expected)
         await loading.close()
 
     def _merged(self, merges: list[Merged]) -> dict[str, str]:
@@ -216,13 +215,14 @@ class _Run:
             self.report.bad.append(bad)
 
 
-async def _ahead(blocks: Iterator[list[Record]]) -> AsyncIterator[list[Record]]:
-    """The blocks, each made in a thread while PostgreSQL is busy with the one before."""
+async def _ahead(blocks: Iterator[list[Record]], done: Callable[[], None]) -> AsyncGenerator[list[Record], None]:
+    """The blocks, each made in a thread while PostgreSQL is busy with the one before; ``done`` is told of each."""
     coming = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
     try:
         while (records := await coming) is not None:
             coming = asyncio.ensure_future(asyncio.to_thread(next, blocks, None))
             yield records
+            done()
     finally:
         await asyncio.wait({coming})
 

@@ -1,13 +1,17 @@
 """Brings converted rows into their tables: COPY into a staging table, then one update and one insert for a block.
 
-Everything runs in the transaction of the connection it is given.
+The first rows of a source, if they are many, need none of that: they are copied straight into the table. Everything runs in
+the transaction of the connection it is given.
 """
 
-from collections.abc import Callable, Sequence
+import os
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 
+from db.rows import Identifier
 from db.statements import Statement, script, statement
 from jobs.bulk import SecondaryRow, make_again, take_away
 from jobs.conversion import Record, Tally
@@ -31,12 +35,6 @@ class BytesRow(NamedTuple):
     bytes: int
 
 
-class PlaceRow(NamedTuple):
-    """A column by its place."""
-
-    place: int
-
-
 class AnyRow(NamedTuple):
     """Whether a source has a row in a table."""
 
@@ -44,11 +42,10 @@ class AnyRow(NamedTuple):
 
 
 PREPARE, LOCK = script("import.session.prepare"), script("import.session.lock")
-STAGING, EMPTYING, INSERTING, UPDATING, ANALYZING, SOURCING = (
+STAGING, EMPTYING, INSERTING, UPDATING, ANALYZING, SOURCING, DEFAULTS = (
     statement(f"import.write.{name}", TextRow, held=False)
-    for name in ("staging", "emptying", "inserting", "updating", "analyzing", "sourcing")
+    for name in ("staging", "emptying", "inserting", "updating", "analyzing", "sourcing", "defaults")
 )
-DEFAULTED = statement("import.write.defaulted", PlaceRow, held=False)
 BYTES = statement("import.write.bytes", BytesRow, held=False)
 REFERRED = ("user", "stage", "company", "contact", "deal")
 KEYS = {name: statement(f"import.keys.of_{name}", KeyRow, held=False) for name in REFERRED}
@@ -59,6 +56,8 @@ INSERT_CHANGES = script("import.stage_change.insert")
 BULK_ROWS = 20_000
 # A row takes about this much of a table; a table that is as large as what comes is worth making its indexes again.
 ROW_BYTES = 200
+# Triggers see the rows of a COPY at once, in a file where they are many. What they do for each COPY is little beside these.
+ROWS_A_COPY = 500_000
 
 
 async def prepare(connection: Connection, source: str) -> None:
@@ -83,28 +82,31 @@ class Loading:
         self._say = say
         self._taken: list[SecondaryRow] = []
         self._columns: list[str] = []
-        self._defaulted: list[int] = []
-        self._has_old = self._is_straight = False
+        self._defaults: dict[int, object] = {}
+        self._has_old = self._is_straight = self._is_written = False
         # Stage changes wait for the last block: where one comes from is told by the one before it, which may come later.
         self._waiting = 0
         self._updating = self._inserting = ""
 
     async def open(self, expected: int) -> None:
         """Makes ready for about so many rows; for very many, indexes and foreign keys are taken away until ``close``."""
-        if self._entity.name in ANY:
+        can_have_rows = self._entity.name in ANY
+        if can_have_rows:
             self._has_old = (await _fetch(self._connection, ANY[self._entity.name], self._source))[0].is_any
         held = (await _fetch(self._connection, BYTES, self._entity.table))[0].bytes
         if expected > BULK_ROWS and expected * ROW_BYTES > held:
-            self._taken = await take_away(self._connection, self._entity.table)
             # The rows of a source that has none yet cannot meet any: they need no staging, which is half of the time.
-            self._is_straight = self._entity.name in ANY and not self._has_old
+            self._is_straight = can_have_rows and not self._has_old
+            self._taken = await take_away(self._connection, self._entity.table, keys=self._is_straight)
             if self._is_straight:
                 await self._connection.execute(await self._text(SOURCING, self._source))
 
     async def stage(self, fields: Sequence[str]) -> None:
-        """Makes the staging table for records of these fields."""
+        """Makes ready for records of these fields."""
         self._columns = [self._entity.targets[name].column for name in fields]
-        if self._entity.name == "stage_change":
+        if self._is_straight:
+            self._defaults = await self._default_values()
+        elif self._entity.name == "stage_change":
             if not self._inserting:
                 every = [target.column for target in self._entity.targets.values()]
                 await self._connection.execute(await self._text(STAGING, every))
@@ -113,17 +115,43 @@ class Loading:
             await self._connection.execute(await self._text(STAGING, self._columns))
             self._inserting = await self._text(INSERTING, self._columns)
             self._updating = await self._text(UPDATING, self._columns)
-            places = await _fetch(self._connection, DEFAULTED, self._entity.table, self._columns)
-            self._defaulted = [row.place for row in places]
 
-    async def write(self, records: list[Record]) -> None:
-        """Copies records into the staging table and from there into the table, or straight where that will do."""
-        if self._is_straight and not any(record[place] is None for place in self._defaulted for record in records):
-            await self._connection.copy_records_to_table(self._entity.table, records=records, columns=self._columns)
-            self._tally.inserted += len(records)
-            return
-        staged = f"staged_{self._entity.table}"
-        await self._connection.copy_records_to_table(staged, records=records, columns=self._columns)
+    async def write(self, blocks: AsyncIterator[list[Record]]) -> None:
+        """Copies blocks of records straight into the table where that will do, or else by way of the staging table."""
+        self._is_written = False
+        while self._is_straight and not self._is_written:
+            status: str = await self._connection.copy_records_to_table(
+                self._entity.table, records=self._rows(blocks), columns=["id", *self._columns]
+            )
+            self._tally.inserted += _count(status)
+        if not self._is_straight:
+            async for records in blocks:
+                await self._merge(records)
+
+    async def _rows(self, blocks: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
+        """The rows of one COPY, each with an id."""
+        left = ROWS_A_COPY
+        async for records in blocks:
+            for id_, record in zip(_ids(len(records)), self._filled(records), strict=True):
+                yield id_, *record
+            left -= len(records)
+            if left <= 0:
+                return
+        self._is_written = True
+
+    def _filled(self, records: list[Record]) -> list[Record]:
+        """The records, with the table's own default where a blank takes it."""
+        if not any(record[place] is None for place in self._defaults for record in records):
+            return records
+        return [
+            tuple(self._defaults.get(place) if value is None else value for place, value in enumerate(record))
+            for record in records
+        ]
+
+    async def _merge(self, records: list[Record]) -> None:
+        await self._connection.copy_records_to_table(
+            f"staged_{self._entity.table}", records=records, columns=self._columns
+        )  # fmt: skip
         if self._inserting == INSERT_CHANGES:
             self._waiting += len(records)
             return
@@ -152,11 +180,33 @@ class Loading:
     async def _run(self, text: str) -> int:
         """The number of rows that the statement wrote."""
         arguments = () if text == INSERT_CHANGES else (self._source,)
-        status: str = await self._connection.execute(text, *arguments)
-        return int(status.rpartition(" ")[2])
+        return _count(await self._connection.execute(text, *arguments))
+
+    async def _default_values(self) -> dict[int, object]:
+        """What a blank is worth in the columns that have a default, by their places."""
+        made = await _fetch(self._connection, DEFAULTS, self._entity.table, self._columns)
+        values = await self._connection.fetchrow(made[0].text) if made else None
+        return {int(place): value for place, value in values.items()} if values else {}
 
     async def _text(self, made_by: Statement[TextRow], *arguments: object) -> str:
         return (await _fetch(self._connection, made_by, self._entity.table, *arguments))[0].text
+
+
+def _ids(count: int) -> Iterator[Identifier]:
+    """Ids of version 7 (RFC 9562, 5.7) in ascending order, told apart by a counter within their millisecond.
+
+    PostgreSQL that was built without OpenSSL, as the embedded one, opens a file for the random bits of each: 4 us.
+    """
+    moment, random = time.time_ns() // 1_000_000 << 16 | 0x7000, os.urandom(8 * count)
+    for number in range(count):
+        at = 8 * number
+        second = 0x80 | (number & 3) << 4 | random[at] & 15
+        yield Identifier((moment | number >> 2).to_bytes(8) + second.to_bytes() + random[at + 1 : at + 8])
+
+
+def _count(status: str) -> int:
+    """The number of rows that PostgreSQL says it wrote."""
+    return int(status.rpartition(" ")[2])
 
 
 async def _fetch(connection: Connection, wanted: Statement[Row], *arguments: object) -> list[Row]:

@@ -60,9 +60,9 @@ select pg_relation_size($1::text::regclass) as bytes
 -- $2 text the source, or null: what a row copied straight into the table has for a source.
 select format('alter table %I alter column source set default %L', $1::text, $2::text) as text
 
--- name: defaulted -> PlaceRow
--- The columns, counted from 0, in which a blank takes the table's own default.
-select filled.place::int - 1 as place
+-- name: defaults -> TextRow
+-- The text tells what a blank is worth in each column that has a default, under the column's place from 0. No row, no default.
+select format('select %s', string_agg(format('%s as %I', fallback, place - 1), ', ')) as text
 from ({filled}) as filled
 where fallback is not null
-order by filled.place
+having count(*) > 0

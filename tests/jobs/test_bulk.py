@@ -35,6 +35,6 @@ async def test_a_reader_that_we_wait_for_and_that_waits_for_us_goes_first(databa
 async def taken_and_made_again(connection: "Connection") -> int:
     """How many indexes and foreign keys of deals went and came back."""
     async with connection.transaction():
-        taken = await take_away(connection, "deal")
+        taken = await take_away(connection, "deal", keys=True)
         await make_again(connection, taken, lambda at, of: None)
     return len(taken)

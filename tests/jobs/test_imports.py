@@ -219,6 +219,7 @@ async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
     database_url: str, sql: "Connection", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(loading, "BULK_ROWS", 10)
+    monkeypatch.setattr(loading, "ROWS_A_COPY", 20_000)
     asked = (
         "select pg_get_indexdef(indexrelid) from pg_index where indrelid = 'activity'::regclass union all "
         "select pg_get_constraintdef(oid) from pg_constraint where conrelid = 'activity'::regclass order by 1"
@@ -232,6 +233,10 @@ async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
     report = await canonical(database_url, write(tmp_path, users=USERS))
     assert report.tallies["activities"].inserted == 25_000
     assert await sql.fetch(asked) == before
+    in_order = "select array_agg(external_id order by id) = array_agg(external_id order by substr(external_id, 2)::int) from activity"
+    assert await sql.fetchval(in_order)
+    assert await sql.fetchval("select array_agg(distinct uuid_extract_version(id)) from activity") == [7]
+    assert await sql.fetch("table rollup_drift") == []
     found = "select source, occurred_at = '2026-01-04Z' as told, count(*) as rows from activity group by 1, 2 order by 2"
     assert [tuple(row) for row in await sql.fetch(found)] == [("canonical", False, 1), ("canonical", True, 24_999)]
     with pytest.raises(asyncpg.CheckViolationError, match="activity_external_id_has_source"):
@@ -270,6 +275,17 @@ async def test_only_the_first_change_of_a_deal_comes_from_no_stage(
     assert (tally.inserted, tally.unchanged) == (2, 1)
     assert await history(sql, "D2") == ["None > New", "New > Met", "Met > Won"]
     assert await history(sql, "D1") == ["None > Met", "Met > New", "New > Met", "Met > Won"]
+
+
+async def test_who_folds_the_rollups_does_not_wait_for_an_import(database_url: str, sql: "Connection") -> None:
+    other = await asyncpg.connect(database_url, server_settings={"lock_timeout": "1s"})
+    try:
+        async with sql.transaction():
+            await loading.prepare(sql, "another")
+            await sql.execute("lock table company, deal")
+            assert await other.fetchval("select fold_rollups()") == 0
+    finally:
+        await other.close()
 
 
 async def test_an_import_waits_for_one_of_another_source(database_url: str, sql: "Connection", tmp_path: Path) -> None:
