@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -13,6 +14,15 @@ from ops import __main__ as ops
 from ops import imports
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Hears Ctrl-C, also where the tests were started in the background, which a shell shields from it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.parametrize(
     ("doing", "told"), [("deals", "stopped: nothing was imported"), (COMMITTING, "nobody knows whether all or nothing")]
 )
