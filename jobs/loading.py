@@ -90,13 +90,13 @@ class Loading:
 
     async def open(self, expected: int) -> None:
         """Makes ready for about so many rows; for very many, indexes and foreign keys are taken away until ``close``."""
-        can_have_rows = self._entity.name in ANY
-        if can_have_rows:
+        has_keys = self._entity.name in ANY
+        if has_keys:
             self._has_old = (await _fetch(self._connection, ANY[self._entity.name], self._source))[0].is_any
         held = (await _fetch(self._connection, BYTES, self._entity.table))[0].bytes
         if expected > BULK_ROWS and expected * ROW_BYTES > held:
             # The rows of a source that has none yet cannot meet any: they need no staging, which is half of the time.
-            self._is_straight = can_have_rows and not self._has_old
+            self._is_straight = has_keys and not self._has_old
             self._taken = await take_away(self._connection, self._entity.table, keys=self._is_straight)
             if self._is_straight:
                 await self._connection.execute(await self._text(SOURCING, self._source))
@@ -149,9 +149,8 @@ class Loading:
         ]
 
     async def _merge(self, records: list[Record]) -> None:
-        await self._connection.copy_records_to_table(
-            f"staged_{self._entity.table}", records=records, columns=self._columns
-        )  # fmt: skip
+        staged = f"staged_{self._entity.table}"
+        await self._connection.copy_records_to_table(staged, records=records, columns=self._columns)
         if self._inserting == INSERT_CHANGES:
             self._waiting += len(records)
             return
