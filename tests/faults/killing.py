@@ -67,8 +67,11 @@ class Server:
         self.starts += 1
 
     async def kill(self) -> None:
-        """``kill -9`` of the process."""
+        """``kill -9`` of the process; waits until ``keep`` has started the next, or a second kill would meet the dead."""
+        killed = self._process
         os.kill(self.pid, signal.SIGKILL)
+        while self._process is killed:
+            await asyncio.sleep(0.001)
 
     async def kill_worker(self) -> None:
         """``kill -9`` of one of its workers, as soon as there are two."""
