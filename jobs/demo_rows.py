@@ -5,6 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from jobs.demo_people import USERS
+from jobs.ids import uuid7
 
 SOURCE = "demo"
 COMPANIES_PER_USER = 500
@@ -67,9 +68,7 @@ class Clock:
 
 def uuid_at(moment: datetime, tail: int) -> UUID:
     """A version 7 UUID (RFC 9562, 5.7) of that moment whose 74 random bits are ``tail``."""
-    milliseconds = int(moment.timestamp() * 1000)
-    high, low = tail >> 62, tail & (1 << 62) - 1
-    return UUID(int=milliseconds << 80 | 7 << 76 | high << 64 | 2 << 62 | low)
+    return uuid7(int(moment.timestamp() * 1000), tail)
 
 
 def users(companies: int, today: datetime) -> list[User]:

@@ -4,18 +4,16 @@ The first rows of a source, if they are many, need none of that: they are copied
 the transaction of the connection it is given.
 """
 
-import os
-import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 
-from db.rows import Identifier
 from db.statements import Statement, script, statement
 from jobs.bulk import SecondaryRow, make_again, take_away
 from jobs.conversion import Record, Tally
 from jobs.entities import Entity
+from jobs.ids import ascending
 from jobs.references import KeyRow
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -83,7 +81,7 @@ class Loading:
         self._taken: list[SecondaryRow] = []
         self._columns: list[str] = []
         self._defaults: dict[int, object] = {}
-        self._has_old = self._is_straight = self._is_written = False
+        self._has_old = self._is_straight = False
         # Stage changes wait for the last block: where one comes from is told by the one before it, which may come later.
         self._waiting = 0
         self._updating = self._inserting = ""
@@ -118,26 +116,28 @@ class Loading:
 
     async def write(self, blocks: AsyncIterator[list[Record]]) -> None:
         """Copies blocks of records straight into the table where that will do, or else by way of the staging table."""
-        self._is_written = False
-        while self._is_straight and not self._is_written:
-            status: str = await self._connection.copy_records_to_table(
-                self._entity.table, records=self._rows(blocks), columns=["id", *self._columns]
-            )
-            self._tally.inserted += _count(status)
         if not self._is_straight:
             async for records in blocks:
                 await self._merge(records)
+            return
+        copied = ROWS_A_COPY
+        while copied >= ROWS_A_COPY:  # fewer are the last
+            copied = _count(
+                await self._connection.copy_records_to_table(
+                    self._entity.table, records=self._rows(blocks), columns=["id", *self._columns]
+                )
+            )
+            self._tally.inserted += copied
 
     async def _rows(self, blocks: AsyncIterator[list[Record]]) -> AsyncIterator[Record]:
         """The rows of one COPY, each with an id."""
         left = ROWS_A_COPY
         async for records in blocks:
-            for id_, record in zip(_ids(len(records)), self._filled(records), strict=True):
+            for id_, record in zip(ascending(len(records)), self._filled(records), strict=True):
                 yield id_, *record
             left -= len(records)
             if left <= 0:
                 return
-        self._is_written = True
 
     def _filled(self, records: list[Record]) -> list[Record]:
         """The records, with the table's own default where a blank takes it."""
@@ -189,18 +189,6 @@ class Loading:
 
     async def _text(self, made_by: Statement[TextRow], *arguments: object) -> str:
         return (await _fetch(self._connection, made_by, self._entity.table, *arguments))[0].text
-
-
-def _ids(count: int) -> Iterator[Identifier]:
-    """Ids of version 7 (RFC 9562, 5.7) in ascending order, told apart by a counter within their millisecond.
-
-    PostgreSQL that was built without OpenSSL, as the embedded one, opens a file for the random bits of each: 4 us.
-    """
-    moment, random = time.time_ns() // 1_000_000 << 16 | 0x7000, os.urandom(8 * count)
-    for number in range(count):
-        at = 8 * number
-        second = 0x80 | (number & 3) << 4 | random[at] & 15
-        yield Identifier((moment | number >> 2).to_bytes(8) + second.to_bytes() + random[at + 1 : at + 8])
 
 
 def _count(status: str) -> int:
