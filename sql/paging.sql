@@ -75,21 +75,28 @@ from {wanted}
 order by wanted.place
 
 -- The first rows of the lists of many parents: $1 visible owner; $2 parents. The size is written out, since a generic plan
--- knows nothing of a limit that is a parameter; it is one of these, the next that is enough.
+-- knows nothing of a limit that is a parameter; it is one of these, the next that is enough. A list's `line` is what is read
+-- of its table, and `shown` what is made of that and of what stands `beside` it: joined below the limit, that would be read
+-- anew for each row (303 against 414 us for the deals of 50 companies).
+
+-- define: shown
+{table}.*
+
+-- define: beside
 
 -- define: first
 -- with most 5: size = 5
 -- with most 20: size = 20
 -- with most 100: size = 100
-select page.*, wanted.place
+select {shown}, wanted.place
 from unnest($2::uuid[]) with ordinality as wanted (id, place)
 cross join lateral (
     select {line}
-    from {source}
+    from {table}
     where {within} and {live} and {visible}
     order by {by}
     limit {size}
-) as page
+) as {table} {beside}
 order by wanted.place
 
 -- A row answers a search by its words, or by a title that looks like them. The rank is a whole number, so that pages
