@@ -290,6 +290,8 @@ def _announce(settings: Settings) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}"
     query = '{"query": "{ pipelineStats { total wonValue winRate } }"}'
+    if settings.documents == "trusted-only":
+        query = '{"operationName": "PipelineStats"}'
     credential = "" if settings.auth == "off" else " -H 'authorization: Bearer …'"
     screen.print(
         f"\n[bold]Dealgraph is ready.[/bold]\n"

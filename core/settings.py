@@ -34,7 +34,9 @@ class Settings(BaseSettings):
     host: str = Field(default="127.0.0.1", min_length=1, description="Address to listen on.")
     port: int = Field(default=8000, ge=1, le=65535, description="Port to listen on.")
     workers: int = Field(default=1, ge=1, le=64, description="Server processes; one per core is a good start.")
-    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="Least severe line logged.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe line logged: debug, info, warning or error."
+    )
 
     data_dir: Path = Field(default=Path(".data"), description="Where the embedded servers and generated keys are kept.")
     database_url: SecretStr | None = Field(default=None, description="PostgreSQL 18 to use instead of the embedded one.")
@@ -83,7 +85,8 @@ class Settings(BaseSettings):
     max_body_bytes: int = Field(default=1_000_000, ge=1000, le=100_000_000, description="Largest request body.")
     batch_most: int = Field(default=0, ge=0, le=1000, description="Most requests in one array; 0 takes no arrays.")
     partial_status: Literal[200, 294] = Field(
-        default=200, description="HTTP status of an answer with errors of fields, for who accepts graphql-response+json."
+        default=200,
+        description="HTTP status of an answer with errors of fields, for who accepts graphql-response+json: 200 or 294.",
     )
     refused_status: Literal[400, 422] = Field(
         default=422, description="That of a request which is understood and cannot be: 400 as before the draft of 2026-04."
@@ -104,7 +107,10 @@ class Settings(BaseSettings):
     limits: Literal["auto", "on", "off"] = Field(
         default="auto", description="Limits for each client; auto is on unless everything is embedded and HOST is this machine."
     )
-    limit_overall: str = Field(default="1000/15min", description="Requests of a client, answers from the cache included.")
+    limit_overall: str = Field(
+        default="1000/15min",
+        description="Requests of a client, answers from the cache included; as all limits in a period of s, min, h or d.",
+    )
     limit_api: str = Field(default="100/min", description="Operations of a client, but for answers from the cache.")
     limit_heavy: str = Field(default="20/min", description="Those of them that are estimated at LIMIT_HEAVY_COST or more.")
     limit_heavy_cost: int = Field(default=1000, ge=1, le=1_000_000_000, description="From this estimated cost on it is heavy.")
@@ -164,8 +170,8 @@ class Settings(BaseSettings):
     cache_shared: bool = Field(default=True, description="0 keeps answers in each process only, and not in Redis.")
     warm: Annotated[list[str], NoDecode] = Field(
         default=[],
-        description="Names of trusted queries, comma-separated: answered at the start, and again when a write ends what many "
-        "asked for.",
+        description="Names of trusted queries, comma-separated: answered at the start if they need no variables, and again "
+        "when a write ends what many asked for.",
     )
     stale_if_error_s: float = Field(
         default=0.0,

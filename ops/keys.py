@@ -101,7 +101,9 @@ def list_() -> None:
 def revoke(
     key: Annotated[str | None, typer.Argument(metavar="ID", help="Id of the key, as `list` writes it.")] = None,
     token: Annotated[str | None, typer.Option(metavar="JTI", help="The one token of this `jti`.")] = None,
-    subject: Annotated[str | None, typer.Option(metavar="SUB", help="Tokens of this `sub` issued before now.")] = None,
+    subject: Annotated[
+        str | None, typer.Option(metavar="SUB", help="Tokens of this `sub` issued before now, or within JWT_LEEWAY_S after.")
+    ] = None,
 ) -> None:
     """Refuse a key, or tokens, from now on; every server knows at once."""
     given = [each for each in (key, token, subject) if each is not None]

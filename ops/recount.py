@@ -21,6 +21,6 @@ def recount(
     for each in wrong:
         screen.print(f"{each.rollup}: {each.key} is not what its rows say", soft_wrap=True)
     if wrong:
-        screen.print(f"{wrong[0].found} figures are wrong; `python -m ops recount` puts them right", soft_wrap=True)
+        screen.print(f"{wrong[0].found} of them are wrong; `python -m ops recount` puts them right", soft_wrap=True)
         raise typer.Exit(1)
     screen.print("every rollup equals a count of its rows, and search knows every deal")

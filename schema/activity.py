@@ -23,7 +23,7 @@ class ActivityType(Enum):
     EMAIL = strawberry.enum_value("EMAIL", description="An e-mail.")
     MEETING = strawberry.enum_value("MEETING", description="A meeting, in person or remote.")
     NOTE = strawberry.enum_value("NOTE", description="Something worth keeping.")
-    TASK = strawberry.enum_value("TASK", description="Something to do; it has a due date and is open until completed.")
+    TASK = strawberry.enum_value("TASK", description="Something to do; it may have a due date, and is open until completed.")
 
 
 @strawberry.enum(description="Whether anything is left to do.")
@@ -41,7 +41,7 @@ class Activity(Node):
         metadata={COST: Price(weight=5)},  # up to 100,000 characters
     )
     status: ActivityStatus = strawberry.field(description="Whether anything is left to do.")
-    occurred_at: datetime = strawberry.field(description="When it happened, or will; for a task, when it was entered.")
+    occurred_at: datetime = strawberry.field(description="When it happened, or will; for a task its entry, unless given.")
     due_at: datetime | None = strawberry.field(description="When a task is due; null for anything else.")
     completed_at: datetime | None = strawberry.field(description="When a task was completed; null while it is open.")
     external_id: str | None = strawberry.field(description="Id in the system that it was imported from.")
@@ -78,7 +78,7 @@ class Activity(Node):
 @strawberry.enum(description="What activities can be sorted by.")
 class ActivitySortKey(Enum):
     OCCURRED_AT = strawberry.enum_value("occurred_at", description="When it happened.")
-    DUE_AT = strawberry.enum_value("due_at", description="When it is due; without a due date after all others.")
+    DUE_AT = strawberry.enum_value("due_at", description="When it is due; without a due date later than all others.")
 
 
 @strawberry.input(description="The order of a list of activities.")

@@ -20,6 +20,8 @@ Last = Annotated[
 Before = Annotated[str | None, argument(description="Only what comes before this cursor.")]
 LimitFirst = Annotated[int | None, argument(description="Another name for `first`.", metadata=PAGE_SIZE)]
 Limit = Annotated[int | None, argument(description="How many at most: 0 to 100. 20 if nothing is said.", metadata=PAGE_SIZE)]
+# Of a list that has a usual size of its own, which the field's description says.
+ShortLimit = Annotated[int | None, argument(description="How many at most: 0 to 100.", metadata=PAGE_SIZE)]
 Search = Annotated[
     str | None,
     argument(

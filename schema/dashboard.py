@@ -15,7 +15,7 @@ from resolvers.arguments import limit_argument
 from resolvers.context import Context
 from resolvers.dashboard import Dashboard as DashboardOf
 from schema.activity import Activity
-from schema.arguments import Limit
+from schema.arguments import ShortLimit
 from schema.price import COST, Price
 from schema.scalars import Money
 from schema.stage import StageStats
@@ -63,7 +63,7 @@ def _part(read: Callable[[DashboardOf], Later[Any]], *, type: Any, description: 
 def _short_list(kind: Literal["activities", "tasks"], most: int, *, description: str) -> Any:
     """One of the lists of what happened and what is due, with ``most`` entries where no limit is given."""
 
-    def resolve(dashboard: Parent[DashboardOf], limit: Limit = None) -> Any:
+    def resolve(dashboard: Parent[DashboardOf], limit: ShortLimit = None) -> Any:
         return dashboard.latest(kind, limit_argument(limit, default=most))
 
     def load(

@@ -69,7 +69,7 @@ class DealSortKey(Enum):
     CREATED_AT = strawberry.enum_value("created_at", description="When the deal was entered.")
     VALUE = strawberry.enum_value("value", description="What it is worth; an unknown value is below every known one.")
     EXPECTED_CLOSE_DATE = strawberry.enum_value(
-        "close_date", description="When it is expected to close; an unknown date is after every known one."
+        "close_date", description="When it is expected to close; an unknown date counts as later than every known one."
     )
     NAME = strawberry.enum_value("name", description="Name, letter case aside.")
 

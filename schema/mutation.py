@@ -50,7 +50,7 @@ def _creating(writable: Writable, input_type: Any, payload: Any) -> Any:
         values = given(input)
         return await writing.create(_call(info, client_mutation_id, input=values), writable, values)
 
-    return strawberry.mutation(resolver=resolve, graphql_type=payload, description=f"Create a {writable.noun}.")
+    return strawberry.mutation(resolver=resolve, graphql_type=payload, description=f"Create a new {writable.noun}.")
 
 
 def _updating(writable: Writable, input_type: Any, payload: Any) -> Any:
@@ -67,7 +67,7 @@ def _updating(writable: Writable, input_type: Any, payload: Any) -> Any:
         call = _call(info, client_mutation_id, id=id, input=values, version=expected_version)
         return await writing.update(call, writable, id, values, expected_version)
 
-    return strawberry.mutation(resolver=resolve, graphql_type=payload, description=f"Change a {writable.noun}.")
+    return strawberry.mutation(resolver=resolve, graphql_type=payload, description=f"Change the {writable.noun} with this id.")
 
 
 def _deleting(writable: Writable, payload: Any) -> Any:
@@ -80,7 +80,7 @@ def _deleting(writable: Writable, payload: Any) -> Any:
         call = _call(info, client_mutation_id, id=id, version=expected_version)
         return await writing.delete(call, writable, id, expected_version)
 
-    description = f"Delete a {writable.noun}; for 30 days `restore` brings it back."
+    description = f"Delete the {writable.noun} with this id; for 30 days `restore` brings it back."
     return strawberry.mutation(resolver=resolve, graphql_type=payload, description=description)
 
 

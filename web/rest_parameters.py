@@ -16,6 +16,7 @@ from graphql import (
     GraphQLInputObjectType,
     GraphQLInputType,
     GraphQLSchema,
+    IntValueNode,
     OperationDefinitionNode,
     TypeInfo,
     TypeInfoVisitor,
@@ -30,11 +31,10 @@ from graphql import (
 from core.errors import AppError, BadInput, BadRequest
 from resolvers.arguments import PAGE_DEFAULT, PAGE_MOST
 from schema.operation import Document
-from web.rest_values import TEXTS, boolean, one_of, reading_of
+from web.rest_values import SIZES, TEXTS, boolean, one_of, reading_of
 
 NAMES = {"first": "limit", "after": "cursor", "withCount": "count"}
 SAID = {
-    "limit": f"How many: 0 to {PAGE_MOST}. {PAGE_DEFAULT} if nothing is said.",
     "count": "Whether to count the whole list: `pageInfo.totalCount`.",
     "cursor": "Go on after this: the `pageInfo.endCursor` of the page before.",
     "before": "Go back: what comes before this, the `pageInfo.startCursor` of the page after.",
@@ -91,6 +91,8 @@ def parameters_of(
 ) -> dict[str, Parameter]:
     """The parameters of a query that is served at a path, by name. Raises ValueError saying what cannot be served."""
     found = [_refresh()]
+    defined = operation.variable_definitions or ()
+    usual = {each.variable.name.value: each.default_value for each in defined}
     for variable, argument in _arguments(schema, document).items():
         kind = get_nullable_type(argument.type)
         if variable == "filter" and isinstance(kind, GraphQLInputObjectType):
@@ -103,11 +105,15 @@ def parameters_of(
         elif variable != "last":  # `before` takes `limit` from the end
             name = NAMES.get(variable, variable)
             said = SAID.get(name, argument.description)
+            if argument.name in SIZES:
+                size = usual[variable]
+                most = size.value if isinstance(size, IntValueNode) else PAGE_DEFAULT
+                said = f"How many: 0 to {PAGE_MOST}. {most} if nothing is said."
             found.append(_parameter(name, (variable,), argument.name, argument.type, said, is_in_path=f"{{{name}}}" in path))
     by_name = {each.name: each for each in found}
     if len(by_name) < len(found):
         raise ValueError("would have two parameters of one name")
-    for each in operation.variable_definitions or ():
+    for each in defined:
         name = each.variable.name.value
         is_needed = each.type.kind == "non_null_type" and each.default_value is None
         if is_needed and f"{{{name}}}" not in path:
@@ -123,7 +129,8 @@ def given(parameters: Mapping[str, Parameter], in_path: Mapping[str, str], pairs
         known = parameters.get(name)
         if known is None or known.place == "path":
             there = ", ".join(sorted(each.name for each in parameters.values() if each.place == "query"))
-            wrong.append((name, UnknownParameter(f"{name[:50]}: there is no such parameter here. There are {there}.")))
+            here = f"There are {there}." if there else "There are none."
+            wrong.append((name, UnknownParameter(f"{name[:50]}: there is no such parameter here. {here}")))
         elif text:
             texts.setdefault(name, []).append(text)
     variables: dict[str, Any] = {}

@@ -328,7 +328,7 @@ async def test_the_command_proves_and_mends_and_its_exit_status_tells(
     status, said = await _ops(database_url, tmp_path, "recount", "--check")
     assert status == 1
     assert f"deals by owner and stage: {owner} {stage} is not what its rows say\n" in said
-    assert said.endswith("2 figures are wrong; `python -m ops recount` puts them right\n")
+    assert said.endswith("2 of them are wrong; `python -m ops recount` puts them right\n")
     assert not await is_right(sql)  # it changed nothing
     assert await _ops(database_url, tmp_path, "recount") == fine
     assert await is_right(sql)

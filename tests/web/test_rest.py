@@ -171,6 +171,23 @@ async def test_what_a_document_says_of_a_parameter_names_it_as_the_client_does(s
         assert error["message"].startswith(message)
 
 
+async def test_a_size_that_is_not_said_is_what_the_openapi_document_tells(shop: Shop) -> None:
+    paths = (await shop.client.get("/api/openapi.json")).json()["paths"]
+    for path, name, size in (
+        ("/api/dashboard", "activities", 10),
+        ("/api/dashboard", "tasks", 5),
+        ("/api/companies/{id}/deals-summary", "limit", 5),
+        ("/api/deals", "limit", 20),
+    ):
+        (said,) = [each["description"] for each in paths[path]["get"]["parameters"] if each.get("name") == name]
+        assert said == f"How many: 0 to 100. {size} if nothing is said."
+
+
+async def test_where_there_are_no_parameters_none_are_listed(shop: Shop) -> None:
+    (error,) = (await shop.client.post("/api/deals/bulk?limit=1", json={})).json()["errors"]
+    assert error["message"] == "limit: there is no such parameter here. There are none."
+
+
 async def test_of_more_errors_than_are_told_an_answer_says_how_many(shop: Shop) -> None:
     many = {f"p{number}": 1 for number in range(15)}
     for response, kind in (
