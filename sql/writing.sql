@@ -26,11 +26,15 @@ with written as (
 select {columns} from written as {table} {joined}
 
 -- define: locked
--- $2 id. The row as it is now, and as it stays until the transaction ends.
-select {columns}
-from {table} {joined}
-where {table}.id = $2::uuid and {live} and {visible}
-for update of {table}
+-- $2 id. The row as it is now, and as it stays until the transaction ends. It is joined when it is held: a row that changes
+-- while one waits for it is looked at again, but beside what it was joined to before, and a deal that moved would be lost.
+with held as materialized (
+    select {table}.*
+    from {table}
+    where {table}.id = $2::uuid and {live} and {visible}
+    for update
+)
+select {columns} from held as {table} {joined}
 
 -- define: update
 -- $2 id; $3 the patch; $4 the only version that may be changed, null for any. A patch that says nothing new changes nothing.
