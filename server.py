@@ -185,10 +185,10 @@ async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncE
     stack.push_async_callback(pool.close)
     try:
         await pool.warm()
-    except Unavailable:
-        log.warning("the database is away; connections will be opened when it is back")
-    except asyncpg.QueryCanceledError:
-        log.warning("STATEMENT_TIMEOUT_S is too short to open all connections now; they will be opened when they are needed")
+    except Unavailable as error:
+        is_cut_off = isinstance(error.__cause__, asyncpg.QueryCanceledError)
+        why = "STATEMENT_TIMEOUT_S is too short to open all connections now" if is_cut_off else "the database is away"
+        log.warning(f"{why}; connections will be opened when they are needed")
     return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 

@@ -39,6 +39,14 @@ LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
     asyncpg.InsufficientResourcesError,  # connections, its disk, its memory
+    asyncpg.ReadOnlySQLTransactionError,  # it is a primary no more
+)
+# What it says to one whom it lets in no more, or not in time.
+REFUSED = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.QueryCanceledError,
 )
 
 
@@ -247,7 +255,7 @@ class Pool:
             if raw is not None:
                 raw.terminate()
             self._free_place()
-            if isinstance(error, LOST):
+            if isinstance(error, (*LOST, *REFUSED)):
                 raise Unavailable("The database cannot be reached. Try again shortly.") from error
             raise
 

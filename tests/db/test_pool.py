@@ -323,6 +323,43 @@ async def test_a_database_without_room_is_unavailable(db: PooledDatabase, sql: "
         await db.fetch(Statement("full", PingRow, "select without_room() as answers"))
 
 
+async def test_a_database_that_lets_nobody_in_any_more_is_unavailable(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await sql.execute("drop role if exists guest; create role guest nologin")
+    pool = open_pool(database_url.replace("postgres@", "guest@"))
+    with pytest.raises(Unavailable):
+        await PooledDatabase(pool, slow_s=10).fetch(PING)
+    assert pool.opened == 0
+    await pool.close()
+
+
+async def test_a_connection_that_is_not_ready_within_the_statement_timeout_is_unavailable(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, statement_timeout_s=0.3)
+    async with sql.transaction():
+        await sql.execute("lock table pg_type in access exclusive mode")
+        with pytest.raises(Unavailable):
+            await PooledDatabase(pool, slow_s=10).fetch(PING)
+    await pool.close()
+
+
+async def test_a_primary_that_has_become_a_standby_is_unavailable_to_who_writes(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    name = await sql.fetchval("select current_database()")
+    await sql.execute(f'alter database "{name}" set default_transaction_read_only = on')
+
+    async def add_stage(inside: Database) -> object:
+        return await inside.fetch(ADD_STAGE)
+
+    with pytest.raises(Unavailable):
+        await db.write(EVERYONE, add_stage, is_repeatable=False)
+    await sql.execute(f'alter database "{name}" reset default_transaction_read_only')
+    assert await db.write(EVERYONE, add_stage, is_repeatable=False)
+
+
 async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
     search = statement("company.count_of_search", REGISTRY["company.count_of_search"].row)
     with pytest.raises(BadInput):
