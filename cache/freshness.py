@@ -114,15 +114,13 @@ class Freshness:
             return
         loop = asyncio.get_running_loop()
         heard, until = self._echoes.setdefault(xid, loop.create_future()), loop.time() + ECHO_S
-        try:
-            while not heard.done():
-                with suppress(asyncio.CancelledError):
-                    async with asyncio.timeout_at(until):
-                        await asyncio.shield(heard)
-        except TimeoutError:
+        while not heard.done() and loop.time() < until:
+            # Not ``timeout_at``: where a cancellation has been passed over, Python before 3.11.4 lets it run out in silence.
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait({heard}, timeout=until - loop.time())
+        if not heard.done():
             self.lost()
-        finally:
-            self._echoes.pop(xid, None)
+        self._echoes.pop(xid, None)
 
     def expect(self, xid: int) -> None:
         """A transaction is about to commit: its echo may come before anybody waits for it."""
