@@ -8,13 +8,16 @@ import structlog
 from graphql import NonNullTypeNode
 
 from core.errors import AppError
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE, READ_ALL, Viewer
 from web.answering import Ready, Refused, prepare
 from web.graphql_request import GraphQLRequest
 from web.keeping import answer_kept
 from web.state import State
 
 log = structlog.get_logger("web")
+
+# For whom answers are made before anybody asks, where who asks has to say so: most who see everything may not explore.
+ALL_SEEING = Viewer(EVERYONE.subject, None, frozenset({READ_ALL}))
 
 
 async def keep_warm(state: State) -> None:
@@ -24,8 +27,9 @@ async def keep_warm(state: State) -> None:
         return
     while not state["responses"].freshness.is_hearing:  # noqa: ASYNC110 - it is a matter of time, too: a lease runs out
         await asyncio.sleep(0.05)
-    for ready in await _first(state, warming.names):
-        await _make(state, ready, EVERYONE)
+    viewer = state["authenticator"].known(None) or ALL_SEEING
+    for ready in await _first(state, warming.names, viewer):
+        await _make(state, ready, viewer)
     while True:
         await _make(state, *await warming.next())
 
@@ -35,12 +39,12 @@ async def _make(state: State, ready: Ready, viewer: Viewer) -> None:
         await answer_kept(state, ready, viewer, strict=True)
 
 
-async def _first(state: State, names: Collection[str]) -> list[Ready]:
+async def _first(state: State, names: Collection[str], viewer: Viewer) -> list[Ready]:
     """The named operations that need no variables, ready to be made."""
     found = []
     for name in names:
         try:
-            ready = await prepare(state, GraphQLRequest(operation_name=name), EVERYONE, strict=True, only_reads=True)
+            ready = await prepare(state, GraphQLRequest(operation_name=name), viewer, strict=True, only_reads=True)
         except Refused:
             log.warning("there is no trusted query of this name to warm", name=name)
             continue

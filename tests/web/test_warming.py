@@ -3,8 +3,10 @@
 import asyncio
 
 import httpx2
+import pytest
 
 from cache.embedded import EmbeddedValkey
+from core.api_key import digest_of, new_key
 from tests.crm import Crm
 from tests.web.conftest import serving, settings_for
 
@@ -32,6 +34,24 @@ async def test_a_named_answer_is_made_before_anybody_asks(database_url: str, val
         await until_made(client, "Stages", 1)
         assert (await ask(client, "Stages")).headers["x-cache"] == "HIT"
         assert await made(client, "Company") == 0  # which one would that be?
+
+
+@pytest.mark.parametrize("documents", ["open", "trusted-only"])
+async def test_what_is_warmed_is_there_for_whoever_asks(database_url: str, valkey: EmbeddedValkey, documents: str) -> None:
+    async with serving(settings_for(database_url, valkey, warm="Stages", documents=documents)) as client:
+        await until_made(client, "Stages", 1)
+        assert (await ask(client, "Stages")).headers["x-cache"] == "HIT"
+
+
+async def test_with_credentials_it_is_there_for_those_who_see_everything(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm
+) -> None:
+    key = new_key()
+    await crm.add("api_key", name="screen", digest=digest_of(key.encode()), scopes=["crm:read:all"])
+    async with serving(settings_for(database_url, valkey, warm="Stages", auth="keys")) as client:
+        await until_made(client, "Stages", 1)
+        client.headers["x-api-key"] = key
+        assert (await ask(client, "Stages")).headers["x-cache"] == "HIT"
 
 
 async def test_what_is_asked_for_often_is_made_again_when_it_goes_old(
