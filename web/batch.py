@@ -22,12 +22,17 @@ from web.throttle import Charge, RateLimited
 
 
 async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: Context) -> Answer:
-    """The answers as one. Its status is 200 if one has that, as what reached GraphQL has in JSON; else the gravest."""
+    """The answers as one. Its status is 200 if one has that, as what reached GraphQL has in JSON; else the gravest.
+
+    With that go the headers of the answer whose status it is; of several, of the one that has to wait the longest.
+    """
     until = deadline(state)
     prepared = await asyncio.gather(*(_prepared(state, asked, context) for asked in batch))
     together, most = sum(_cost(each) for each in prepared), state["executable"].limits.cost
-    if together > most:
-        return _too_expensive(together, most)
+    if together > most:  # each has been looked at all the same, and counts as a request
+        refused = _too_expensive(together, most)
+        charged = await asyncio.gather(*(_charged(state, asked, refused, context) for asked in batch))
+        return next((due for due in charged if isinstance(due, Answer)), refused)
     charged = await asyncio.gather(
         *(_charged(state, asked, each, context) for asked, each in zip(batch, prepared, strict=True))
     )
@@ -43,7 +48,15 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
     ]
     statuses = [answer.status for answer in answers]
     status = 200 if min(statuses) < 300 else max(statuses)
-    return Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
+    whole = Answer(b"[" + b",".join(answer.body for answer in answers) + b"]", status)
+    if status == 200:
+        return whole
+    decisive = [answer for answer in answers if answer.status == status]
+    return replace(whole, headers=max(decisive, key=_wait_s).headers)
+
+
+def _wait_s(answer: Answer) -> int:
+    return int(answer.headers.get("retry-after", 0))
 
 
 def _too_expensive(together: int, most: int) -> Answer:

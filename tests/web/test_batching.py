@@ -117,6 +117,25 @@ async def test_operations_that_are_too_much_together_are_told_what_they_cost_and
             assert error["extensions"] == {"code": "COST_ESTIMATED_TOO_EXPENSIVE", "cost": 30, "limit": 25}
 
 
+async def test_operations_that_are_too_much_together_count_as_requests_all_the_same(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    limits = {"limits": "on", "limit_api": "1000/h", "limit_overall": "8/h", "trusted_proxies": "127.0.0.0/8"}
+    async with serving(settings_for(url_without_a_row, valkey, batch_most=MOST, max_cost=25, **limits)) as client:
+        answers = [await post(client, [STAGES] * 3, **{"x-forwarded-for": "203.0.113.71"}) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [400, 400, 429]
+    assert int(answers[-1].headers["retry-after"]) > 0
+
+
+async def test_an_array_says_how_long_to_wait_as_its_requests_would(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    limits = {"limits": "on", "limit_api": "2/h", "trusted_proxies": "127.0.0.0/8"}
+    async with serving(settings_for(url_without_a_row, valkey, batch_most=MOST, **limits)) as client:
+        some, others = [await post(client, [STAGES] * 2, **{"x-forwarded-for": "203.0.113.72"}) for _ in range(2)]
+    assert (some.status_code, "retry-after" in some.headers) == (200, False)
+    assert others.status_code == 429
+    assert int(others.headers["retry-after"]) >= max(each["errors"][0]["extensions"]["retryAfter"] for each in others.json())
+
+
 async def test_by_default_no_array_is_taken(empty: httpx2.AsyncClient) -> None:
     for asked in ([], [STAGES], [STAGES] * 1_000):
         response = await post(empty, asked)
