@@ -47,10 +47,11 @@ def graphql_request(given: Any, in_path: str | None) -> GraphQLRequest:
 
 
 def _document_id(given: Mapping[str, Any], in_path: str | None) -> str | None:
-    """The id in the address, in ``documentId``, or else in ``id``, which beside a text is anyone's own business."""
+    """The id in the address, in ``documentId``, or else in ``id`` or Relay's ``doc_id``, which beside a text are not ours."""
     name = _string(given, "documentId") or None
-    if name is None and not given.get("query") and isinstance(given.get("id"), str):
-        name = given["id"] or None
+    if name is None and not given.get("query"):
+        others = (given.get(each) for each in ("id", "doc_id"))
+        name = next((each for each in others if isinstance(each, str) and each), None)
     if in_path is not None and name not in (None, in_path):
         raise BadRequest("The address names one document, and the request another.")
     return in_path or name

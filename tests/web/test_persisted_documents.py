@@ -58,6 +58,7 @@ def ways() -> list[dict[str, Any]]:
     return [
         {"documentId": STAGES_ID},
         {"id": STAGES_ID},
+        {"doc_id": STAGES_ID},
         {"documentId": document_id(shorter)},
         {"documentId": sha256(STAGES)},
         hashed(STAGES),
@@ -140,7 +141,8 @@ async def test_an_id_and_a_text_are_not_sent_together(empty: httpx2.AsyncClient)
     response = await post(empty, {"documentId": STAGES_ID, "query": STAGES})
     assert (response.status_code, code(response)) == (400, "CANNOT_SEND_PQ_ID_AND_BODY")
     assert response.headers["cache-control"] == NOT_KEPT
-    assert (await post(empty, {"id": "anything", "query": STAGES})).json() == NO_STAGES
+    for name in ("id", "doc_id"):
+        assert (await post(empty, {name: "anything", "query": STAGES})).json() == NO_STAGES
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ PREFLIGHT_HEADERS = (b"x-apollo-operation-name", b"apollo-require-preflight", b"
 SENT = (
     "authorization", "cache-control", "content-type", "idempotency-key", "if-none-match", "x-api-key", "x-request-id",
     "x-request-timeout", *(name.decode() for name in PREFLIGHT_HEADERS),
+    # What clients tell of themselves, and of what a request is part of (Apollo, W3C Trace Context and Baggage, Sentry).
+    "apollographql-client-name", "apollographql-client-version", "traceparent", "tracestate", "baggage", "sentry-trace",
 )  # fmt: skip
 READ = (
     "ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Cache", "X-Cache-Key", "X-RateLimit-Remaining",
@@ -43,5 +45,5 @@ class Cors(CORSMiddleware):
         if response.status_code == 200:
             return response
         allowed = {name: value for name, value in response.headers.items() if not name.startswith("content-")}
-        refused = {"errors": [app_error(BadRequest(f"{bytes(response.body).decode()}: see CORS_ORIGINS."))]}
+        refused = {"errors": [app_error(BadRequest(f"{bytes(response.body).decode()}: see CORS_ORIGINS in the README."))]}
         return JSONResponse(refused, response.status_code, allowed)
