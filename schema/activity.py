@@ -38,7 +38,7 @@ class Activity(Node):
     subject: str = strawberry.field(description="What it is about, in a line.")
     body: str | None = strawberry.field(
         description="The whole text, if there is one.",
-        metadata={COST: Price(weight=5)},  # up to 100,000 characters
+        metadata={COST: Price(weight=15)},  # up to 100,000 characters: what MAX_COST allows of them takes 33 MB
     )
     status: ActivityStatus = strawberry.field(description="Whether anything is left to do.")
     occurred_at: datetime = strawberry.field(description="When it happened, or will; for a task its entry, unless given.")

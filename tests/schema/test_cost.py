@@ -98,6 +98,7 @@ def test_no_document_of_ours_is_too_expensive_as_it_stands(path: Path) -> None:
         ('{ companies(first: 1, search: "acme") { edges { node { id } } } }', 1 + 10 + 2),
         ('{ companies(first: 1, search: "  ") { edges { node { id } } } }', 1 + 2),
         ("{ companies(first: 1, search: null) { edges { node { id } } } }", 1 + 2),
+        ("{ activities(first: 2) { edges { node { body again: body } } } }", 1 + 2 * (2 + 2 * 15)),
         ("{ stages { id } }", 10),
         ("{ pipelineStats { stages { stage { id } } } }", 1 + 10 * 2),
         ('{ company(id: "x") { analytics { engagementScore } } }', 1 + 5),
