@@ -50,7 +50,7 @@ class Lookups:
         """Makes a new line, and sends what was wanted meanwhile."""
         try:
             connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]
-        except (RedisError, OSError) as error:
+        except Exception as error:  # whatever it is: who waits has to hear, and the next one tries again
             wanted, self._wanted = self._wanted, []
             self._is_sending = False
             self._failed(error)

@@ -49,6 +49,11 @@ def lists(noun: str, scope: str, parents: Iterable[UUID | None]) -> list[str]:
     return [plural if each is None else f"{plural}-of-{scope}:{each}" for each in parents]
 
 
+def with_deals(owner_id: UUID) -> str:
+    """The tag of which companies of an owner have deals, whosever."""
+    return f"deals-with-owner:{owner_id}"
+
+
 def api_key(key_id: UUID) -> str:
     """The tag of an API key."""
     return f"api_key:{key_id}"

@@ -136,7 +136,7 @@ REGISTRY: "dict[str, Statement[Any]]" = {}
 def statement(name: str, row: type[Row], *, held: bool = True) -> Statement[Row]:
     """The statement of that name; ``held`` ones are run through the pool, whose connections keep them prepared.
 
-    Raises KeyError or ValueError at import, never later.
+    Raises KeyError or ValueError: at import, where statements are named.
     """
     declared, text = TEXTS[name]
     if declared != row.__name__:
@@ -156,7 +156,7 @@ def variants(prefix: str, row: type[Row]) -> dict[str, Statement[Row]]:
 
 
 def script(name: str) -> str:
-    """The text of a named script, which returns no rows. Raises KeyError or ValueError at import, never later."""
+    """The text of a named script, which returns no rows. Raises KeyError, and ValueError for a statement."""
     declared, text = TEXTS[name]
     if declared != "nothing":
         raise ValueError(f"{name} returns {declared}: it is a statement, not a script")

@@ -94,7 +94,7 @@ class Overview(Loader[Figures, OverviewRow | list[StageTotalsRow]]):
         """The tag of which of the companies have deals: any deals, or for one who sees their own alone, deals of their own."""
         if self._owner_id is None or self._visible_owner is not None:
             return tags.listed("deal", "owner", self._owner_id)
-        return f"deals-with-owner:{self._owner_id}"
+        return tags.with_deals(self._owner_id)
 
     def until(
         self, keys: Sequence[Figures], values: Sequence[OverviewRow | list[StageTotalsRow]], usual: datetime

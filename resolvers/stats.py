@@ -21,14 +21,15 @@ class StageStats(NamedTuple):
     share: float
 
 
+def _value_of(stages: list[StageStats]) -> float:
+    return round(sum(each.value for each in stages), 2)
+
+
 @dataclass(frozen=True, slots=True)
 class DealStats:
     """Deals of one list, by stage in the order of the pipeline, and what follows from that."""
 
     stages: list[StageStats]
-
-    def _sum(self, stages: list[StageStats]) -> float:
-        return round(sum(each.value for each in stages), 2)
 
     @property
     def _open(self) -> list[StageStats]:
@@ -61,7 +62,7 @@ class DealStats:
     @property
     def pipeline_value(self) -> float:
         """Known value of the open deals."""
-        return self._sum(self._open)
+        return _value_of(self._open)
 
     @property
     def weighted_value(self) -> float:
@@ -71,7 +72,7 @@ class DealStats:
     @property
     def won_value(self) -> float:
         """Known value of the won deals."""
-        return self._sum(self._won)
+        return _value_of(self._won)
 
     @property
     def unpriced_count(self) -> int:

@@ -30,7 +30,7 @@ from web.state import State, state_of
 ANNOUNCE = statement("transaction.announce", ToldRow)
 # What NOTIFY takes: 8,000 bytes.
 MOST_TAGS = 50
-TAG = re.compile(r"[a-z_]+(-of-[a-z]+)?(:[0-9a-f-]{36})?")
+TAG = re.compile(r"[a-z_]+(-(of|with)-[a-z]+)?(:[0-9a-f-]{36})?")
 DOCUMENT = re.compile(r"[\w:]{1,100}", re.A)
 SLOWEST = 20
 WORDS = {

@@ -59,6 +59,11 @@ async def test_what_is_to_be_cleared_must_be_said_and_be_there(shop: Shop) -> No
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST"), body
 
 
+async def test_every_kind_of_tag_can_be_cleared(shop: Shop) -> None:
+    for tag in ("deals", f"deal:{shop.deals[0]}", f"deals-of-owner:{shop.ada}", f"deals-with-owner:{shop.ada}"):
+        assert (await shop.client.post("/api/performance/clear-cache", json={"tags": [tag]})).status_code == 200, tag
+
+
 async def test_figures_tell_what_the_process_has_done(shop: Shop) -> None:
     for _ in range(3):
         await shop.client.get("/api/activities?refresh=true")
