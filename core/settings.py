@@ -152,7 +152,8 @@ class Settings(BaseSettings):
     )
 
     executor: Literal["breadth-first", "graphql-core"] = Field(
-        default="breadth-first", description="Who executes operations; graphql-core is slower, and answers the same."
+        default="breadth-first",
+        description="Who executes operations; graphql-core is slower, and answers the same, but for the order of errors.",
     )
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(
         default="open", description="Which documents run: any, any with a log line for each that is not trusted, trusted ones."

@@ -274,6 +274,7 @@ class ContactStatsRow(NamedTuple):
     with_phone: int
     companies: int
     new_last_30_days: int
+    changes_at: datetime | None
 
 
 class CompanyAnalyticsRow(NamedTuple):
@@ -290,6 +291,7 @@ class CompanyAnalyticsRow(NamedTuple):
     unpriced_count: int
     activity_count_30d: int
     last_activity_at: datetime | None
+    changes_at: datetime | None
 
 
 class SizeRow(NamedTuple):

@@ -74,3 +74,7 @@ class AnalyticsByCompany(Loader[UUID, CompanyAnalyticsRow]):
     def tags(self, keys: Sequence[UUID]) -> Iterable[str]:
         below = [tag for noun in ("contact", "deal", "activity") for tag in tags.lists(noun, "company", keys)]
         return [tags.STAGES, *tags.rows("company", keys), *below]
+
+    def until(self, keys: Sequence[UUID], values: Sequence[CompanyAnalyticsRow], usual: datetime) -> datetime:
+        """An activity of the future counts when it is there, and one of a month ago no more."""
+        return min((usual, *(row.changes_at for row in values if row.changes_at is not None)))

@@ -42,3 +42,7 @@ class ContactStats(Loader[UUID | None, ContactStatsRow]):
     def tags(self, keys: Sequence[UUID | None]) -> Iterable[str]:
         # Which of their companies are there: whoever sees every contact sees it with a company of anybody's.
         return [*tags.lists("contact", "owner", keys), tags.listed("company", "owner", self._visible_owner)]
+
+    def until(self, keys: Sequence[UUID | None], values: Sequence[ContactStatsRow], usual: datetime) -> datetime:
+        """What is new is so for a month."""
+        return min((usual, *(row.changes_at for row in values if row.changes_at is not None)))

@@ -3,11 +3,12 @@
 
 -- name: of_companies -> CompanyAnalyticsRow
 -- $1 visible owner; $2 company ids; $3 now. One row for each: what may be seen of whatever hangs on it. A company that has just
--- been deleted is told with its figures, as it is with its totals.
+-- been deleted is told with its figures, as it is with its totals. `changes_at` is when an activity begins to count, or is one of
+-- the last 30 days no more.
 with counted as (
     select company.id,
            deals.active, deals.won, deals.lost, deals.value, deals.unpriced,
-           activities.last_30_days, activities.last_at, contacts.total as contacts
+           activities.last_30_days, activities.last_at, activities.changes_at, contacts.total as contacts
     from unnest($2::uuid[]) as company (id)
     cross join lateral (
         select count(*) filter (where not stage.is_won and not stage.is_lost) as active,
@@ -20,11 +21,12 @@ with counted as (
         where deal.company_id = company.id and deal.deleted_at is null and ($1::uuid is null or deal.owner_id = $1)
     ) as deals
     cross join lateral (
-        select count(*) filter (where activity.occurred_at > $3::timestamptz - interval '30 days') as last_30_days,
-               max(activity.occurred_at) as last_at
+        select count(*) filter (where occurred_at > $3::timestamptz - interval '30 days' and occurred_at <= $3) as last_30_days,
+               max(occurred_at) filter (where occurred_at <= $3) as last_at,
+               least(min(occurred_at) filter (where occurred_at > $3),
+                     min(occurred_at) filter (where occurred_at > $3 - interval '30 days') + interval '30 days') as changes_at
         from activity
         where activity.company_id = company.id and activity.deleted_at is null and ($1::uuid is null or activity.owner_id = $1)
-          and activity.occurred_at <= $3
     ) as activities
     cross join lateral (
         select count(*) as total
@@ -54,6 +56,6 @@ select counted.id, (select round(sum(each)::numeric, 2)::float8 from unnest(scor
        scored.names, scored.weights, scored.found, scored.points,
        counted.active as active_deals, counted.won as won_deals, counted.lost as lost_deals,
        counted.value as total_value, counted.unpriced as unpriced_count,
-       counted.last_30_days as activity_count_30d, counted.last_at as last_activity_at
+       counted.last_30_days as activity_count_30d, counted.last_at as last_activity_at, counted.changes_at
 from counted
 join scored on scored.id = counted.id;

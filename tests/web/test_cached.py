@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -279,3 +280,24 @@ async def test_a_table_that_is_emptied_and_figures_that_are_put_right_end_the_an
     await until(total, {"pipelineStats": {"pipelineValue": 20.0}})
     await sql.execute("truncate deal cascade")
     await until(count, {"activities": {"totalCount": 0}, "deals": {"totalCount": 0}})
+
+
+async def test_what_the_clock_alone_changes_is_kept_no_longer(warm: httpx2.AsyncClient, crm: Crm) -> None:
+    owner = await crm.user()
+    soon, old = await crm.company(owner), await crm.company(owner)
+    second = timedelta(seconds=1)
+    month_ago = datetime.now(UTC) - timedelta(days=30)
+    await crm.activity(owner, "CALL", company_id=soon, occurred_at=datetime.now(UTC) + second)
+    await crm.activity(owner, "CALL", company_id=old, occurred_at=month_ago + second)
+    await crm.contact(owner, created_at=month_ago + second)
+    queries = {
+        f'{{ company(id: "{soon}") {{ analytics {{ activityCount30d }} }} }}': {"company": {"analytics": {"activityCount30d": 1}}},
+        f'{{ company(id: "{old}") {{ analytics {{ activityCount30d }} }} }}': {"company": {"analytics": {"activityCount30d": 0}}},
+        "{ contactStats { newLast30Days } }": {"contactStats": {"newLast30Days": 0}},
+    }
+    for query in queries:  # as it is now, which is kept
+        await ask(warm, query)
+    for query, expected in queries.items():
+        async with asyncio.timeout(5):
+            while (await ask(warm, query)).json()["data"] != expected:
+                await asyncio.sleep(0.02)
