@@ -1,4 +1,4 @@
-"""Every list that a client can page has an index that serves its order: PostgreSQL's own plan says so."""
+"""Every list has an index that serves its order, and comes in it: PostgreSQL's own plan says so."""
 
 import re
 from typing import Any
@@ -9,6 +9,7 @@ import pytest
 from db.statements import REGISTRY
 from tests.conftest import all_statements
 
+FIRST = [name for name in all_statements() if re.search(r"\.first_of_", name)]
 PAGES = [name for name in all_statements() if re.search(r"\.(counted_)?page_of_", name)]
 FILTERS = {"deal": 10, "company": 8, "contact": 6, "activity": 9, "app_user": 3}
 # Enough rows of every parent that reading them all and sorting is dearer than walking an index: two owners, and two
@@ -48,6 +49,22 @@ async def test_every_page_walks_an_index_in_its_order(sql: "asyncpg.Connection[a
         assert re.search(r"Limit.*?->  .*?Index (Only )?Scan( Backward)? using \w+ on " + noun, plan, re.S), f"{name}\n{plan}"
         inner = plan[plan.index("Limit") :]
         assert "Sort" not in inner, f"{name} sorts\n{plan}"
+
+
+@pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
+async def test_the_first_rows_of_many_lists_stay_in_their_order(sql: "asyncpg.Connection[asyncpg.Record]", mode: str) -> None:
+    await sql.execute(FILL)
+    # Among so many it would hash them, if it might; and sort what it has joined by the place of the list alone.
+    await sql.execute("insert into stage (name, position, probability) select 'More ' || n, n, 0.5 from generate_series(1, 500) n")
+    await sql.execute(f"analyze stage; set plan_cache_mode = {mode}; set random_page_cost = 1.1")
+    parents = await sql.fetchval("select array_agg(id) from (select id from company limit 50) as company")
+    assert FIRST
+    for name in FIRST:
+        await sql.execute(f"prepare first as {REGISTRY[name].text}")
+        plan = "\n".join(row[0] for row in await sql.fetch(f"explain execute first (null, {_literal(parents)})"))
+        await sql.execute("deallocate first")
+        assert re.search(r"Limit.*?->  .*?Index Scan( Backward)? using \w+ on ", plan, re.S), f"{name}\n{plan}"
+        assert not re.search(r"Sort|Hash Join|Merge Join", plan), f"{name}\n{plan}"
 
 
 def _literal(value: Any) -> str:
