@@ -8,7 +8,7 @@ from pathlib import Path
 from jobs.cells import Cell, Claim, cell, claim, column
 from jobs.mapping import FileFormat, Listed, Lookup, Mapping, MappingError, Merged
 from jobs.reading import CsvFile
-from jobs.rows import Report, RowFile
+from jobs.rows import Report, RowFile, misspelling
 
 Answers = MappingOf[str, str]
 
@@ -28,13 +28,14 @@ class Export:
         self._files: dict[str, list[CsvFile]] = {}
         self._answers: dict[Lookup, Answers] = {}
         self._listed: dict[Listed, frozenset[str]] = {}
+        self._merged: dict[Merged, Answers] = {}
 
     def files(self, name: str, *, may_be_absent: bool = False) -> list[CsvFile]:
         """The file of that name, or all that fit a pattern such as ``deals-*.csv``, in order. Raises MappingError."""
         if name not in self._files:
             self._files[name] = [CsvFile(path, self._format(name, path)) for path in self._paths(name)]
         if not self._files[name] and not may_be_absent:
-            there = sorted(path.name for path in self.folder.iterdir() if path.is_file())
+            there = self._there()
             near = get_close_matches(name, there, 1)
             hint = f"did you mean {near[0]}?" if near else f"there are {len(there)} others"
             raise MappingError(f"{self.folder} has no file {name}; {hint}")
@@ -54,11 +55,27 @@ class Export:
 
     def merged_into(self, merged: Merged) -> Answers:
         """For each row that was merged away, the key of the row it went into."""
-        return dict(self._pairs(merged.gone, merged.into))
+        if merged not in self._merged:
+            self._merged[merged] = dict(self._pairs(merged.gone, merged.into))
+        return self._merged[merged]
+
+    def misspelt(self) -> list[str]:
+        """A line for each file and column that may be absent and seems to be there under another name.
+
+        To be asked when all files and columns were asked for: what is used is not taken for something else.
+        """
+        read = {file.name for files in self._files.values() for file in files}
+        spare = [name for name in self._there() if name not in read]
+        near = [(name, misspelling(name, spare)) for name, files in self._files.items() if not files]
+        lines = [f"{self.folder} has no file {name}, but {other}: did you mean that?" for name, other in near if other]
+        return lines + [line for files in self._files.values() for file in files for line in file.misspelt()]
 
     def _format(self, name: str, path: Path) -> FileFormat:
         formats = self._mapping.formats
         return formats.get(path.name) or formats.get(name) or self._mapping.format
+
+    def _there(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir() if path.is_file())
 
     def _paths(self, name: str) -> list[Path]:
         exact = self.folder / name

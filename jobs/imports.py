@@ -43,9 +43,13 @@ class ImportFailedError(Exception):
 
 @dataclass(slots=True)
 class ImportReport:
-    """What an import did. ``bad`` holds the first of the faults; ``faults`` counts them all."""
+    """What an import did. ``bad`` holds the first of the faults; ``faults`` counts them all.
+
+    ``unused`` has the columns that nothing uses, by file, where columns may be absent: one may be meant for another.
+    """
 
     tallies: dict[str, Tally] = field(default_factory=dict)
+    unused: dict[str, list[str]] = field(default_factory=dict)
     bad: list[BadRow] = field(default_factory=list)
     faults: int = 0
     seconds: float = 0.0
@@ -122,12 +126,18 @@ class _Run:
                     filters(section, file, self._export)
                     for name in section.fields:
                         cell_of(section, name, file, self._export)
+                for merged in section.merged:
+                    self._export.merged_into(merged)
             except MappingError as error:
                 wrong.setdefault(str(error), section.place)
         if wrong:
             raise MappingError("\n".join(f"{place}: {error}" for error, place in wrong.items()))
+        if misspelt := self._export.misspelt():
+            raise MappingError("\n".join(misspelt))
         if not any(self._files(section) for section in self._mapping.sections):
             raise MappingError(f"{self._export.folder} has none of the files that {self._mapping.path.name} reads")
+        loose = [file for section in self._mapping.sections if section.has_optional_columns for file in self._files(section)]
+        self.report.unused = {file.name: unused for file in loose if (unused := file.unused())}
 
     async def load(self, connection: Connection) -> None:
         """Loads entity after entity: first what others refer to."""

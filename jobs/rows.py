@@ -2,13 +2,16 @@
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
 from jobs.mapping import FileFormat, MappingError
 
 Row = list[str]
+# How much alike a name must be to be a misspelling that is refused where it is not needed. Below are pairs that exports have
+# side by side: company_name and company_id, updated_at and created_at, leads.csv and deals.csv (0.78).
+MISSPELT = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,13 @@ class BadRow:
 
 
 Report = Callable[[BadRow], None]
+
+
+def misspelling(name: str, names: Iterable[str]) -> str | None:
+    """Which of the names is the wanted one but for case, or else much like it; None where none is."""
+    folded = {each.casefold(): each for each in names}
+    near = get_close_matches(name.casefold(), folded, 1, MISSPELT)
+    return folded[near[0]] if near else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +62,17 @@ class RowFile(ABC):
         self.header = tuple(header)
         self.format = format_
         self._places = {column: place for place, column in enumerate(self.header)}
+        self._asked: set[str] = set()
         self._twice = {column for column, times in Counter(self.header).items() if times > 1}
 
     def has(self, column: str) -> bool:
         """Whether the header names that column."""
+        self._asked.add(column)
         return column in self._places
 
     def place(self, column: str) -> int:
         """Where the column is, from 0. Raises MappingError for a column that is not there, or there twice."""
+        self._asked.add(column)
         if column in self._twice:
             raise MappingError(f"{self.name}: the header names {column!r} twice; say header = [...] in the mapping")
         if column in self._places:
@@ -69,6 +82,16 @@ class RowFile(ABC):
         if len(self.header) == 1 and (signs := [sign for sign in ";\t|," if sign in self.header[0]]):
             hint = f"its header is {self.header[0]!r}: is the delimiter {signs[0]!r}?"
         raise MappingError(f"{self.name} has no column {column!r}; {hint}")
+
+    def unused(self) -> list[str]:
+        """The columns that nobody has asked for, in the order of the header."""
+        return [column for column in self._places if column not in self._asked]
+
+    def misspelt(self) -> list[str]:
+        """A line for each column that was asked for, may be absent, and seems to be there under another name."""
+        absent = [column for column in sorted(self._asked) if column not in self._places]
+        near = [(column, misspelling(column, self.unused())) for column in absent]
+        return [f"{self.name} has no column {column!r}, but {other!r}: did you mean that?" for column, other in near if other]
 
     @property
     @abstractmethod

@@ -58,7 +58,9 @@ def _with_progress(url: str, mapping: Mapping, folder: Path, max_errors: int, sk
 
 
 def tell(report: ImportReport, console: Console) -> None:
-    """Prints every bad row that was kept, and what became of the rows of each kind."""
+    """Prints every bad row that was kept, what nothing uses, and what became of the rows of each kind."""
+    for file, columns in report.unused.items():
+        console.print(f"{file}: not used: {', '.join(columns)}", markup=False, soft_wrap=True)
     for bad in report.bad:
         console.print(str(bad), markup=False, soft_wrap=True)
     if report.faults > len(report.bad):

@@ -313,3 +313,34 @@ async def test_the_seams_between_mapping_and_files_are_checked_before_anything_i
     write(tmp_path, users="id,nam\nU1,Ann\n", deals="id\n")
     with pytest.raises(MappingError, match=r"users\.csv has no column 'name'; did you mean 'nam'.*\n.*deals\.csv"):
         await canonical(database_url, tmp_path)
+
+
+async def test_what_may_be_absent_may_not_be_misspelt(database_url: str, tmp_path: Path) -> None:
+    write(tmp_path, users=USERS, stages=STAGES, deals="id,name,stage,owner,Value,closed\nD1,One,S1,U1,5,2026-01-01\n")
+    write(tmp_path, Companies="id,name,owner\nC1,Acme,U1\n", activity="id\n")
+    with pytest.raises(MappingError) as refused:
+        await canonical(database_url, tmp_path)
+    assert str(refused.value).splitlines() == [
+        f"{tmp_path} has no file companies.csv, but Companies.csv: did you mean that?",
+        f"{tmp_path} has no file activities.csv, but activity.csv: did you mean that?",
+        "deals.csv has no column 'closed_at', but 'closed': did you mean that?",
+        "deals.csv has no column 'value', but 'Value': did you mean that?",
+    ]
+
+
+async def test_columns_that_nothing_uses_are_told_where_columns_may_be_absent(database_url: str, tmp_path: Path) -> None:
+    write(tmp_path, users=USERS, stages=STAGES, deals="id,name,stage,owner,[x],updated_at\nD1,One,S1,U1,5,\n", leads="id\n")
+    report = await canonical(database_url, tmp_path)
+    assert report.is_imported
+    assert report.unused == {"deals.csv": ["[x]", "updated_at"]}
+    printed = StringIO()
+    tell(report, Console(file=printed, width=100))
+    assert "deals.csv: not used: [x], updated_at\n" in printed.getvalue()
+
+
+async def test_a_column_that_merges_are_read_from_is_used(database_url: str, tmp_path: Path) -> None:
+    write(tmp_path, users="id,name,emails,old\nU1,Ann,,U0\n")
+    merged = {"file": "users.csv", "from": "old", "into": "id"}
+    user = {"file": "users.csv", "optional_columns": True, "key": "id", "name": "name", "merged": merged}
+    report = await run_import(database_url, read_mapping({"source": "x", "user": user}, tmp_path), tmp_path)
+    assert report.unused == {"users.csv": ["emails"]}
