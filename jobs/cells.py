@@ -1,20 +1,17 @@
 """Compiles what a mapping says about columns into functions of a row: texts to convert, and claims to filter by."""
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from operator import itemgetter
 from typing import Protocol
 
-from jobs.mapping import Condition, Listed, Lookup, Pairs, Source
-from jobs.mapping_fields import TEMPLATE_PART
+from jobs.mapping import Condition, Listed, Lookup, Pairs, Part, Source
 from jobs.rows import Row, RowFile
 from jobs.values import BadValueError, shown
 
 Cell = Callable[[Row], str]
 Claim = Callable[[Row], bool]
-OPTIONAL_PART = re.compile(r"\[([^\[\]]*)\]")
 
 
 class Joins(Protocol):
@@ -147,26 +144,20 @@ def _first_of(texts: list[Cell]) -> Cell:
     return lambda row: next((found for text in texts if (found := text(row))), "")
 
 
-def _template(template: str, file: RowFile, absent_is_blank: bool) -> Cell:
+def _template(template: tuple[Part, ...], file: RowFile, absent_is_blank: bool) -> Cell:
     """``{column}`` is its text; a part in [brackets] is left out where a column in it is blank; all blank is blank."""
-    texts = {name: column(name, file, absent_is_blank) for name in TEMPLATE_PART.findall(template)}
-
-    def fill(part: str, found: dict[str, str]) -> str:
-        return TEMPLATE_PART.sub(lambda name: found[name[1]], part)
-
-    def optional(part: str, found: dict[str, str]) -> str:
-        is_whole = all(found[name] for name in TEMPLATE_PART.findall(part))
-        return fill(part, found) if is_whole else ""
-
-    # Split by the brackets: every second piece was inside of one.
-    pieces = OPTIONAL_PART.split(template)
+    parts = [
+        (part.text, [column(name, file, absent_is_blank) for name in part.columns], part.is_optional) for part in template
+    ]
 
     def run(row: Row) -> str:
-        found = {name: text(row) for name, text in texts.items()}
-        if not any(found.values()):
-            return ""
-        made = [optional(piece, found) if odd % 2 else fill(piece, found) for odd, piece in enumerate(pieces)]
-        return "".join(made).strip()
+        made, is_blank = "", True
+        for text, columns, is_optional in parts:
+            found = tuple([read(row) for read in columns])
+            if not is_optional or all(found):
+                made += text % found
+            is_blank = is_blank and not any(found)
+        return "" if is_blank else made.strip()
 
     return run
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from jobs.entities import Entity
 
@@ -59,12 +59,20 @@ class Lookup:
     only: tuple[Condition, ...] = ()
 
 
+class Part(NamedTuple):
+    """Some of a template: what % makes of ``text`` and the texts of the columns; an optional one wants them all."""
+
+    text: str
+    columns: tuple[str, ...]
+    is_optional: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a text comes from (one of the first four) and what is done to it, in the order of the fields."""
 
     columns: tuple[str, ...] = ()
-    templates: tuple[str, ...] = ()
+    templates: tuple[tuple[Part, ...], ...] = ()
     constant: str | None = None
     row_hash: bool = False
     replace: tuple[tuple[re.Pattern[str], str], ...] = ()

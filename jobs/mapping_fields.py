@@ -7,12 +7,12 @@ from decimal import Decimal, InvalidOperation
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jobs.entities import Target
-from jobs.mapping import Condition, FieldMapping, Listed, Lookup, MappingError, Source
+from jobs.mapping import Condition, FieldMapping, Listed, Lookup, MappingError, Part, Source
+from jobs.templates import parts_of
 from jobs.toml_table import TomlTable, as_pattern, as_text
 from jobs.values import UNITS
 
 ORIGINS = ("column", "first_of", "template", "value", "row_hash")
-TEMPLATE_PART = re.compile(r"\{([^{}\[\]]+)\}")
 # Any moment will do: what strftime writes of it, strptime must be able to read.
 SAMPLE = datetime(2026, 1, 31, 14, tzinfo=UTC)
 BY = {"user": ("id", "email", "name"), "stage": ("id", "name"), "contact": ("id",)}
@@ -67,9 +67,7 @@ def read_source(table: TomlTable) -> Source:
     if len(given) != 1:
         raise MappingError(f"{table.place}: needs exactly one of {', '.join(ORIGINS)}; it has {given or 'none'}")
     column = table.text("column")
-    templates = table.texts("template")
-    if not all(TEMPLATE_PART.search(template) for template in templates):
-        raise MappingError(f"{table.at('template')}: names no {{column}}; a text that is always the same is a value")
+    templates = _templates(table)
     lookups = table.tables("lookup")
     return Source(
         columns=(column,) if column is not None else table.texts("first_of"),
@@ -179,6 +177,16 @@ def _lookup(table: TomlTable) -> Lookup:
     )
     table.finish()
     return lookup
+
+
+def _templates(table: TomlTable) -> tuple[tuple[Part, ...], ...]:
+    try:
+        templates = tuple(map(parts_of, table.texts("template")))
+    except MappingError as error:
+        raise MappingError(f"{table.at('template')}: {error}") from error
+    if not all(any(part.columns for part in template) for template in templates):
+        raise MappingError(f"{table.at('template')}: names no {{column}}; a text that is always the same is a value")
+    return templates
 
 
 def _replacements(table: TomlTable) -> tuple[tuple[re.Pattern[str], str], ...]:

@@ -85,7 +85,7 @@ class RowFile(ABC):
 
     def unused(self) -> list[str]:
         """The columns that nobody has asked for, in the order of the header."""
-        return [column for column in self._places if column not in self._asked]
+        return [column for column in self._places if column and column not in self._asked]
 
     def misspelt(self) -> list[str]:
         """A line for each column that was asked for, may be absent, and seems to be there under another name."""

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 
 import pytest
 
-from jobs.cells import claim
-from jobs.mapping import Condition, Listed, Lookup
+from jobs.cells import cell, claim
+from jobs.mapping import Condition, Listed, Lookup, Source
 from jobs.rows import WrittenRows
+from jobs.templates import parts_of
 
 CLIENTS = WrittenRows("clients", [{"name": "ACME "}, {"name": "Groß"}, {"name": "bolt"}])
 
@@ -34,3 +35,20 @@ class Joined:
 def test_conditions_compare_without_regard_to_case(condition: Condition, holds: list[bool]) -> None:
     (block,) = CLIENTS.blocks(lambda bad: None)
     assert list(map(claim(condition, CLIENTS, Joined()), block.rows)) == holds
+
+
+@pytest.mark.parametrize(
+    ("template", "texts"),
+    [
+        ("{Name}: {Price [EUR]}", ["Acme: 5", "Bolt:"]),
+        ("{Name}[ ({Price [EUR]} €)]", ["Acme (5 €)", "Bolt"]),
+        ("[{Name}][/{Price [EUR]}]", ["Acme/5", "Bolt"]),
+        ("[[{Name}]] {{{Price [EUR]}}} 100%s", ["[Acme] {5} 100%s", "[Bolt] {} 100%s"]),
+        ("[{Name}[[{Price [EUR]}]]]", ["Acme[5]", ""]),
+        ("only {Price [EUR]}", ["only 5", ""]),
+    ],
+)
+def test_a_template_names_columns_with_brackets_and_leaves_parts_out(template: str, texts: list[str]) -> None:
+    file = WrittenRows("deals", [{"Name": "Acme", "Price [EUR]": " 5"}, {"Name": "Bolt"}])
+    (block,) = file.blocks(lambda bad: None)
+    assert list(map(cell(Source(templates=(parts_of(template),)), file, Joined()), block.rows)) == texts
