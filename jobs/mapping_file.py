@@ -2,7 +2,10 @@
 
 import codecs
 import tomllib
+from collections.abc import Iterator
 from dataclasses import replace
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +56,34 @@ def read_mapping(data: dict[str, Any], path: Path) -> Mapping:
         _section(ENTITIES[name], each, defaults) for name in ENTITIES for each in table.tables(name)
     ]  # fmt: skip
     table.finish()
+    _refuse_unread(files, set(given), set(_read(data)))
     if not sections:
         raise MappingError(f"maps nothing: it needs at least one of {', '.join(f'[[{name}]]' for name in ENTITIES)}")
     if len(source) > LONGEST_KEY:
         raise MappingError(f"source: is longer than {LONGEST_KEY} characters")
     return Mapping(path, source, tuple(sections), common, formats)
+
+
+def _read(data: object) -> Iterator[str]:
+    """Each file or pattern that the mapping reads, wherever it says so."""
+    if isinstance(data, list):
+        for each in data:
+            yield from _read(each)
+    elif isinstance(data, dict):
+        for key, value in data.items():
+            if key == "file" and isinstance(value, str):
+                yield value
+            elif key != "files":
+                yield from _read(value)
+
+
+def _refuse_unread(files: TomlTable, told: set[str], read: set[str]) -> None:
+    for name in sorted(told):
+        if not any(name == each or fnmatchcase(name, each) for each in read):
+            near = get_close_matches(name, sorted(read), 1)
+            hint = f"did you mean {near[0]}?" if near else f"the mapping reads {', '.join(sorted(read)) or 'no file'}"
+            place = files.at(f'"{name}"')
+            raise MappingError(f"{place}: nothing reads such a file; {hint}")
 
 
 def _file(table: TomlTable, common: FileFormat) -> FileFormat:

@@ -77,21 +77,26 @@ class RowFile(ABC):
             raise MappingError(f"{self.name}: the header names {column!r} twice; say header = [...] in the mapping")
         if column in self._places:
             return self._places[column]
+        raise MappingError(self._absence(column))
+
+    def _absence(self, column: str) -> str:
         near = get_close_matches(column, self.header, 1, 0.7)
         hint = f"did you mean {near[0]!r}?" if near else f"its columns are {', '.join(self.header)}"
         if len(self.header) == 1 and (signs := [sign for sign in ";\t|," if sign in self.header[0]]):
             hint = f"its header is {self.header[0]!r}: is the delimiter {signs[0]!r}?"
-        raise MappingError(f"{self.name} has no column {column!r}; {hint}")
+        return f"{self.name} has no column {column!r}; {hint}"
 
     def unused(self) -> list[str]:
         """The columns that nobody has asked for, in the order of the header."""
         return [column for column in self._places if column and column not in self._asked]
 
     def misspelt(self) -> list[str]:
-        """A line for each column that was asked for, may be absent, and seems to be there under another name."""
+        """A line for each column that may be absent but seems to be there under another name, or only has ``values``."""
         absent = [column for column in sorted(self._asked) if column not in self._places]
         near = [(column, misspelling(column, self.unused())) for column in absent]
-        return [f"{self.name} has no column {column!r}, but {other!r}: did you mean that?" for column, other in near if other]
+        lines = [f"{self.name} has no column {column!r}, but {other!r}: did you mean that?" for column, other in near if other]
+        unknown = self.format.values.keys() - self._asked - self._places.keys()
+        return lines + [f'files."{self.name}".values: {self._absence(column)}' for column in sorted(unknown)]
 
     @property
     @abstractmethod

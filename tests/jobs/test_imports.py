@@ -344,3 +344,15 @@ async def test_a_column_that_merges_are_read_from_is_used(database_url: str, tmp
     user = {"file": "users.csv", "optional_columns": True, "key": "id", "name": "name", "merged": merged}
     report = await run_import(database_url, read_mapping({"source": "x", "user": user}, tmp_path), tmp_path)
     assert report.unused == {"users.csv": ["emails"]}
+
+
+async def test_values_are_for_columns_that_are_there_or_may_be_absent(database_url: str, tmp_path: Path) -> None:
+    user = {"file": "u-*.csv", "optional_columns": True, "key": "id", "name": "name", "email": "mail"}
+    pattern = {"u-*.csv": {"values": {"mail": {"none": ""}, "name": {"A": "Ann"}}}}
+    write(tmp_path, **{"u-1": "id,name\nU1,A\n", "u-2": "id,name,mail\nU2,Bo,None\n"})
+    mapping = read_mapping({"source": "x", "files": pattern, "user": user}, tmp_path)
+    assert (await run_import(database_url, mapping, tmp_path)).is_imported
+    one = {"u-2.csv": {"values": {"nam": {"A": "Ann"}}}}
+    mapping = read_mapping({"source": "x", "files": one, "user": user}, tmp_path)
+    with pytest.raises(MappingError, match=r"""^files\."u-2\.csv"\.values: u-2\.csv has no column 'nam'; did you mean 'name'\?$"""):
+        await run_import(database_url, mapping, tmp_path)

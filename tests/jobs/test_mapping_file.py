@@ -55,6 +55,8 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\n" + USER + "skip = { column = 'e', is = [] }", "user[1].skip.is: is empty"),
         ("source = 'x'\n" + USER + "skip = { column = 'e', not_found_in = [] }", "user[1].skip.not_found_in: is empty"),
         ("source = 'x'\nfiles = 0\n" + USER, "files: must be a table, not 0"),
+        ("source = 'x'\n" + USER + "[files.'user.csv']\nquote = '-'", 'files."user.csv": nothing reads such a file; did you mean u.csv?'),
+        ("source = 'x'\n" + USER + "[files.'nope']\nquote = '-'", 'files."nope": nothing reads such a file; the mapping reads u.csv'),
         ("source = 'x'\ndelimiter = ';;'\n" + USER, "delimiter: must be one character"),
         ("source = 'x'\ndecimal = '-'\n" + USER, "decimal: must be one of"),
         ("source = 'x'\n" + COMPANY + "owner = { column = 'o', by = 'phone' }", "company[1].owner.by"),
@@ -67,9 +69,10 @@ def test_a_mistake_is_named_with_its_key(text: str, complaint: str) -> None:
 
 
 def test_a_file_can_take_back_what_is_said_for_all_files() -> None:
-    text = "source = 'x'\nskip_lines = 1\n" + USER + "[files.'u.csv']\nskip_lines = 0\n[files.'v.csv']\nquote = \"'\""
+    text = "source = 'x'\nskip_lines = 1\n" + USER + USER.replace("u.csv", "v-*.csv")
+    text += "[files.'u.csv']\nskip_lines = 0\n[files.'v-1.csv']\nquote = \"'\""
     formats = read_mapping(tomllib.loads(text), Path("m.toml")).formats
-    assert {name: each.skip_lines for name, each in formats.items()} == {"u.csv": 0, "v.csv": 1}
+    assert {name: each.skip_lines for name, each in formats.items()} == {"u.csv": 0, "v-1.csv": 1}
 
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "import.md"
