@@ -15,6 +15,7 @@ from jobs.values import UNITS
 ORIGINS = ("column", "first_of", "template", "value", "row_hash")
 # Any moment will do: what strftime writes of it, strptime must be able to read.
 SAMPLE = datetime(2026, 1, 31, 14, tzinfo=UTC)
+YEARS = frozenset("YyGcx")
 BY = {"user": ("id", "email", "name"), "stage": ("id", "name"), "contact": ("id",)}
 MAY_BE_BY = {"user": ("id", "email", "name"), "contact": ("id", "email", "name")}
 
@@ -103,9 +104,18 @@ def read_dates(table: TomlTable) -> tuple[str, ...]:
         try:
             if each not in UNITS:
                 datetime.strptime(SAMPLE.strftime(each), each)
+                _check_codes(set(re.findall("%(.)", each)))
         except (ValueError, re.error) as error:
             raise MappingError(f"{table.at('dates')}: {each!r} is not a date format: {error}") from error
     return formats
+
+
+def _check_codes(codes: set[str]) -> None:
+    if "Z" in codes:
+        # strptime knows few names, and gives none of them to the time it makes.
+        raise ValueError("%Z, the name of a zone, would not count; %z reads offsets, time_zone is for all other times")
+    if codes.isdisjoint(YEARS):
+        raise ValueError("it has no year (%Y, or %y for two digits)")
 
 
 def read_decimal(table: TomlTable) -> str | None:
