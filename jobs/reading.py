@@ -31,8 +31,8 @@ class CsvFile(RowFile):
 
     def __init__(self, path: Path, format_: FileFormat) -> None:
         self.path = path
-        header, self._first_line = _header(path, format_)
-        super().__init__(path.name, header, format_)
+        header, lines_before = _header(path, format_)
+        super().__init__(path.name, header, format_, lines_before)
 
     @cached_property
     def census(self) -> Census:
@@ -59,11 +59,11 @@ class CsvFile(RowFile):
             yield from self._in_blocks(rows, report)
 
     def _skip_to_rows(self, file: IO[str]) -> None:
-        for _ in range(self._first_line - 1):
+        for _ in range(self.lines_before):
             file.readline()
 
     def _in_blocks(self, reader: _Reader, report: Report) -> Iterator[Block]:
-        before = self._first_line - 1
+        before = self.lines_before
         rows: list[Row] = []
         lines: list[int] = []
         is_ended = False
@@ -137,17 +137,17 @@ def _open(path: Path, format_: FileFormat) -> IO[str]:
 
 
 def _header(path: Path, format_: FileFormat) -> tuple[tuple[str, ...], int]:
-    """The names of the columns, and the line on which the rows begin."""
+    """The names of the columns, and how many lines are above the rows."""
     with _open(path, format_) as file:
         reader = csv.reader(file, delimiter=format_.delimiter, quotechar=format_.quote)
         try:
             for _ in range(format_.skip_lines):
                 file.readline()
             if format_.header:
-                return format_.header, format_.skip_lines + 1
+                return format_.header, format_.skip_lines
             names = next((row for row in reader if row), [])
         except (csv.Error, UnicodeError) as error:
             raise MappingError(f"{path.name}: its header cannot be read: {error}") from error
     if not names:
         raise MappingError(f"{path.name}: is empty; it needs at least a header")
-    return tuple(name.strip() for name in names), format_.skip_lines + reader.line_num + 1
+    return tuple(name.strip() for name in names), format_.skip_lines + reader.line_num

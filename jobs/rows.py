@@ -55,12 +55,13 @@ class Census:
 
 
 class RowFile(ABC):
-    """Something with a name, a header and rows."""
+    """Something with a name, a header and rows; ``lines_before`` the first row, the header among them."""
 
-    def __init__(self, name: str, header: Sequence[str], format_: FileFormat) -> None:
+    def __init__(self, name: str, header: Sequence[str], format_: FileFormat, lines_before: int = 0) -> None:
         self.name = name
         self.header = tuple(header)
         self.format = format_
+        self.lines_before = lines_before
         self._places = {column: place for place, column in enumerate(self.header)}
         self._asked: set[str] = set()
         self._twice = {column for column, times in Counter(self.header).items() if times > 1}
@@ -74,7 +75,8 @@ class RowFile(ABC):
         """Where the column is, from 0. Raises MappingError for a column that is not there, or there twice."""
         self._asked.add(column)
         if column in self._twice:
-            raise MappingError(f"{self.name}: the header names {column!r} twice; say header = [...] in the mapping")
+            instead = f'say header = [...] and skip_lines = {self.lines_before} under [files."{self.name}"]'
+            raise MappingError(f"{self.name}: the header names {column!r} twice; {instead}")
         if column in self._places:
             return self._places[column]
         raise MappingError(self._absence(column))

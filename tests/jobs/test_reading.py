@@ -113,6 +113,16 @@ def test_a_file_without_a_header_gets_it_from_the_mapping(path: Path) -> None:
     assert rows == [(1, ["1", "a"])]
 
 
+def test_a_header_that_names_a_column_twice_is_replaced_as_the_message_says(path: Path) -> None:
+    data = b"\nid,note,note\n1,a,b\n"
+    path.write_bytes(data)
+    told = r'say header = \[\.\.\.\] and skip_lines = 2 under \[files\."deals\.csv"\]$'
+    with pytest.raises(MappingError, match=told):
+        CsvFile(path, FileFormat()).place("note")
+    rows, bad = read(path, data, FileFormat(header=("id", "note", "more"), skip_lines=2))
+    assert (rows, bad) == ([(3, ["1", "a", "b"])], [])
+
+
 def test_more_rows_than_a_block_keep_their_lines(path: Path) -> None:
     rows, _ = read(path, b"id\n" + b"".join(b"%d\n" % number for number in range(25_000)))
     assert all(int(row[0]) == line - 2 for line, row in rows)
