@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import compress, islice, repeat, starmap
 
 from jobs.cells import Cell, Claim, Joins, cell, claim
 from jobs.mapping import FieldMapping, Section, Source
-from jobs.references import Known, reference
+from jobs.references import Known, naming, reference
 from jobs.rows import BadRow, Block, Report, Row, RowFile
 from jobs.values import BadValueError, Convert, SkipRowError, converter, shown
 
@@ -17,7 +17,10 @@ Record = tuple[object, ...]
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the rows of one entity: ``skipped`` as the mapping wants it, ``bad`` as nobody wants it."""
+    """What became of the rows of one entity: ``skipped`` as the mapping wants it, ``bad`` as nobody wants it.
+
+    ``left_out`` has what the bad rows are known by, as far as that could be read.
+    """
 
     read: int = 0
     skipped: int = 0
@@ -25,6 +28,7 @@ class Tally:
     inserted: int = 0
     updated: int = 0
     unchanged: int = 0
+    left_out: set[tuple[str, str]] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +133,7 @@ class Conversion:
                 tally.skipped += 1
                 continue
             try:
-                faults, record = self._record(row, key, seen)
+                faults, values = self._record(row, key, seen)
             except SkipRowError:
                 tally.skipped += 1
                 continue
@@ -137,13 +141,14 @@ class Conversion:
                 seen.add(key)
             if faults:
                 tally.bad += 1
+                tally.left_out |= _known_by(key, values)
                 for label, reason in faults:
                     report(BadRow(self._file.name, line, label, f"{self._subject(key)}{reason}"))
             else:
-                records.append(record)
+                records.append(tuple(values.values()))
         return records
 
-    def _record(self, row: Row, key: str | None, seen: set[str]) -> tuple[list[tuple[str, str]], Record]:
+    def _record(self, row: Row, key: str | None, seen: set[str]) -> tuple[list[tuple[str, str]], dict[str, object]]:
         faults: list[tuple[str, str]] = []
         values: dict[str, object] = {}
         for each in self._filled:
@@ -158,7 +163,7 @@ class Conversion:
             checks = self._section.entity.checks
             broken = [check for check in checks if not check.holds(*map(values.get, check.fields))]
             faults = [(self._label(check.column), check.reason) for check in broken]
-        return faults, tuple(values.values())
+        return faults, values
 
     def _subject(self, key: str | None) -> str:
         return f"{self._section.entity.name} {shown(key)}: " if key else ""
@@ -207,6 +212,13 @@ def is_absent(section: Section, name: str, file: RowFile) -> bool:
 def label(name: str, source: Source | None) -> str:
     """What a report calls the column of a field: as the file does, or as the mapping does where it is made of several."""
     return source.columns[0] if source and len(source.columns) == 1 else name
+
+
+def _known_by(key: str | None, values: Mapping[str, object]) -> set[tuple[str, str]]:
+    """In what ways others may refer to the row; a contact's name is made of two, as in the database."""
+    names = [values.get(each) for each in ("name", "first_name", "last_name")]
+    texts = {"id": key, "email": values.get("email"), "name": " ".join(str(each) for each in names if each)}
+    return {naming(way, str(text)) for way, text in texts.items() if text}
 
 
 def _opposite(holds: Claim) -> Callable[[Row], bool]:

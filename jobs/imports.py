@@ -146,13 +146,15 @@ class _Run:
         self._progress("loading", 0, None)
         referred = {target.refers_to for each in self._mapping.sections for target in each.entity.targets.values()}
         for entity in ENTITIES.values():
+            left_out: set[tuple[str, str]] = set()
             sections = [section for section in self._mapping.sections if section.entity is entity]
             if sections:
                 await self._load(connection, entity, sections)
+                left_out = self.report.tallies[entity.plural].left_out
             merged = self._merged([each for section in sections for each in section.merged])
             if entity.name in referred:
                 rows = await keys(connection, entity.name, self._mapping.source)
-                self._known[entity.name] = Known(entity.name, rows, merged, self._ways_to(entity))
+                self._known[entity.name] = Known(entity.name, rows, merged, self._ways_to(entity), left_out)
 
     async def _load(self, connection: Connection, entity: Entity, sections: list[Section]) -> None:
         tally = self.report.tallies[entity.plural] = Tally()

@@ -18,14 +18,28 @@ class KeyRow(NamedTuple):
     email: str | None
 
 
+def naming(way: str, text: str) -> tuple[str, str]:
+    """What a text means when rows are looked for in that way: ids are compared as they are, all else by case-fold."""
+    return way, text if way == "id" else text.strip().casefold()
+
+
 class Known:
     """The rows of one entity that may be referred to. Ids are compared as they are, names and addresses by case-fold.
 
-    ``ways`` are those in which any reference of the mapping looks for them; the others are not kept.
+    ``ways`` are those in which any reference of the mapping looks for them; the others are not kept. ``left_out`` are the
+    rows of the export that were bad: nothing stands for one of them.
     """
 
-    def __init__(self, entity: str, rows: Iterable[KeyRow], merged: Mapping[str, str], ways: Collection[str]) -> None:
+    def __init__(
+        self,
+        entity: str,
+        rows: Iterable[KeyRow],
+        merged: Mapping[str, str],
+        ways: Collection[str],
+        left_out: Collection[tuple[str, str]] = (),
+    ) -> None:
         self._entity = entity
+        self._left_out = left_out
         self._merged = merged
         self._ids: dict[str, UUID] = {}
         self._by: dict[str, dict[str, list[UUID]]] = {"email": {}, "name": {}}
@@ -36,11 +50,16 @@ class Known:
                     self._by[by].setdefault(text.strip().casefold(), []).append(row.id)
 
     def find(self, text: str, ways: tuple[str, ...]) -> UUID | None:
-        """The id of the row that the text means, trying the ways in turn. Raises BadValueError where it means several."""
+        """The id of the row that the text means, trying the ways in turn, or None.
+
+        Raises BadValueError where it means several, or one that was left out.
+        """
         for way in ways:
             found = self._one(text, way)
             if found is not None:
                 return found
+        if any(naming(way, self._merged.get(text, text) if way == "id" else text) in self._left_out for way in ways):
+            raise BadValueError(f"its {self._entity} {shown(text)} is a row that was left out as bad")
         return None
 
     def _one(self, text: str, way: str) -> UUID | None:

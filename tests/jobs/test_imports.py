@@ -356,3 +356,25 @@ async def test_values_are_for_columns_that_are_there_or_may_be_absent(database_u
     mapping = read_mapping({"source": "x", "files": one, "user": user}, tmp_path)
     with pytest.raises(MappingError, match=r"""^files\."u-2\.csv"\.values: u-2\.csv has no column 'nam'; did you mean 'name'\?$"""):
         await run_import(database_url, mapping, tmp_path)
+
+
+@pytest.mark.parametrize("missing", ["error", "null", "skip", "default"])
+async def test_nothing_stands_for_a_row_that_was_left_out(
+    database_url: str, sql: "Connection", tmp_path: Path, missing: str
+) -> None:
+    write(tmp_path, users=USERS, companies="id,name,owner\n1,Good,U1\n2,Bad,U9\n3,,U1\n")
+    write(tmp_path, contacts="id,name,co\nA,Ann,1\nB,Bo,2\nC,Cy,9\nD,Di,BAD\nE,Ed,3\n")
+    user = {"file": "users.csv", "key": "id", "name": "name"}
+    company = {"file": "companies.csv", "key": "id", "name": "name", "owner": "owner"}
+    reference = {"column": "co", "by": ["id", "name"], "missing": missing, "default": "1"}
+    contact = {"file": "contacts.csv", "key": "id", "first_name": "name", "company": reference, "owner": {"value": "U1"}}
+    mapping = read_mapping({"source": "x", "user": user, "company": company, "contact": contact}, tmp_path)
+    report = await run_import(database_url, mapping, tmp_path, skip_bad_rows=True)
+    told = [str(bad) for bad in report.bad if bad.file == "contacts.csv" and bad.line != 4]
+    assert told == [
+        "contacts.csv, line 3, co: contact 'B': its company '2' is a row that was left out as bad",
+        "contacts.csv, line 5, co: contact 'D': its company 'BAD' is a row that was left out as bad",
+        "contacts.csv, line 6, co: contact 'E': its company '3' is a row that was left out as bad",
+    ]
+    there = await sql.fetchval("select string_agg(external_id, ',' order by external_id) from contact")
+    assert there == ("A,C" if missing in ("null", "default") else "A")
