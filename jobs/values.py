@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta, tzinfo
-from decimal import Decimal, DecimalException, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, DecimalException, InvalidOperation
 
 from core.days import FIRST_DAY, LAST_DAY
 from jobs.entities import ACTIVITY_TYPES, Target
@@ -142,7 +142,7 @@ def _reader(target: Target, field: FieldMapping) -> Convert:
         value = as_number(text, field.decimal)
         try:
             value = value * factor if factor is not None else value
-            value = round(value, 2) if field.rounds else value
+            value = value.quantize(CENT, ROUND_HALF_UP) if field.rounds else value
         except DecimalException:
             raise BadValueError(f"{shown(text)} has too many digits") from None
         return check(value)

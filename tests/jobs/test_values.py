@@ -99,6 +99,11 @@ def test_a_percentage_is_no_amount() -> None:
             converter(target, FieldMapping(None), frozenset({""}))("500 %")
 
 
+@pytest.mark.parametrize(("text", "value"), [("0.125", "0.13"), ("12.345", "12.35"), ("0.005", "0.01"), ("0.1249", "0.12")])
+def test_a_half_is_rounded_away_from_zero(text: str, value: str) -> None:
+    assert converter(ENTITIES["deal"].targets["value"], FieldMapping(None, rounds=True), frozenset({""}))(text) == Decimal(value)
+
+
 def test_a_percentage_without_its_sign_is_pointed_out() -> None:
     with pytest.raises(BadValueError, match=r"multiply = 0\.01"):
         as_fraction(Decimal(65))
