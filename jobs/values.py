@@ -21,6 +21,8 @@ GROUPED = {
     ",": re.compile(r"(\d{1,3}(?:[.'\s]\d{2,3})*[.'\s]\d{3}|\d+)(,\d*)?"),
 }
 PLAIN = re.compile(r"\d{1,12}(\.\d{1,2})?")
+# One mark with three digits behind it, which the decimal one would be if the other were not.
+MAY_GROUP = {mark: re.compile(rf"\D*([1-9]\d{{0,2}})[{mark}](\d{{3}})\D*") for mark in GROUPED}
 GROUPING = re.compile(r"[.,'\s]")
 SCIENTIFIC = re.compile(r"\d(?:\.\d+)?[eE]\+?\d{1,2}")
 LARGEST_AMOUNT = Decimal(10) ** 12
@@ -135,19 +137,29 @@ def _reader(target: Target, field: FieldMapping) -> Convert:
     limits = {"amount": as_amount, "fraction": as_fraction, "integer": as_integer}
     check = limits[target.kind]
     factor = Decimal(field.multiply) if field.multiply else None
+    may_group = MAY_GROUP[field.decimal] if target.kind == "amount" and not field.rounds else None
 
     def number(text: str) -> object:
         if "%" in text and target.kind != "fraction":
             raise BadValueError(f"{shown(text)} is a percentage")
         value = as_number(text, field.decimal)
+        if may_group is not None and (found := may_group.fullmatch(text)):
+            raise BadValueError(_both_ways(text, found, field.decimal))
         try:
             value = value * factor if factor is not None else value
             value = value.quantize(CENT, ROUND_HALF_UP) if field.rounds else value
         except DecimalException:
             raise BadValueError(f"{shown(text)} has too many digits") from None
-        return check(value)
+        return check(value, text if factor is None else f"{text} * {field.multiply}")
 
     return number
+
+
+def _both_ways(text: str, found: re.Match[str], decimal: str) -> str:
+    other = "," if decimal == "." else "."
+    whole, behind = found.groups()
+    means = f"{whole}{behind} or {whole}.{behind.rstrip('0') or '0'}"
+    return f"{shown(text)} may be {means}: say round = true if {decimal!r} is the decimal mark, or decimal = {other!r}"
 
 
 def as_number(text: str, decimal: str = ".") -> Decimal:
@@ -173,29 +185,29 @@ def as_number(text: str, decimal: str = ".") -> Decimal:
     return sign * value / 100 if is_percent else sign * value
 
 
-def as_amount(value: Decimal) -> Decimal:
-    """An amount that ``numeric(14, 2)`` holds exactly and that is not negative."""
+def as_amount(value: Decimal, text: str = "") -> Decimal:
+    """An amount that ``numeric(14, 2)`` holds exactly and that is not negative. ``text`` is what a refusal calls it."""
     if value < 0:
-        raise BadValueError(f"{value} is negative")
+        raise BadValueError(f"{shown(text or str(value))} is negative")
     if value >= LARGEST_AMOUNT:
-        raise BadValueError(f"{value} has more than 12 digits before the decimal point")
+        raise BadValueError(f"{shown(text or str(value))} has more than 12 digits before the decimal point")
     cents = value.quantize(CENT)
     if cents != value:
-        raise BadValueError(f"{value} has more than 2 decimals")
+        raise BadValueError(f"{shown(text or str(value))} has more than 2 decimals")
     return cents
 
 
-def as_fraction(value: Decimal) -> float:
+def as_fraction(value: Decimal, text: str = "") -> float:
     """A probability from 0 to 1."""
     if not 0 <= value <= 1:
-        raise BadValueError(f"{value} is not between 0 and 1; percentages need a % sign or multiply = 0.01")
+        raise BadValueError(f"{shown(text or str(value))} is not between 0 and 1; percentages need a % sign or multiply = 0.01")
     return float(value)
 
 
-def as_integer(value: Decimal) -> int:
+def as_integer(value: Decimal, text: str = "") -> int:
     """A whole number of 32 bits."""
     if value != value.to_integral_value() or int(value) not in INTEGERS:
-        raise BadValueError(f"{value} is not a whole number of at most 32 bits")
+        raise BadValueError(f"{shown(text or str(value))} is not a whole number of at most 32 bits")
     return int(value)
 
 

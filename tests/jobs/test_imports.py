@@ -97,7 +97,7 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_comes_in(
 ) -> None:
     deals = [
         "id,name,value,stage,probability,company_id,owner,closed_at",
-        'D1,"two\nlines",1.234,S1,,,U1,',
+        'D1,"two\nlines",1.2345,S1,,,U1,',
         "D2,Fine,1,S1,,,U1,",
         "D2,Again,1,S1,,,U1,",
         ",No id,1,S1,,,U1,",
@@ -109,18 +109,18 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_comes_in(
     report = await canonical(database_url, tmp_path)
     assert not report.is_imported
     assert lines(report) == [
-        "deals.csv, line 2, value: deal 'D1': 1.234 has more than 2 decimals",
+        "deals.csv, line 2, value: deal 'D1': '1.2345' has more than 2 decimals",
         "deals.csv, line 5, id: deal 'D2': is there twice in this export",
         "deals.csv, line 6, id: is blank, but must be there",
         "deals.csv, line 7, name: deal 'D4': is blank, but must be there",
-        "deals.csv, line 7, value: deal 'D4': -5 is negative",
+        "deals.csv, line 7, value: deal 'D4': '-5' is negative",
         "deals.csv, line 7, stage: deal 'D4': there is no stage with id or name 'Nope'",
-        "deals.csv, line 7, probability: deal 'D4': 7 is not between 0 and 1; percentages need a % sign or multiply = 0.01",
+        "deals.csv, line 7, probability: deal 'D4': '7' is not between 0 and 1; percentages need a % sign or multiply = 0.01",
         "deals.csv, line 7, closed_at: deal 'D4': 'yesterday' is not a date in any of these formats: ISO 8601",
         "deals.csv, line 7, company_id: deal 'D4': there is no company with id 'X'",
         "deals.csv, line 7, owner: deal 'D4': there is no user with id or email or name 'zzz'",
         "deals.csv, line 8, name: deal 'D5': is 301 characters long; 300 fit",
-        "deals.csv, line 8, value: deal 'D5': 1000000000000 has more than 12 digits before the decimal point",
+        "deals.csv, line 8, value: deal 'D5': '1000000000000' has more than 12 digits before the decimal point",
         "deals.csv, line 8, owner: deal 'D5': is blank, but must be there",
         "deals.csv, line 9: has 2 fields, the header has 8",
     ]

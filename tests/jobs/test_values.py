@@ -104,6 +104,41 @@ def test_a_half_is_rounded_away_from_zero(text: str, value: str) -> None:
     assert converter(ENTITIES["deal"].targets["value"], FieldMapping(None, rounds=True), frozenset({""}))(text) == Decimal(value)
 
 
+@pytest.mark.parametrize(
+    ("text", "decimal", "told"),
+    [
+        ("1.500", ".", r"^'1\.500' may be 1500 or 1\.5: say round = true if '\.' is the decimal mark, or decimal = ','$"),
+        ("$12.000", ".", r"'\$12\.000' may be 12000 or 12\.0: "),
+        ("1,234 EUR", ",", r"'1,234 EUR' may be 1234 or 1\.234: say round = true if ',' is the decimal mark, or decimal = '\.'$"),
+        ("1,2345", ",", "^'1,2345' has more than 2 decimals$"),
+        ("-1,5", ",", "^'-1,5' is negative$"),
+    ],
+)
+def test_an_amount_that_may_be_thousands_is_refused_as_it_stands_in_the_file(text: str, decimal: str, told: str) -> None:
+    with pytest.raises(BadValueError, match=told):
+        converter(ENTITIES["deal"].targets["value"], FieldMapping(None, decimal=decimal), frozenset({""}))(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "mapping", "value"),
+    [
+        ("1.500", FieldMapping(None, rounds=True), "1.5"),
+        ("1.500", FieldMapping(None, decimal=","), "1500"),
+        ("0.500", FieldMapping(None), "0.5"),
+        ("1,234.500", FieldMapping(None), "1234.5"),
+        ("1500.000", FieldMapping(None), "1500"),
+    ],
+)
+def test_an_amount_that_can_be_read_in_one_way_is_taken(text: str, mapping: FieldMapping, value: str) -> None:
+    assert converter(ENTITIES["deal"].targets["value"], mapping, frozenset({""}))(text) == Decimal(value)
+
+
+def test_what_was_multiplied_is_told_as_it_stands_in_the_file() -> None:
+    target = ENTITIES["deal"].targets["probability"]
+    with pytest.raises(BadValueError, match=r"^'250 \* 0\.01' is not between 0 and 1"):
+        converter(target, FieldMapping(None, multiply="0.01"), frozenset({""}))("250")
+
+
 def test_a_percentage_without_its_sign_is_pointed_out() -> None:
     with pytest.raises(BadValueError, match=r"multiply = 0\.01"):
         as_fraction(Decimal(65))
