@@ -19,6 +19,12 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 # A quote that is never closed would otherwise swallow the rest of the file; the longest text we keep is 100,000.
 LONGEST_CELL = 1_000_000
 csv.field_size_limit(LONGEST_CELL)
+UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+NO_CSV = {
+    b"\x1f\x8b": "is compressed (gzip); unpack it first",
+    b"PK\x03\x04": "is a spreadsheet (.xlsx) or another zip file and no CSV; save it as CSV, or unpack it",
+    b"\xd0\xcf\x11\xe0": "is a spreadsheet (.xls) and no CSV; save it as CSV",
+}
 
 
 class _Reader(Iterable[Row], Protocol):
@@ -136,9 +142,22 @@ def _open(path: Path, format_: FileFormat) -> IO[str]:
     return file
 
 
+def _check_kind(path: Path, format_: FileFormat) -> None:
+    """Raises MappingError for a file that begins as no CSV does, or none in that encoding."""
+    with path.open("rb") as file:
+        begins = file.read(4)
+    for sign, what in NO_CSV.items():
+        if begins.startswith(sign):
+            raise MappingError(f"{path.name} {what}")
+    # An UTF-32 mark begins like that of UTF-16.
+    if begins.startswith(UTF_16) and not codecs.lookup(format_.encoding).name.startswith(("utf-16", "utf-32")):
+        raise MappingError(f'{path.name} begins as UTF-16 does; say encoding = "utf-16"')
+
+
 def _header(path: Path, format_: FileFormat) -> tuple[tuple[str, ...], int]:
     """The names of the columns, and how many lines are above the rows."""
     with _open(path, format_) as file:
+        _check_kind(path, format_)
         reader = csv.reader(file, delimiter=format_.delimiter, quotechar=format_.quote)
         try:
             for _ in range(format_.skip_lines):

@@ -25,10 +25,15 @@ class BadRow:
 
     def __str__(self) -> str:
         place = f"{self.file}, line {self.line}" if self.line else self.file
-        return f"{place}, {self.column}: {self.reason}" if self.column else f"{place}: {self.reason}"
+        return printable(f"{place}, {self.column}: {self.reason}" if self.column else f"{place}: {self.reason}")
 
 
 Report = Callable[[BadRow], None]
+
+
+def printable(text: str) -> str:
+    """The text as one line that any terminal can show: what it could not, or should not, is escaped."""
+    return text if text.isprintable() else "".join(each if each.isprintable() else repr(each)[1:-1] for each in text)
 
 
 def misspelling(name: str, names: Iterable[str]) -> str | None:
@@ -83,7 +88,7 @@ class RowFile(ABC):
 
     def _absence(self, column: str) -> str:
         near = get_close_matches(column, self.header, 1, 0.7)
-        hint = f"did you mean {near[0]!r}?" if near else f"its columns are {', '.join(self.header)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"its columns are {printable(', '.join(self.header))}"
         if len(self.header) == 1 and (signs := [sign for sign in ";\t|," if sign in self.header[0]]):
             hint = f"its header is {self.header[0]!r}: is the delimiter {signs[0]!r}?"
         return f"{self.name} has no column {column!r}; {hint}"

@@ -13,6 +13,7 @@ from rich.table import Table
 from jobs.imports import COMMITTING, UNKNOWN, ImportReport, run_import
 from jobs.mapping import Mapping
 from jobs.mapping_file import load_mapping
+from jobs.rows import printable
 from ops.migrate import migrated_database
 from ops.screen import screen
 
@@ -60,7 +61,7 @@ def _with_progress(url: str, mapping: Mapping, folder: Path, max_errors: int, sk
 def tell(report: ImportReport, console: Console) -> None:
     """Prints every bad row that was kept, what nothing uses, and what became of the rows of each kind."""
     for file, columns in report.unused.items():
-        console.print(f"{file}: not used: {', '.join(columns)}", markup=False, soft_wrap=True)
+        console.print(printable(f"{file}: not used: {', '.join(columns)}"), markup=False, soft_wrap=True)
     for bad in report.bad:
         console.print(str(bad), markup=False, soft_wrap=True)
     if report.faults > len(report.bad):

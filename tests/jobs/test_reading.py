@@ -123,6 +123,29 @@ def test_a_header_that_names_a_column_twice_is_replaced_as_the_message_says(path
     assert (rows, bad) == ([(3, ["1", "a", "b"])], [])
 
 
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("id,note\n".encode("utf-16"), r'^deals\.csv begins as UTF-16 does; say encoding = "utf-16"$'),
+        (b"\xfe\xff\0i\0d", "begins as UTF-16 does"),
+        (b"\x1f\x8b\x08\0", r"^deals\.csv is compressed \(gzip\); unpack it first$"),
+        (b"PK\x03\x04\x14\0", r"^deals\.csv is a spreadsheet \(\.xlsx\) or another zip file"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", r"^deals\.csv is a spreadsheet \(\.xls\)"),
+    ],
+)
+def test_what_is_no_csv_or_of_another_encoding_is_told_by_how_it_begins(path: Path, data: bytes, told: str) -> None:
+    with pytest.raises(MappingError, match=told):
+        read(path, data)
+
+
+def test_nothing_that_a_terminal_cannot_show_is_told(path: Path) -> None:
+    path.write_bytes(b"i\0d,\xff\x1b[31m\n")
+    with pytest.raises(MappingError, match=r"its columns are i\\x00d, \\udcff\\x1b\[31m$"):
+        CsvFile(path, FileFormat()).place("amount")
+    _, bad = read(path, b"\x1bid,note\n\xff,a\n")
+    assert list(map(str, bad)) == ["deals.csv, line 2, \\x1bid: holds bytes that are not utf-8"]
+
+
 def test_more_rows_than_a_block_keep_their_lines(path: Path) -> None:
     rows, _ = read(path, b"id\n" + b"".join(b"%d\n" % number for number in range(25_000)))
     assert all(int(row[0]) == line - 2 for line, row in rows)
