@@ -19,6 +19,7 @@ class TomlTable:
         self._asked: set[str] = set()
 
     def __contains__(self, key: str) -> bool:
+        self._asked.add(key)
         return key in self._data
 
     def take(self, key: str) -> Any:

@@ -62,6 +62,10 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\nfiles = 0\n" + USER, "files: must be a table, not 0"),
         ("source = 'x'\n" + USER + "[files.'user.csv']\nquote = '-'", 'files."user.csv": nothing reads such a file; did you mean u.csv?'),
         ("source = 'x'\n" + USER + "[files.'nope']\nquote = '-'", 'files."nope": nothing reads such a file; the mapping reads u.csv'),
+        ("source = 'x'\nxyz = 0\n" + USER, "xyz: unknown key; known here: activity, blanks, company, contact, dates, deal, decimal, "
+         "delimiter, encoding, files, quote, skip_lines, source, stage, stage_change, time_zone, user"),
+        ("source = 'x'\n" + USER + "[files.'u.csv']\nblank = []", 'files."u.csv".blank: unknown key; did you mean blanks?'),
+        ("source = 'x'\n" + USER + "[files.'u.csv']\nxyz = 0", "known here: blanks, delimiter, encoding, header, quote, skip_lines, values"),
         ("source = 'x'\ndelimiter = ';;'\n" + USER, "delimiter: must be one character"),
         ("source = 'x'\ndecimal = '-'\n" + USER, "decimal: must be one of"),
         ("source = 'x'\n" + COMPANY + "owner = { column = 'o', by = 'phone' }", "company[1].owner.by"),
