@@ -143,7 +143,7 @@ class Conversion:
                 tally.bad += 1
                 tally.left_out |= _known_by(key, values)
                 for label, reason in faults:
-                    report(BadRow(self._file.name, line, label, f"{self._subject(key)}{reason}"))
+                    report(BadRow(self._file.name, line, label, f"{self._subject(key)}{reason}", self._file.unit))
             else:
                 records.append(tuple(values.values()))
         return records

@@ -16,15 +16,19 @@ MISSPELT = 0.8
 
 @dataclass(frozen=True, slots=True)
 class BadRow:
-    """A row that cannot be imported: where it is and why. ``column`` is "" where none is to blame, ``line`` 0 likewise."""
+    """A row that cannot be imported: where it is and why. ``column`` is "" where none is to blame, ``line`` 0 likewise.
+
+    ``unit`` says what ``line`` counts: rows that a mapping writes out are not on lines of their own.
+    """
 
     file: str
     line: int
     column: str
     reason: str
+    unit: str = "line"
 
     def __str__(self) -> str:
-        place = f"{self.file}, line {self.line}" if self.line else self.file
+        place = f"{self.file}, {self.unit} {self.line}" if self.line else self.file
         return printable(f"{place}, {self.column}: {self.reason}" if self.column else f"{place}: {self.reason}")
 
 
@@ -61,6 +65,8 @@ class Census:
 
 class RowFile(ABC):
     """Something with a name, a header and rows; ``lines_before`` the first row, the header among them."""
+
+    unit = "line"
 
     def __init__(self, name: str, header: Sequence[str], format_: FileFormat, lines_before: int = 0) -> None:
         self.name = name
@@ -117,6 +123,8 @@ class RowFile(ABC):
 
 class WrittenRows(RowFile):
     """The rows that a mapping writes out itself; their lines are their numbers."""
+
+    unit = "row"
 
     def __init__(self, name: str, rows: Sequence[Mapping[str, str]]) -> None:
         super().__init__(name, list(dict.fromkeys(column for row in rows for column in row)), FileFormat())

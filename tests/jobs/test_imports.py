@@ -378,3 +378,9 @@ async def test_nothing_stands_for_a_row_that_was_left_out(
     ]
     there = await sql.fetchval("select string_agg(external_id, ',' order by external_id) from contact")
     assert there == ("A,C" if missing in ("null", "default") else "A")
+
+
+async def test_a_bad_row_of_the_mapping_is_found_by_its_number(database_url: str, tmp_path: Path) -> None:
+    rows = [{"name": "New", "position": 1, "probability": 0.1}, {"name": "Won", "position": 2, "probability": 1, "color": "red"}]
+    report = await run_import(database_url, read_mapping({"source": "x", "stage": [{"rows": rows}]}, tmp_path / "m.toml"), tmp_path)
+    assert lines(report) == ["m.toml, stage[1], row 2, color: stage 'Won': 'red' is not a colour such as #64748b"]
