@@ -28,7 +28,7 @@ class Export:
         self._files: dict[str, list[CsvFile]] = {}
         self._answers: dict[Lookup, Answers] = {}
         self._listed: dict[Listed, frozenset[str]] = {}
-        self._merged: dict[Merged, Answers] = {}
+        self._merged: dict[Merged, list[tuple[str, str]]] = {}
 
     def files(self, name: str, *, may_be_absent: bool = False) -> list[CsvFile]:
         """The file of that name, or all that fit a pattern such as ``deals-*.csv``, in order. Raises MappingError."""
@@ -54,10 +54,13 @@ class Export:
         return self._listed[listed]
 
     def merged_into(self, merged: Merged) -> Answers:
-        """For each row that was merged away, the key of the row it went into."""
-        if merged not in self._merged:
-            self._merged[merged] = dict(self._pairs(merged.gone, merged.into))
-        return self._merged[merged]
+        """For each row that was merged away, the key of the row it went into; what went into itself is still there."""
+        return {gone: into for gone, into in self._merges(merged) if gone != into}
+
+    def gone(self, merged: Merged) -> frozenset[str]:
+        """The keys of rows that were merged away, also of those of which nobody says what they went into."""
+        themselves = {gone for gone, into in self._merges(merged) if gone == into}
+        return self.listed(merged.gone) - themselves | self.merged_into(merged).keys()
 
     def misspelt(self) -> list[str]:
         """A line for each file and column that may be absent and seems to be there under another name.
@@ -98,6 +101,11 @@ class Export:
                 elif lookup.pick == "last" or match not in chosen:
                     chosen[match] = answer
         return chosen | {match: _most_common(counts) for match, counts in found.items()}
+
+    def _merges(self, merged: Merged) -> list[tuple[str, str]]:
+        if merged not in self._merged:
+            self._merged[merged] = self._pairs(merged.gone, merged.into)
+        return self._merged[merged]
 
     def _pairs(self, listed: Listed, other: str) -> list[tuple[str, str]]:
         """Each value of a column with the text of another in its row."""

@@ -127,7 +127,7 @@ class _Run:
                     for name in section.fields:
                         cell_of(section, name, file, self._export)
                 for merged in section.merged:
-                    self._export.merged_into(merged)
+                    self._export.gone(merged)
             except MappingError as error:
                 wrong.setdefault(str(error), section.place)
         if wrong:
@@ -165,7 +165,7 @@ class _Run:
         seen: set[str] = set()
         alike: dict[str, Counter[bytes]] = defaultdict(Counter)
         for section, file in files:
-            gone = frozenset(key for each in section.merged for key in self._export.listed(each.gone))
+            gone = frozenset(key for each in section.merged for key in self._export.gone(each))
             conversion = Conversion(section, file, self._export, self._known, gone, alike[section.place])
             await loading.stage(conversion.names)
             note = self._noting(tally)

@@ -52,3 +52,15 @@ async def test_rows_without_a_key_that_are_alike_stay_as_many_in_one_file_as_in_
         assert report.bad == []
         assert report.tallies["users"].inserted == inserted
     assert await sql.fetchval("select count(*) from app_user where external_id like '%/3'") == 1
+
+
+async def test_what_was_merged_into_itself_was_not_merged(database_url: str, sql: "Connection", tmp_path: Path) -> None:
+    mapping = read_mapping(tomllib.loads(MERGING), tmp_path / "merging.toml")
+    (tmp_path / "users.csv").write_text("id,name\nA,Ann\nB,Bo\nC,Cy\nD,Di\n")
+    (tmp_path / "merges.csv").write_text("old,new\nA,A\nB,A\nC,D\nC,C\n")
+    (tmp_path / "companies.csv").write_text("id,owner\n1,A\n2,B\n3,C\n")
+    report = await run_import(database_url, mapping, tmp_path)
+    assert report.bad == []
+    assert report.tallies["users"].skipped == 2
+    owners = await sql.fetch("select app_user.name from company join app_user on app_user.id = owner_id order by company.name")
+    assert [owner[0] for owner in owners] == ["Ann", "Ann", "Di"]
