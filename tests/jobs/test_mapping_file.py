@@ -2,12 +2,14 @@
 
 import re
 import tomllib
+from datetime import UTC, date
 from pathlib import Path
 
 import pytest
 
 from jobs.mapping import MappingError
 from jobs.mapping_file import SHIPPED, load_mapping, read_mapping
+from jobs.values import as_date
 
 COMPANY = "[[company]]\nfile = 'c.csv'\nkey = 'k'\nname = 'n'\n"
 USER = "[[user]]\nfile = 'u.csv'\nkey = 'id'\nname = 'name'\n"
@@ -85,12 +87,21 @@ def test_a_file_can_take_back_what_is_said_for_all_files() -> None:
 
 
 DOCS = Path(__file__).parent.parent.parent / "docs" / "import.md"
-WORKED = [block for block in re.findall(r"```toml\n(.*?)```", DOCS.read_text("utf-8"), re.S) if "source =" in block]
+TEXTS = [DOCS.read_text("utf-8"), (DOCS.parent.parent / "README.md").read_text("utf-8")]
+WORKED = [block for text in TEXTS for block in re.findall(r"```toml\n(.*?)```", text, re.S) if "source =" in block]
 
 
 @pytest.mark.parametrize("text", WORKED, ids=lambda text: str(tomllib.loads(text)["source"]))
 def test_the_examples_of_the_documentation_are_mappings(text: str) -> None:
     assert read_mapping(tomllib.loads(text), DOCS).sections
+
+
+def test_the_first_example_reads_days_and_times_in_one_order() -> None:
+    firsts = [text for text in WORKED if "acme-crm" in text]
+    assert len(firsts) == 2
+    for text in firsts:
+        formats = tuple(tomllib.loads(text)["dates"])
+        assert {as_date(cell, formats, UTC) for cell in ("03/04/2026", "03/04/2026 14:00")} == {date(2026, 4, 3)}
 
 
 def test_a_mapping_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
