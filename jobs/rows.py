@@ -1,5 +1,6 @@
 """Rows with a header, from wherever they come, in blocks that know on which line each row begins."""
 
+import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -12,6 +13,9 @@ Row = list[str]
 # How much alike a name must be to be a misspelling that is refused where it is not needed. Below are pairs that exports have
 # side by side: company_name and company_id, updated_at and created_at, leads.csv and deals.csv (0.78).
 MISSPELT = 0.8
+# And how much each word of one must be like that of the other: close_date is like closed_at (0.84), but date is not like at.
+SAME_WORD = 0.7
+WORD = re.compile(r"[^\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +47,18 @@ def printable(text: str) -> str:
 def misspelling(name: str, names: Iterable[str]) -> str | None:
     """Which of the names is the wanted one but for case, or else much like it; None where none is."""
     folded = {each.casefold(): each for each in names}
-    near = get_close_matches(name.casefold(), folded, 1, MISSPELT)
-    return folded[near[0]] if near else None
+    near = get_close_matches(name.casefold(), folded, 3, MISSPELT)
+    return next((folded[each] for each in near if _has_the_words_of(each, name.casefold())), None)
+
+
+def _has_the_words_of(name: str, wanted: str) -> bool:
+    """False where both have as many words and one of them is another word."""
+    words, others = WORD.findall(name), WORD.findall(wanted)
+    return len(words) != len(others) or all(map(_is_much_like, words, others))
+
+
+def _is_much_like(word: str, other: str) -> bool:
+    return bool(get_close_matches(word, [other], 1, SAME_WORD))
 
 
 @dataclass(frozen=True, slots=True)
