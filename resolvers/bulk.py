@@ -95,6 +95,11 @@ async def change_deals(
         changed = {row.id: row for row in await db.fetch(chosen.change, writable, ids, value)}
         left = [row_id for row_id in ids if row_id not in changed] if len(changed) < len(ids) else []
         there = {row.id: row for row in await db.fetch(VERSIONS, writable, left)} if left else {}
+        if there:
+            # They are held now, but some may have come back, or have been changed, after the first look passed them by.
+            changed |= {row.id: row for row in await db.fetch(chosen.change, writable, list(there), value)}
+            there = {row_id: row for row_id, row in there.items() if row_id not in changed}
+            left = [row_id for row_id in left if row_id not in changed]
         owners.update(row.owner_id for rows in (changed, there) for row in rows.values())
         results = [_result(row_id, changed, there) for row_id in ids]
         failed = len(left) - len(there)
@@ -106,12 +111,17 @@ async def change_deals(
         return results
 
     try:
-        results = await run(call, work, _memory(call, owners), DEAL.blames)
+        results = await run(call, work, _memory(call, owners), _blames)
     except _NotThisTimeError as undone:
         return BulkPayload(dry_run, undone.results, undone.errors, call.client_mutation_id)
     except Refused as refused:
         return BulkPayload(dry_run, [], refused.errors, call.client_mutation_id)
     return BulkPayload(dry_run, results, [], call.client_mutation_id)
+
+
+def _blames(constraint: str) -> ValidationError | None:
+    blamed = DEAL.blames(constraint)
+    return blamed and ValidationError(f"updates.{blamed.field}", blamed.message)
 
 
 def _result(row_id: UUID, changed: Mapping[UUID, VersionRow], there: Mapping[UUID, VersionRow]) -> Result:

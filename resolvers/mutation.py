@@ -87,14 +87,15 @@ async def run(call: Call, work: Work[Answer], memory: Memory, blames: Blames) ->
         if key is None:
             return await work(db)
         text, place = key
-        if not await db.fetch(CLAIM, viewer.subject, text, call.digest()):
-            return await recalled(db, text, place)
+        while not await db.fetch(CLAIM, viewer.subject, text, call.digest()):
+            claims = await db.fetch(CLAIMED, viewer.subject, text)
+            if claims:  # it may have served its time in between, and is free again
+                return await recalled(db, text, place, claims[0])
         answer = await work(db)
         await memory.remember(db, text, answer)
         return answer
 
-    async def recalled(db: Database, text: str, place: str) -> Answer:
-        (claim,) = await db.fetch(CLAIMED, viewer.subject, text)
+    async def recalled(db: Database, text: str, place: str, claim: ClaimRow) -> Answer:
         if claim.digest != call.digest():
             raise Refused(ValidationError(place, "was used before, for another mutation or another input"))
         answer: Answer = await memory.recall(db, text, claim)

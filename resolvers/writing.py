@@ -56,9 +56,11 @@ async def delete(call: Call, writable: Writable, row_id: str, expected_version: 
 
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
+        # Held first: once it is deleted nobody can tell one that was not there from one whose stage came after the snapshot.
+        current = await _current(call, db, writable, wanted)
         rows = await db.fetch(writable.delete, _writable(call), wanted, expected_version)
-        if not rows:  # nothing is there, or it has another version
-            raise Refused(_conflict(await _current(call, db, writable, wanted)))
+        if not rows:
+            raise Refused(_conflict(current))
         return rows[0]
 
     return await _written(call, writable, work)
@@ -68,8 +70,12 @@ async def restore(call: Call, row_id: str) -> Payload:
     """Whatever was deleted in the last 30 days, as it was; what is not deleted stays as it is."""
 
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
-        rows = await db.fetch(writable.restore, _writable(call), wanted, RESTORABLE)
-        return rows[0] if rows else await _current(call, db, writable, wanted)
+        for _ in range(2):  # it may be deleted between the two
+            for each, *rest in ((writable.restore, RESTORABLE), (writable.locked,)):
+                rows = await db.fetch(each, _writable(call), wanted, *rest)
+                if rows:
+                    return rows[0]
+        raise Refused(_not_found(wanted))
 
     return await _of_any_noun(call, row_id, work)
 
@@ -176,7 +182,9 @@ def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[Valid
 
 async def _current(call: Call, db: Database, writable: Writable, wanted: UUID) -> Any:
     """The row, which nobody else can change until the transaction ends. Raises Refused."""
-    rows = await db.fetch(writable.locked, _writable(call), wanted)
+    # Once more where there is none: a deal that we waited for may have moved to a stage that is newer than what we see.
+    arguments = (_writable(call), wanted)
+    rows = await db.fetch(writable.locked, *arguments) or await db.fetch(writable.locked, *arguments)
     if not rows:
         raise Refused(_not_found(wanted))
     return rows[0]

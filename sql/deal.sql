@@ -81,7 +81,8 @@ given.name, given.value, given.stage_id, given.probability, given.expected_close
 
 -- define: changed
 {given},
-       case when given.stage_id = deal.stage_id then deal.closed_at when stage.is_won or stage.is_lost then now() end
+       case when given.stage_id = deal.stage_id then deal.closed_at when stage.is_won or stage.is_lost
+       then greatest(now(), deal.updated_at + interval '1 microsecond') end
 
 -- define: joined_given
 left join stage on stage.id = given.stage_id
@@ -155,14 +156,16 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 -- $1 visible owner; $2 ids. Of deals that are not deleted.
 select deal.id, deal.version, deal.owner_id
 from deal
-where deal.id = any($2::uuid[]) and {live} and {visible};
+where deal.id = any($2::uuid[]) and {live} and {visible}
+for no key update;
 
 -- name: move_many -> VersionRow
 -- $1 visible owner; $2 ids; $3 the stage to move to. Deals that are there already are left alone.
 update deal
-set stage_id = stage.id, closed_at = case when stage.is_won or stage.is_lost then now() end
-from stage
-where stage.id = $3::uuid and deal.id = any($2::uuid[]) and deal.stage_id <> stage.id and {live} and {visible}
+set stage_id = $3::uuid,
+    closed_at = case when (select is_won or is_lost from stage where stage.id = $3)
+                then greatest(now(), deal.updated_at + interval '1 microsecond') end
+where deal.id = any($2::uuid[]) and deal.stage_id <> $3 and {live} and {visible}
 returning deal.id, deal.version, deal.owner_id;
 
 -- name: assign_many -> VersionRow

@@ -10,5 +10,5 @@ select exists (
 -- name: revoke -> RevocationRow
 -- $1 kind: token or subject; $2 the `jti` or the subject. A subject's tokens that are issued later are accepted.
 insert into token_revocation (kind, value) values ($1, $2)
-on conflict (kind, value) do update set revoked_at = now()
+on conflict (kind, value) do update set revoked_at = greatest(token_revocation.revoked_at, now())
 returning value, revoked_at;

@@ -3,7 +3,7 @@
 
 -- name: purge_activities -> PurgedRow
 with gone as materialized (
-    select id from activity where deleted_at <= now() - $1::interval order by deleted_at limit $2
+    select id from activity where deleted_at <= now() - $1::interval order by deleted_at limit $2 for update skip locked
 ), purged as (
     delete from activity using gone where activity.id = gone.id returning activity.id
 )
@@ -12,7 +12,7 @@ select count(*) as purged from purged;
 -- name: purge_deals -> PurgedRow
 -- The stage history goes with the deal.
 with gone as materialized (
-    select id from deal where deleted_at <= now() - $1::interval order by deleted_at limit $2
+    select id from deal where deleted_at <= now() - $1::interval order by deleted_at limit $2 for update skip locked
 ), activities as (
     update activity set deal_id = null from gone where activity.deal_id = gone.id
 ), purged as (
@@ -22,7 +22,7 @@ select count(*) as purged from purged;
 
 -- name: purge_contacts -> PurgedRow
 with gone as materialized (
-    select id from contact where deleted_at <= now() - $1::interval order by deleted_at limit $2
+    select id from contact where deleted_at <= now() - $1::interval order by deleted_at limit $2 for update skip locked
 ), activities as (
     update activity set contact_id = null from gone where activity.contact_id = gone.id
 ), deals as (
@@ -34,7 +34,7 @@ select count(*) as purged from purged;
 
 -- name: purge_companies -> PurgedRow
 with gone as materialized (
-    select id from company where deleted_at <= now() - $1::interval order by deleted_at limit $2
+    select id from company where deleted_at <= now() - $1::interval order by deleted_at limit $2 for update skip locked
 ), activities as (
     update activity set company_id = null from gone where activity.company_id = gone.id
 ), deals as (

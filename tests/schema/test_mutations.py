@@ -331,48 +331,6 @@ async def test_of_two_who_change_the_same_version_one_is_told_what_the_other_wro
     assert (error["__typename"], error["current"]) == ("Conflict", {"id": sales["deal"], **won["deal"]})
 
 
-async def test_a_deal_that_moves_meanwhile_is_still_there_for_who_waits(
-    ask: Asker, crm: Crm, sql: Sql, sales: Sales, database_url: str
-) -> None:
-    to_other_stage = "update deal set stage_id = (select id from stage where id <> stage_id limit 1) where id = $1"
-    deal, bob = sales["deal"], str(await crm.user("Bob"))
-    mover = await asyncpg.connect(database_url)
-    try:
-        for name, row, arguments, errors in (
-            ("updateDeal", "deal { id }", {"input": {"companyId": sales["company"]}}, []),
-            ("reassign", "node { id }", {"ownerId": bob}, []),
-            ("deleteDeal", "deal { id }", {"expectedVersion": 1}, ["Conflict"]),
-        ):
-            async with mover.transaction():
-                await mover.execute(to_other_stage, UUID(deal))
-                waiting = asyncio.create_task(mutate(ask, name, row, id=deal, **arguments))
-                while not await sql.fetchval("select exists (select from pg_locks where not granted)"):
-                    await asyncio.sleep(0.01)
-            assert [error["__typename"] for error in (await waiting)["errors"]] == errors, name
-    finally:
-        await mover.close()
-
-
-async def test_who_began_first_and_moves_last_is_last_in_the_history(
-    ask: Asker, sales: Sales, database_url: str
-) -> None:
-    whole = "deal { stage { name } updatedAt stageHistory { fromStage { name } toStage { name } changedAt } }"
-    first = await asyncpg.connect(database_url)
-    try:
-        async with first.transaction():
-            await first.execute("select")  # which is when it begins
-            await mutate(ask, "moveDeal", "deal { id }", id=sales["deal"], stageId=sales["Offer"])
-            await first.execute("update deal set stage_id = $1 where id = $2", UUID(sales["Won"]), UUID(sales["deal"]))
-    finally:
-        await first.close()
-    deal = (await mutate(ask, "updateDeal", whole, id=sales["deal"], input={}))["deal"]
-    moves = deal["stageHistory"]
-    assert [each["toStage"]["name"] for each in moves] == ["Lead", "Offer", "Won"]
-    times = [datetime.fromisoformat(each["changedAt"]) for each in moves]
-    assert times == sorted(set(times))
-    assert moves[-1]["changedAt"] == deal["updatedAt"]
-
-
 async def test_another_version_than_expected_is_a_conflict(ask: Asker, sql: Sql, sales: Sales) -> None:
     changes = await audits(sql)
     for name in WITH_VERSION:
