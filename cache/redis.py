@@ -1,5 +1,6 @@
 """Redis or Valkey: a client that gives up at once, because a cache that is slow is worse than none."""
 
+import asyncio
 import re
 import time
 from collections.abc import Callable
@@ -42,10 +43,15 @@ class Breaker:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         """Takes note of a failure of Redis, of which nobody else hears; of nothing else."""
-        if not isinstance(error, (RedisError, OSError)):
+        if isinstance(error, (RedisError, OSError)):
+            self.failed(error)
+        elif error is not None:
             return False
-        self.failed(error)
-        return True
+        # ``wait_for``, by which redis-py writes, passes over a cancellation before Python 3.12.
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise asyncio.CancelledError
+        return error is not None
 
     def failed(self, error: Exception) -> None:
         """Redis did not answer, or not as it should."""

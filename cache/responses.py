@@ -159,6 +159,8 @@ class ResponseCache:
         flight = self._flights.get(key)
         if flight is None or refresh or flight.began != self.freshness.number:
             task = asyncio.create_task(self._fly(key, make, refresh, began))
+            # Those who waited may all have gone: then its error is nobody's, and asyncio would tell.
+            task.add_done_callback(lambda done: done.cancelled() or done.exception())
             flight = _Flight(task, self.freshness.number if began is None else began)
             self._flights[key] = flight
         flight.waiting += 1
@@ -208,7 +210,11 @@ class ResponseCache:
             # before may have finished between the look and the lead.
             if made is not None or is_leading or self._now() > deadline:
                 return entry
-            is_leading = await shared.lead(key)
+            try:
+                is_leading = await shared.lead(key)
+            except asyncio.CancelledError:
+                await shared.release(key)  # it may lead already
+                raise
 
     def _vouched(self, key: bytes, made: Made | None, began: int) -> Entry | None:
         """The entry of what another process made, if this one, which began to look at that number, can vouch for it."""

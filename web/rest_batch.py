@@ -26,7 +26,7 @@ from web.deadline import keep_time
 from web.reading import BatchLimitExceeded, asks_anew, read_json
 from web.reply import Reply
 from web.rest_answer import NoSuchThing, RestAnswer, refused
-from web.rest_serving import answer_served, meant, pairs_of
+from web.rest_serving import answer_served, bounded, meant, pairs_of
 from web.rest_table import RestTable, Served
 from web.state import State
 from web.together import Together
@@ -118,7 +118,7 @@ class RestBatch:
         if found is None:
             raise NoSuchThing(f"There is nothing at {path[:200]}: see /api/openapi.json.")
         served = found.by_method[meant(method, path, found.by_method)]
-        pairs = [*pairs_of(query), *_pairs(asked.get("query"))]
+        pairs = bounded([*pairs_of(query), *_pairs(asked.get("query"))])
         return Item(name, method, served, found.in_path, pairs, asked.get("body"))
 
 

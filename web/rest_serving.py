@@ -16,6 +16,7 @@ from web.state import State
 
 # A list of a hundred values, and everything else that a path takes.
 MOST_PARAMETERS = 200
+TOO_MANY = f"There are more than {MOST_PARAMETERS} parameters."
 
 
 def meant(method: str, path: str, by_method: Iterable[str]) -> str:
@@ -33,7 +34,14 @@ def pairs_of(query: str) -> list[tuple[str, str]]:
     try:
         return parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
     except ValueError:
-        raise BadRequest(f"There are more than {MOST_PARAMETERS} parameters.") from None
+        raise BadRequest(TOO_MANY) from None
+
+
+def bounded(pairs: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Parameters wherever they stood. Raises BadRequest for too many."""
+    if len(pairs) > MOST_PARAMETERS:
+        raise BadRequest(TOO_MANY)
+    return pairs
 
 
 async def answer_served(

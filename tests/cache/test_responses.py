@@ -1,6 +1,7 @@
 """Answers are found as long as they are fresh, made once however many ask, and leave when there is no room."""
 
 import asyncio
+import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -13,6 +14,7 @@ from cache.entry import MOST_DOCUMENTS, Made
 from cache.freshness import Freshness
 from cache.responses import ResponseCache
 from cache.shared import LARGEST_BYTES, SharedResponses
+from core.errors import Overloaded
 from core.histogram import OTHERS
 from tests.cache.test_freshness import hearing
 
@@ -443,3 +445,44 @@ async def test_of_too_many_documents_the_rarest_are_counted_together() -> None:
     assert len(cache.stats) == MOST_DOCUMENTS + 1
     assert cache.stats[OTHERS].misses == 6
     assert cache.stats["Dashboard"].hits == MOST_DOCUMENTS + 5
+
+
+async def test_nothing_is_made_for_those_who_have_gone_and_nobody_is_kept_from_making_it(redis: "Redis") -> None:
+    """In whatever moment they go: a cancellation that comes while Redis is written to is easily passed over."""
+    cache, other, for_nobody, kept = a_cache(shared=SharedResponses(redis)), SharedResponses(redis), 0, 0
+    for number in range(80):
+        gone, late = list[bool](), list[bool]()
+
+        async def make(gone: list[bool] = gone, late: list[bool] = late) -> Made:
+            await asyncio.sleep(0.01)
+            late += gone
+            return made()
+
+        key = f"gone {number}".encode()
+        waiting = asyncio.create_task(cache.find_or_make(key, make))
+        await asyncio.sleep(0.00003 * (number % 40))
+        gone.append(True)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await asyncio.sleep(0.04)
+        for_nobody += len(late)
+        kept += not await other.lead(key)
+    assert (for_nobody, kept) == (0, 0)
+
+
+async def test_what_fails_for_nobody_leaves_nothing_in_the_log(redis: "Redis", caplog: pytest.LogCaptureFixture) -> None:
+    cache = a_cache(shared=SharedResponses(redis))
+
+    async def fail() -> Made:
+        raise Overloaded("busy")
+
+    for number in range(60):
+        waiting = asyncio.create_task(cache.find_or_make(f"failed {number}".encode(), fail, refresh=True))
+        for _ in range(number % 30):
+            await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await asyncio.sleep(0.005)
+        del waiting
+    gc.collect()
+    assert "never retrieved" not in caplog.text

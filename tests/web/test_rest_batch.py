@@ -101,6 +101,13 @@ async def test_what_cannot_be_answered_one_by_one_is_refused_as_a_whole(shop: Sh
     assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, expected)
 
 
+async def test_a_request_has_no_more_parameters_than_it_may_have_alone(shop: Shop) -> None:
+    queries: list[dict[str, Any]] = [{str(number): 1 for number in range(201)}, {"status": ["OPEN"] * 201}, {"status": ["OPEN"] * 100}]
+    answers = await batch(shop, [{"id": at, "path": "/api/deals", "query": query} for at, query in enumerate(queries)])
+    assert [answer["status"] for answer in answers] == [400, 400, 200]
+    assert [code(answer) for answer in answers[:2]] == ["BAD_REQUEST"] * 2
+
+
 async def test_a_change_is_made_after_what_stands_before_it_and_seen_by_what_stands_behind(shop: Shop) -> None:
     path, deal = f"/api/deals/{shop.deals[5]}", str(shop.deals[5])
     change = {"operation": "UPDATE_VALUE", "dealIds": [deal]}
