@@ -18,9 +18,14 @@ class KeyRow(NamedTuple):
     email: str | None
 
 
+def folded(text: str) -> str:
+    """A name or an address as it is compared."""
+    return text.strip().casefold()
+
+
 def naming(way: str, text: str) -> tuple[str, str]:
-    """What a text means when rows are looked for in that way: ids are compared as they are, all else by case-fold."""
-    return way, text if way == "id" else text.strip().casefold()
+    """What a text means when rows are looked for in that way: ids are compared as they are."""
+    return way, text if way == "id" else folded(text)
 
 
 class Known:
@@ -47,7 +52,7 @@ class Known:
             self._ids[row.external_id] = row.id
             for by, text in (("name", row.name), ("email", row.email)):
                 if text and by in ways:
-                    self._by[by].setdefault(text.strip().casefold(), []).append(row.id)
+                    self._by[by].setdefault(folded(text), []).append(row.id)
 
     def find(self, text: str, ways: tuple[str, ...]) -> UUID | None:
         """The id of the row that the text means, trying the ways in turn, or None.
@@ -65,7 +70,7 @@ class Known:
     def _one(self, text: str, way: str) -> UUID | None:
         if way == "id":
             return self._ids.get(self._merged.get(text, text))
-        found = self._by[way].get(text.casefold(), [])
+        found = self._by[way].get(folded(text), [])
         if len(found) > 1:
             raise BadValueError(f"{len(found)} of the {self._entity} rows have the {way} {shown(text)}")
         return found[0] if found else None

@@ -88,7 +88,7 @@ class RowFile(ABC):
         self.format = format_
         self.lines_before = lines_before
         self._places = {column: place for place, column in enumerate(self.header)}
-        self._asked: set[str] = set()
+        self._asked: set[str] = set()  # the columns that somebody wants, there or not
         self._twice = {column for column, times in Counter(self.header).items() if times > 1}
 
     def has(self, column: str) -> bool:

@@ -148,9 +148,11 @@ def _reader(target: Target, field: FieldMapping) -> Convert:
         try:
             value = value * factor if factor is not None else value
             value = value.quantize(CENT, ROUND_HALF_UP) if field.rounds else value
+            return check(value)
         except DecimalException:
             raise BadValueError(f"{shown(text)} has too many digits") from None
-        return check(value, text if factor is None else f"{text} * {field.multiply}")
+        except BadValueError as error:  # which tells of the value; the cell is what can be found in the file
+            raise BadValueError(f"{shown(text if factor is None else f'{text} * {field.multiply}')} {error}") from None
 
     return number
 
@@ -185,29 +187,29 @@ def as_number(text: str, decimal: str = ".") -> Decimal:
     return sign * value / 100 if is_percent else sign * value
 
 
-def as_amount(value: Decimal, text: str = "") -> Decimal:
-    """An amount that ``numeric(14, 2)`` holds exactly and that is not negative. ``text`` is what a refusal calls it."""
+def as_amount(value: Decimal) -> Decimal:
+    """An amount that ``numeric(14, 2)`` holds exactly and that is not negative. Else BadValueError says what it is."""
     if value < 0:
-        raise BadValueError(f"{shown(text or str(value))} is negative")
+        raise BadValueError("is negative")
     if value >= LARGEST_AMOUNT:
-        raise BadValueError(f"{shown(text or str(value))} has more than 12 digits before the decimal point")
+        raise BadValueError("has more than 12 digits before the decimal point")
     cents = value.quantize(CENT)
     if cents != value:
-        raise BadValueError(f"{shown(text or str(value))} has more than 2 decimals")
+        raise BadValueError("has more than 2 decimals")
     return cents
 
 
-def as_fraction(value: Decimal, text: str = "") -> float:
+def as_fraction(value: Decimal) -> float:
     """A probability from 0 to 1."""
     if not 0 <= value <= 1:
-        raise BadValueError(f"{shown(text or str(value))} is not between 0 and 1; percentages need a % sign or multiply = 0.01")
+        raise BadValueError("is not between 0 and 1; percentages need a % sign or multiply = 0.01")
     return float(value)
 
 
-def as_integer(value: Decimal, text: str = "") -> int:
+def as_integer(value: Decimal) -> int:
     """A whole number of 32 bits."""
     if value != value.to_integral_value() or int(value) not in INTEGERS:
-        raise BadValueError(f"{shown(text or str(value))} is not a whole number of at most 32 bits")
+        raise BadValueError("is not a whole number of at most 32 bits")
     return int(value)
 
 

@@ -70,11 +70,11 @@ async def restore(call: Call, row_id: str) -> Payload:
     """Whatever was deleted in the last 30 days, as it was; what is not deleted stays as it is."""
 
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
+        arguments = (_writable(call), wanted)
         for _ in range(2):  # it may be deleted between the two
-            for each, *rest in ((writable.restore, RESTORABLE), (writable.locked,)):
-                rows = await db.fetch(each, _writable(call), wanted, *rest)
-                if rows:
-                    return rows[0]
+            rows = await db.fetch(writable.restore, *arguments, RESTORABLE) or await db.fetch(writable.locked, *arguments)
+            if rows:
+                return rows[0]
         raise Refused(_not_found(wanted))
 
     return await _of_any_noun(call, row_id, work)

@@ -17,7 +17,7 @@ from tests.schema.conftest import Asker
 from tests.schema.test_bulk import bulk
 from tests.schema.test_mutations import Sales, Sql, mutate, sales
 
-__all__ = ["sales"]
+__all__ = ["sales"]  # the fixture, for pytest to find here
 TO_OTHER_STAGE = "update deal set stage_id = (select id from stage where id <> stage_id limit 1) where id = $1"
 NEW_STAGE = "insert into stage (name, position, probability) values ('Brand new', 9, 0.3) returning id"
 REVIVED, REMOVED = "update deal set deleted_at = null where id = $1", "update deal set deleted_at = now() where id = $1"
