@@ -1,6 +1,6 @@
 """A field as it is asked for: under one response key of one object type, with all its nodes merged (specification, 6.3.2)."""
 
-from graphql import FieldNode, GraphQLField, GraphQLObjectType
+from graphql import FieldNode, GraphQLField, GraphQLObjectType, is_non_null_type
 
 
 class Asked:
@@ -25,5 +25,6 @@ class Asked:
         self.parent = parent
         self.definition = definition
         self.above = above
+        self.is_nullable = not is_non_null_type(definition.type)
         # What could be read along with its objects: of ``Batched.along``.
         self.along: frozenset[str] = frozenset()

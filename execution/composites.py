@@ -97,11 +97,13 @@ class ObjectOf:
         self.wanted = selection.wanted
         self.along = selection.along
         self.depth = selection.depth
+        # Types whose instances are objects of this type, where nothing but the type of an object says so.
         self._known: set[type[Any]] = set()
+        self._goes_by_type = getattr(kind.is_type_of, BY_TYPE, False)
 
     def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
         is_type_of = self.kind.is_type_of
-        if is_type_of is None or (getattr(is_type_of, BY_TYPE, False) and self._known.issuperset(map(type, column))):
+        if is_type_of is None or (self._known and self._known.issuperset(map(type, column))):
             return self.selection.run(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
@@ -112,7 +114,8 @@ class ObjectOf:
     def _those(self, run: Run, field: Asked, column: Column, origin: Origin, told: Column) -> Completed:
         """The objects that are of the type; the others have failed."""
         if all(answer is True for answer in told):
-            self._known.update(map(type, column))
+            if self._goes_by_type:
+                self._known.update(map(type, column))
             return self.selection.run(run, column, origin)
         places: list[int] = []
         for at, (value, answer) in enumerate(zip(column, told, strict=True)):

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple, TypeAlias
 
 from graphql import FieldNode, GraphQLError, located_error
 
+from execution.asked import Asked
+
 # The values of one place of the document, for all objects of a level.
 Column: TypeAlias = Sequence[Any]
 
@@ -53,13 +55,11 @@ class Under(Origin):
     """The values of one field, for the objects of a level."""
 
     above: Origin
-    key: str
-    order: int
-    is_nullable: bool
+    field: Asked
 
     def places(self, index: int) -> Iterator[Place]:
         for place in self.above.places(index):
-            yield place.below(self.key, self.order, is_nullable=self.is_nullable)
+            yield place.below(self.field.key, self.field.order, is_nullable=self.field.is_nullable)
 
 
 @dataclass(slots=True)

@@ -1,30 +1,18 @@
 """The kinds of fields: how each is resolved for all objects of a level, and completed."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from functools import partial
+from itertools import count
+from typing import Any, TypeAlias
 
 from core.later import Later
 from execution.arguments import Arguments
 from execution.asked import Asked
 from execution.batched import Batched
-from execution.faults import Column, Origin, Shared
-from execution.run import Run
+from execution.faults import Column, Origin, Shared, Under
+from execution.run import Run, is_awaitable_kind
 from execution.values import Completed, Position, are_ordinary, ordinary
-
-
-class Begun(NamedTuple):
-    """What a field has begun with: its values, or what all of them are awaited by.
-
-    Of values that stand in several places ``which`` has the index of each place's. ``asked`` is how many keys were asked
-    for, and ``others`` what stands for the keys that were not.
-    """
-
-    values: Column | Awaitable[Column]
-    which: Sequence[int] | None = None
-    asked: int = 0
-    others: Sequence[Any] = ()
 
 
 class Field(Asked, ABC):
@@ -40,31 +28,23 @@ class Field(Asked, ABC):
         return frozenset()
 
     @abstractmethod
-    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
-        """Resolves the field for all objects, of which ``read`` is the attribute that it reads.
+    def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
+        """Puts what the answer has for each object into its row: now, or when it has come.
 
-        An exception as a value is the error of its object alone.
+        ``read`` is the attribute that the field reads, of all objects, which stand at ``origin``. An exception as a value is
+        the error of its object alone.
         """
 
-    def end(self, run: Run, begun: Begun, values: Any, origin: Origin) -> Completed:
-        """Completes what was begun and has come: what the answer has for each object."""
-        if isinstance(values, Exception):  # of the whole batch: the error of each of its keys
-            values = [values] * begun.asked
-        if begun.others:
-            values = [*values, *begun.others]
-        under = self.position.under(origin)
-        if begun.which is None:
-            return self.position.complete(run, values, under)
-        which = begun.which
-        done = self.position.complete(run, values, Shared(under, which))
-        return done.map(lambda given: [given[at] for at in which]) if isinstance(done, Later) else [done[at] for at in which]
+    def complete(self, run: Run, values: Column, origin: Origin, rows: list[Any]) -> None:
+        """Puts a value for each object into its row, completed."""
+        store(rows, self.key, self.position.complete(run, values, Under(origin, self)))
 
 
 class Typename(Field):
     """``__typename``."""
 
-    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
-        return Begun([self.parent.name] * len(objects))
+    def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
+        self.complete(run, [self.parent.name] * len(objects), origin, rows)
 
 
 class Attribute(Field):
@@ -78,8 +58,8 @@ class Attribute(Field):
     def read_along(self) -> frozenset[str]:
         return self.along
 
-    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
-        return Begun(read)
+    def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
+        self.complete(run, read, origin, rows)
 
 
 class Followed(Field):
@@ -96,24 +76,49 @@ class Followed(Field):
         along = self._batched.along
         return frozenset() if along is None else frozenset({along})
 
-    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
+    def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
         try:
             arguments = self._arguments.of(run)
         except Exception as error:  # an argument that does not fit is the error of every object
-            return Begun([error] * len(read))
+            self.complete(run, [error] * len(read), origin, rows)
+            return
         if self._batched.looks_ahead:
             arguments = {"wanted": self.position.inside.wanted, **arguments}
-        asked, which, others = _keys(read)
+        keys = _keys(read)
+        asked = keys[0]
         found: Any = []
         try:
             if asked:
                 found = self._batched.load(run.context, asked, **arguments)
         except Exception as error:  # of the loader: that of each of its keys
-            found = [error] * len(asked)
-        return Begun(found, which, len(asked), others)
+            found = error
+        if type(found) is not list and is_awaitable_kind(type(found)):
+            run.when(found, partial(self._take, run, keys, origin, rows))
+        else:
+            self._take(run, keys, origin, rows, found)
+
+    def _take(self, run: Run, keys: "Keys", origin: Origin, rows: list[Any], values: Any) -> None:
+        """Goes on with what was loaded for the keys."""
+        asked, which, others = keys
+        if isinstance(values, Exception):  # of the whole batch: the error of each of its keys
+            values = [values] * len(asked)
+        if others:
+            values = [*values, *others]
+        if which is None:
+            self.complete(run, values, origin, rows)
+            return
+        done = self.position.complete(run, values, Shared(Under(origin, self), which))
+        if isinstance(done, Later):
+            store(rows, self.key, done.map(lambda given: [given[at] for at in which]))
+        else:
+            store(rows, self.key, [done[at] for at in which])
 
 
-def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
+# Distinct keys, of the values that stand for them which each object has, and the values that stand for no key.
+Keys: TypeAlias = tuple[list[Any], list[int] | None, list[Any]]
+
+
+def _keys(read: Column) -> Keys:
     """The distinct keys, which value each object has, and the values that are not asked for; None: each the one of its key.
 
     Objects without a key have null, and those whose key cannot be read or looked up its error: ``[s1, None, s1, s2]`` is
@@ -121,12 +126,22 @@ def _keys(read: Column) -> tuple[list[Any], list[int] | None, list[Any]]:
     """
     kinds = set(map(type, read))
     if kinds <= ordinary or are_ordinary(kinds):
-        with suppress(Exception):  # of a key that cannot be looked up: it will tell, in its own place
+        try:
             if len(read) == 1:
                 hash(read[0])
                 return list(read), None, []
-            where = {key: at for at, key in enumerate(dict.fromkeys(read))}
-            return list(where), None if len(where) == len(read) else [where[key] for key in read], []
+            where = dict(zip(read, count()))
+            if len(where) == len(read):
+                return list(where), None, []
+            where = dict(zip(where, count()))
+            return list(where), [where[key] for key in read], []
+        except Exception:  # of a key that cannot be looked up: it will tell, in its own place
+            return _keys_one_by_one(read)
+    return _keys_one_by_one(read)
+
+
+def _keys_one_by_one(read: Column) -> Keys:
+    """As ``_keys``, with a look at each of them."""
     asked: dict[Any, int] = {}
     others: list[Any] = []
     which: list[int] = []
@@ -151,15 +166,27 @@ class Resolved(Field):
         self._resolve = resolve
         self._arguments = arguments
 
-    def begin(self, run: Run, objects: Column, read: Column) -> Begun:
+    def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
         try:
             arguments, info = self._arguments.of(run), run.info(self)
         except Exception as error:  # an argument that does not fit is the error of every object
-            return Begun([error] * len(objects))
+            self.complete(run, [error] * len(objects), origin, rows)
+            return
         found: list[Any] = []
         for each in objects:
             try:
                 found.append(self._resolve(each, info, **arguments))
             except Exception as error:  # whatever a resolver raises is the error of its field
                 found.append(error)
-        return Begun(found)
+        self.complete(run, found, origin, rows)
+
+
+def store(rows: list[Any], key: str, done: Completed) -> None:
+    """Puts what the answer has for a field into the row of each object, when it is there."""
+    if isinstance(done, Later):
+        done.then(partial(store, rows, key))
+    elif isinstance(done, BaseException):
+        raise done
+    else:
+        for row, value in zip(rows, done, strict=True):
+            row[key] = value

@@ -6,10 +6,10 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from core.later import Later
-from execution.faults import Column, Origin, Picked, Place
-from execution.fields import Attribute, Begun, Field
+from execution.faults import Column, Origin, Picked, Place, Under
+from execution.fields import Attribute, Field, store
 from execution.leaves import Leaf
-from execution.run import BREATH, Run, is_awaitable_kind
+from execution.run import BREATH, Run
 from execution.values import Completed, Position, ordinary
 
 # What reads a field of a named tuple.
@@ -72,7 +72,7 @@ class Selection:
 
     def start(self, run: Run, field: Field, row: dict[str, Any]) -> None:
         """Begins one field of the root, whose object ``row`` is: those of a mutation come one after the other."""
-        self._put(run, field, field.begin(run, [None], self._column(field, [None])), Origin(), [row])
+        field.answer(run, [None], self._column(field, None), Origin(), [row])
 
     def blank(self) -> dict[str, Any]:
         """An object of the answer in which nothing is yet."""
@@ -93,11 +93,11 @@ class Selection:
                 continue
             whole = leaf.whole([value], {kind}) if kind in ordinary else None
             if whole is None:
-                _store(rows, key, position.complete(run, [value], position.under(origin)))
+                store(rows, key, position.complete(run, [value], Under(origin, position.field)))
             else:
                 row[key] = whole[0]
         for field in self._others:
-            self._put(run, field, field.begin(run, objects, self._column(field, objects)), origin, rows)
+            field.answer(run, objects, self._column(field, each), origin, rows)
         return rows
 
     def _many(self, run: Run, objects: Column, origin: Origin, rows: list[Any] | None = None) -> list[Any]:
@@ -113,7 +113,7 @@ class Selection:
                 continue
             done: Completed | None = leaf.whole(values, kinds) if kinds <= ordinary else None
             if done is None:
-                done = position.complete(run, values, position.under(origin))
+                done = position.complete(run, values, Under(origin, position.field))
             if isinstance(done, Later):
                 waiting.append((key, done))
                 done = [None] * len(objects)
@@ -125,10 +125,10 @@ class Selection:
             for row, whole in zip(rows, made, strict=True):
                 row.update(whole)
         for key, late in waiting:
-            _store(rows, key, late)
+            store(rows, key, late)
         for field in self._others:
             column = () if field.reads is None else read[field.key]
-            self._put(run, field, field.begin(run, objects, column), origin, rows)
+            field.answer(run, objects, column, origin, rows)
         return rows
 
     def _some(self, run: Run, objects: Column, origin: Origin, rows: list[Any], which: range) -> None:
@@ -136,17 +136,9 @@ class Selection:
         part = slice(which.start, which.stop)
         self._many(run, objects[part], Picked(origin, which), rows[part])
 
-    def _put(self, run: Run, field: Field, begun: Begun, origin: Origin, rows: list[Any]) -> None:
-        """Puts what a field has for each object into its row: now, or when it has come."""
-        values: Any = begun.values
-        if type(values) is not list and is_awaitable_kind(type(values)):
-            run.when(values, lambda come: _store(rows, field.key, field.end(run, begun, come, origin)))
-        else:
-            _store(rows, field.key, field.end(run, begun, values, origin))
-
-    def _column(self, field: Field, objects: Column) -> Column:
-        """The attribute that the field reads, of all objects."""
-        return () if field.reads is None else _attributes(self._readers[field.key], objects)
+    def _column(self, field: Field, each: Any) -> Column:
+        """The attribute that the field reads, of one object."""
+        return () if field.reads is None else [_attribute(self._readers[field.key], each)]
 
     def _read(self, objects: Column) -> dict[str, Column]:
         """The attributes that fields read of all objects, by their keys: named tuples of one type become columns at once."""
@@ -176,16 +168,6 @@ def _places(kind: type[Any]) -> dict[str, int]:
     probe = tuple.__new__(kind, range(len(names)))
     own = [type(getattr(kind, name, None)) is FIELD for name in names]  # and not what a subclass says in its place
     return {name: at for at, name in enumerate(names) if own[at] and getattr(probe, name) == at}
-
-
-def _store(rows: list[Any], key: str, done: Completed) -> None:
-    if isinstance(done, Later):
-        done.then(partial(_store, rows, key))
-    elif isinstance(done, BaseException):
-        raise done
-    else:
-        for row, value in zip(rows, done, strict=True):
-            row[key] = value
 
 
 def _attributes(read: Callable[[Any], Any], objects: Column) -> list[Any]:

@@ -12,7 +12,7 @@ from graphql import Undefined
 
 from core.later import Later
 from execution.asked import Asked
-from execution.faults import Column, Origin, Picked, Under
+from execution.faults import Column, Origin, Picked
 from execution.leaves import NOTHING, Leaf
 from execution.run import Run, awaits
 
@@ -75,10 +75,6 @@ class Position:
         if awaits(kinds):
             return run.settled(column).map(lambda settled: self._each(run, settled, origin))
         return self._each(run, column, origin)
-
-    def under(self, origin: Origin) -> Origin:
-        """Where the values of the field stand, of objects that stand there."""
-        return Under(origin, self.field.key, self.field.order, self.is_nullable)
 
     def _each(self, run: Run, column: Column, origin: Origin) -> Completed:
         """As ``complete``, with one look at each value; what is awaited gives no awaitable in its turn, as in graphql-core."""

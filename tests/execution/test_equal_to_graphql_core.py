@@ -138,7 +138,9 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "errors are told as they come": lambda: changed(plan, "settle", _as_they_come),
     "an error is forgotten": lambda: changed(plan, "settle", _without_the_first),
     "the name of a type is always the same": lambda: changed(
-        fields.Typename, "begin", lambda self, run, objects, read: fields.Begun(["Alpha"] * len(objects))
+        fields.Typename,
+        "answer",
+        lambda self, run, objects, read, origin, rows: self.complete(run, ["Alpha"] * len(objects), origin, rows),
     ),
     "aliases are not looked at": lambda: changed(compiler.Compiler, "_field", _key_is_name),
     "skip and include are not looked at": lambda: changed(compiler.Compiler, "_is_included", lambda self, node: True),
