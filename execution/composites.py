@@ -39,13 +39,14 @@ class ListOf:
         """Those of its items, which an abstract type works out when it is asked for the first time."""
         return self.item.inside.wanted
 
-    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
-        lists: list[Any] = [value if type(value) is list else _as_list(field, value) for value in column]
-        kinds = set(map(type, lists))
+    def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Completed:
         if kinds <= LISTS:
-            return self._items(run, lists, origin)
-        if awaits(kinds):
-            return run.settled(lists).map(lambda settled: self.complete(run, field, settled, origin))
+            return self._items(run, column, origin)
+        lists: list[Any] = [_as_list(field, value) for value in column]
+        found = set(map(type, lists))
+        if awaits(found):
+            settled = run.settled(lists)
+            return settled.map(lambda lists: self.complete(run, field, lists, set(map(type, lists)), origin))
         places = [at for at, value in enumerate(lists) if not isinstance(value, Exception)]
         for at, value in enumerate(lists):
             if isinstance(value, Exception):
@@ -53,7 +54,7 @@ class ListOf:
         some = self._items(run, [lists[at] for at in places], Picked(origin, places))
         return put([None] * len(lists), places, some)
 
-    def _items(self, run: Run, lists: list[Any], origin: Origin) -> Completed:
+    def _items(self, run: Run, lists: Column, origin: Origin) -> Completed:
         lengths = list(map(len, lists))
         flat = lists[0] if len(lists) == 1 else list(chain.from_iterable(lists))
         if not flat:
@@ -73,7 +74,7 @@ def _dealt(items: Column, lengths: list[int]) -> Column:
 def _as_list(field: Asked, value: Any) -> Any:
     """The items of what a resolver gave for a list, what they are awaited by, or why there are none."""
     try:
-        if isinstance(value, (tuple, Exception)):
+        if type(value) is list or isinstance(value, (tuple, Exception)):
             return value
         if isinstance(value, AsyncIterable):
             return _gathered(value)
@@ -101,9 +102,9 @@ class ObjectOf:
         self._known: set[type[Any]] = set()
         self._goes_by_type = getattr(kind.is_type_of, BY_TYPE, False)
 
-    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
+    def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Completed:
         is_type_of = self.kind.is_type_of
-        if is_type_of is None or (self._known and self._known.issuperset(map(type, column))):
+        if is_type_of is None or kinds <= self._known:
             return self.selection.run(run, column, origin)
         info = run.info(field)
         told: Column = [_told(is_type_of, value, info) for value in column]
@@ -160,7 +161,7 @@ class AbstractOf:
             self._objects[name] = self._compiled(self._types[name])
         return self._objects[name]
 
-    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
+    def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Completed:
         resolve_type, info = self.kind.resolve_type or default_type_resolver, run.info(field)
         names: Column = [_told(resolve_type, value, info, self.kind) for value in column]
         if awaits(set(map(type, names))):
@@ -178,7 +179,8 @@ class AbstractOf:
         waiting: list[Later[Column]] = []
         for name, places in groups.items():
             some = [column[at] for at in places]
-            there = put(done, places, self._object(name).complete(run, field, some, Picked(origin, places)))
+            made = self._object(name).complete(run, field, some, set(map(type, some)), Picked(origin, places))
+            there = put(done, places, made)
             if isinstance(there, Later):
                 waiting.append(there)
         return all_of(waiting).map(lambda _: done) if waiting else done

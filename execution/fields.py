@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
 from itertools import count
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from core.later import Later
@@ -12,14 +13,15 @@ from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import Column, Origin, Shared, Under
 from execution.run import Run, is_awaitable_kind
-from execution.values import Completed, Position, are_ordinary, ordinary
+from execution.values import Completed, Position, are_ordinary, nullable
 
 
 class Field(Asked, ABC):
     """A field and how it is resolved and completed. Kinds of it follow."""
 
-    # The attribute of the objects that it reads, if it reads one.
+    # The attribute of the objects that it reads, if it reads one, and what reads it.
     reads: str | None = None
+    read: Callable[[Any], Any] | None = None
     position: Position
 
     @property
@@ -52,7 +54,7 @@ class Attribute(Field):
 
     def __init__(self, attribute: str, *place: Any) -> None:
         super().__init__(*place)
-        self.reads = attribute
+        self.reads, self.read = attribute, attrgetter(attribute)
 
     @property
     def read_along(self) -> frozenset[str]:
@@ -67,7 +69,7 @@ class Followed(Field):
 
     def __init__(self, batched: Batched, arguments: Arguments, *place: Any) -> None:
         super().__init__(*place)
-        self.reads = batched.key
+        self.reads, self.read = batched.key, attrgetter(batched.key)
         self._batched = batched
         self._arguments = arguments
 
@@ -125,16 +127,15 @@ def _keys(read: Column) -> Keys:
     ``[s1, s2], [0, 2, 0, 1], [None]``.
     """
     kinds = set(map(type, read))
-    if kinds <= ordinary or are_ordinary(kinds):
+    if kinds <= nullable or are_ordinary(kinds):
         try:
-            if len(read) == 1:
-                hash(read[0])
-                return list(read), None, []
-            where = dict(zip(read, count()))
-            if len(where) == len(read):
-                return list(where), None, []
-            where = dict(zip(where, count()))
-            return list(where), [where[key] for key in read], []
+            distinct = dict.fromkeys(read)
+            if len(distinct) == len(read) and None not in distinct:
+                return list(distinct), None, []
+            others = [distinct.pop(None)] if None in distinct else []
+            asked = list(distinct)
+            where = dict(zip((*asked, *others), count()))
+            return asked, [where[key] for key in read], others
         except Exception:  # of a key that cannot be looked up: it will tell, in its own place
             return _keys_one_by_one(read)
     return _keys_one_by_one(read)

@@ -40,9 +40,8 @@ class Leaf:
         self._by_column = _each_once(kind) if isinstance(kind, GraphQLEnumType) else by_column
         self.unchanged = UNCHANGED.get(kind, frozenset())
 
-    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Column:
+    def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
         """What the answer has for each value of a column without nulls: no leaf waits for anything."""
-        kinds = set(map(type, column))
         done = column if kinds <= self.unchanged else self.whole(column, kinds)
         return [self._one(run, field, value, origin, at) for at, value in enumerate(column)] if done is None else done
 

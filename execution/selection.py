@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, NamedTuple
 
 from core.later import Later
@@ -26,10 +26,10 @@ class _Plain(NamedTuple):
     unchanged: frozenset[type[Any]]
 
     @classmethod
-    def of(cls, field: Field, leaf: Leaf) -> "_Plain":
+    def of(cls, field: Field) -> "_Plain":
         """That field as it is looked at."""
-        assert field.reads is not None
-        return cls(field.key, attrgetter(field.reads), field.position, leaf, field.position.unchanged)
+        assert field.read is not None and field.position.leaf is not None
+        return cls(field.key, field.read, field.position, field.position.leaf, field.position.unchanged)
 
 
 class Selection:
@@ -41,21 +41,17 @@ class Selection:
         self.depth = 1 + max((field.position.inside.depth for field in fields), default=0)
         self.along = frozenset[str]().union(*(field.read_along for field in fields))
         self._is_put_off = is_put_off
-        # By response key: two aliases of an attribute read it twice, since what it gives may be good for one of them.
-        self._reads = {field.key: field.reads for field in fields if field.reads is not None}
-        self._readers = {key: attrgetter(name) for key, name in self._reads.items()}
-        self._layouts: dict[type[Any], dict[str, int] | None] = {}
         # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
-        self._plain: list[_Plain] = []
-        self._others: list[Field] = []
         # What has most below it comes first, since the most has to be waited for one after the other: 1.03 times as many
         # Dashboards by one connection. Errors are in the order of the document all the same.
         self.deepest_first = sorted(fields, key=lambda field: field.position.inside.depth, reverse=True)
-        for field in self.deepest_first:
-            if isinstance(field, Attribute) and field.position.leaf is not None:
-                self._plain.append(_Plain.of(field, field.position.leaf))
-            else:
-                self._others.append(field)
+        plain = [field for field in self.deepest_first if isinstance(field, Attribute) and field.position.leaf is not None]
+        self._plain = [_Plain.of(field) for field in plain]
+        self._others = [field for field in self.deepest_first if field not in plain]
+        # What is read, in their order: two aliases of an attribute read it twice, since what it gives may be good once.
+        self._names = [field.reads for field in (*plain, *self._others) if field.reads is not None]
+        self._readers = [attrgetter(name) for name in self._names]
+        self._picks: dict[type[Any], Callable[[list[Column]], Sequence[Column]] | None] = {}
         self._blank: dict[str, Any] = {field.key: None for field in fields}
         filled = frozenset(each.key for each in self._plain)
         self._assemble = assembler(tuple(self._blank), filled) if filled else None
@@ -72,7 +68,7 @@ class Selection:
 
     def start(self, run: Run, field: Field, row: dict[str, Any]) -> None:
         """Begins one field of the root, whose object ``row`` is: those of a mutation come one after the other."""
-        field.answer(run, [None], self._column(field, None), Origin(), [row])
+        field.answer(run, [None], _column(field, None), Origin(), [row])
 
     def blank(self) -> dict[str, Any]:
         """An object of the answer in which nothing is yet."""
@@ -97,16 +93,16 @@ class Selection:
             else:
                 row[key] = whole[0]
         for field in self._others:
-            field.answer(run, objects, self._column(field, each), origin, rows)
+            field.answer(run, objects, _column(field, each), origin, rows)
         return rows
 
     def _many(self, run: Run, objects: Column, origin: Origin, rows: list[Any] | None = None) -> list[Any]:
         """The objects of the answer, or ``rows`` made into them."""
-        read = self._read(objects)
+        read = iter(self._read(objects))
         columns: list[Column] = []
         waiting: list[tuple[str, Later[Column]]] = []
-        for key, _, position, leaf, unchanged in self._plain:
-            values = read[key]
+        # The fields first: a zip that ends with them leaves the columns of the others.
+        for (key, _, position, leaf, unchanged), values in zip(self._plain, read, strict=False):
             kinds = set(map(type, values))
             if kinds <= unchanged:
                 columns.append(values)
@@ -127,8 +123,7 @@ class Selection:
         for key, late in waiting:
             store(rows, key, late)
         for field in self._others:
-            column = () if field.reads is None else read[field.key]
-            field.answer(run, objects, column, origin, rows)
+            field.answer(run, objects, () if field.reads is None else next(read), origin, rows)
         return rows
 
     def _some(self, run: Run, objects: Column, origin: Origin, rows: list[Any], which: range) -> None:
@@ -136,26 +131,22 @@ class Selection:
         part = slice(which.start, which.stop)
         self._many(run, objects[part], Picked(origin, which), rows[part])
 
-    def _column(self, field: Field, each: Any) -> Column:
-        """The attribute that the field reads, of one object."""
-        return () if field.reads is None else [_attribute(self._readers[field.key], each)]
-
-    def _read(self, objects: Column) -> dict[str, Column]:
-        """The attributes that fields read of all objects, by their keys: named tuples of one type become columns at once."""
+    def _read(self, objects: Column) -> Sequence[Column]:
+        """The attributes that fields read, of all objects: named tuples of one type become columns at once."""
         kinds = set(map(type, objects))
-        layout = self._layout(kinds.pop()) if len(kinds) == 1 else None
-        if layout is not None:
-            whole = list(zip(*objects, strict=True))
-            return {key: whole[at] for key, at in layout.items()}
-        return {key: _attributes(read, objects) for key, read in self._readers.items()}
+        pick = self._pick(kinds.pop()) if len(kinds) == 1 else None
+        if pick is None:
+            return [_attributes(read, objects) for read in self._readers]
+        return pick(list(zip(*objects, strict=True)))
 
-    def _layout(self, kind: type[Any]) -> dict[str, int] | None:
-        """Where the attributes are in a named tuple of that type; None if it is something else or lacks one."""
-        if kind not in self._layouts:
+    def _pick(self, kind: type[Any]) -> Callable[[list[Column]], Sequence[Column]] | None:
+        """What picks the attributes of named tuples of that type from their columns; None for others, or if one is missing."""
+        if kind not in self._picks:
             places = _places(kind)
-            found = {key: places[name] for key, name in self._reads.items() if name in places}
-            self._layouts[kind] = found if found and len(found) == len(self._reads) else None
-        return self._layouts[kind]
+            found = [places[name] for name in self._names if name in places]
+            # Of one place it would give the column, of more a tuple of them: the last is given twice.
+            self._picks[kind] = itemgetter(*found, found[-1]) if found and len(found) == len(self._names) else None
+        return self._picks[kind]
 
 
 def _places(kind: type[Any]) -> dict[str, int]:
@@ -168,6 +159,11 @@ def _places(kind: type[Any]) -> dict[str, int]:
     probe = tuple.__new__(kind, range(len(names)))
     own = [type(getattr(kind, name, None)) is FIELD for name in names]  # and not what a subclass says in its place
     return {name: at for at, name in enumerate(names) if own[at] and getattr(probe, name) == at}
+
+
+def _column(field: Field, each: Any) -> Column:
+    """The attribute that a field reads, of one object."""
+    return () if field.read is None else [_attribute(field.read, each)]
 
 
 def _attributes(read: Callable[[Any], Any], objects: Column) -> list[Any]:

@@ -46,8 +46,8 @@ class Inside(Protocol):
     def depth(self) -> int:
         """How many levels of objects there are from them on."""
 
-    def complete(self, run: Run, field: Asked, column: Column, origin: Origin) -> Completed:
-        """What the answer has for each."""
+    def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Completed:
+        """What the answer has for each; ``kinds`` are the types of them."""
 
 
 class Position:
@@ -67,7 +67,7 @@ class Position:
         """What the answer has for each value of the column."""
         kinds = set(map(type, column))
         if kinds <= ordinary or are_ordinary(kinds):
-            return self.inside.complete(run, self.field, column, origin)
+            return self.inside.complete(run, self.field, column, kinds, origin)
         if self.leaf is not None and kinds <= self.unchanged:
             return column
         if self.is_nullable and kinds <= nullable:
@@ -92,12 +92,13 @@ class Position:
     def _some(self, run: Run, column: Column, places: list[int], origin: Origin) -> Completed:
         """The values in those places; null stands in the others."""
         if len(places) == len(column):
-            return self.inside.complete(run, self.field, column, origin)
+            return self.inside.complete(run, self.field, column, set(map(type, column)), origin)
         done: list[Any] = [None] * len(column)
         if not places:
             return done
-        some = self.inside.complete(run, self.field, [column[at] for at in places], Picked(origin, places))
-        return put(done, places, some)
+        some = [column[at] for at in places]
+        kinds = set(map(type, some))
+        return put(done, places, self.inside.complete(run, self.field, some, kinds, Picked(origin, places)))
 
 
 def put(done: list[Any], places: Sequence[int], some: Completed) -> Completed:
