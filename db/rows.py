@@ -225,12 +225,12 @@ class CountRow(NamedTuple):
 
 
 class CompanyTotalsRow(NamedTuple):
-    """Contacts and deals of one company; ``value`` sums the known values, ``unpriced`` counts the unknown ones."""
+    """Contacts and deals of one company; ``deals_value`` sums the known values, ``unpriced`` counts the unknown ones."""
 
     company_id: UUID
     contacts: int
     deals: int
-    value: float
+    deals_value: float
     unpriced: int
 
 

@@ -1,17 +1,18 @@
 """Loads activities, and the two short lists of a dashboard."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 from uuid import UUID
 
 from core import tags
-from db.database import Database
+from db.database import Database, rows_of
 from db.rows import ActivityLine, ActivityRow, CompanyName, DealName
 from db.statements import Statement, statement, variants
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
 
+Name = TypeVar("Name", CompanyName, DealName)
 BY_IDS = statement("activity.by_ids", ActivityRow)
 WHOLE = variants("reports.recent.of_", ActivityRow)
 LINES = variants("reports.recent.lines_of_", ActivityLine)
@@ -68,12 +69,9 @@ class Recent(Loader[RecentList, list[Any]]):
             "activities": [row for row in rows if row.place == 1],
             "tasks": [row for row in rows if row.place == 2],
         }
-        for row in (*lists["activities"], *lists["tasks"]):
-            if row.company_id is not None:
-                name = row.company_name
-                self._companies[row.company_id] = None if name is None else CompanyName(row.company_id, name)
-            if row.deal_id is not None:
-                self._deals[row.deal_id] = None if row.deal_name is None else DealName(row.deal_id, row.deal_name)
+        shown = (*lists["activities"], *lists["tasks"])
+        self._companies.update(_named(CompanyName, {row.company_id: row.company_name for row in shown}))
+        self._deals.update(_named(DealName, {row.deal_id: row.deal_name for row in shown}))
         self._next_at = next((row.occurred_at for row in rows if row.place == 3), None)
         return [lists[key.kind][: key.limit] for key in keys]
 
@@ -84,3 +82,12 @@ class Recent(Loader[RecentList, list[Any]]):
     def until(self, keys: Sequence[RecentList], values: Sequence[list[Any]], usual: datetime) -> datetime:
         """What lies in the future comes into the list by itself."""
         return usual if self._next_at is None else min(usual, self._next_at)
+
+
+def _named(kind: type[Name], names: Mapping[UUID | None, str | None]) -> dict[UUID, Name | None]:
+    """A row for each id with its name; None for what may not be seen."""
+    found: dict[Any, Name | None] = dict.fromkeys(names)
+    named = {key: name for key, name in names.items() if name is not None}
+    found.update(zip(named, rows_of(kind, list(named.items())), strict=True))
+    found.pop(None, None)  # of who has none
+    return found

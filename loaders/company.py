@@ -29,7 +29,7 @@ class CompanyById(Loader[UUID, CompanyRow | None]):
         return tags.rows("company", keys)
 
 
-class TotalsByCompany(Loader[UUID, CompanyTotalsRow]):
+class TotalsByCompany(Loader[UUID, CompanyTotalsRow | CountedCompanyRow]):
     """Company id to how many contacts and deals it has, and what those are worth: one statement, of which many want all."""
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[CompanyTotalsRow]:
@@ -51,10 +51,7 @@ class CountedPage(PageByWindow):
 
     async def load_keys(self, keys: list[Window]) -> Sequence[list[Any]]:
         pages = await super().load_keys(keys)
-        rows: Iterable[CountedCompanyRow] = chain.from_iterable(pages)
-        self._totals.learn(
-            {row.id: CompanyTotalsRow(row.id, row.contacts, row.deals, row.deals_value, row.unpriced) for row in rows}
-        )
+        self._totals.learn({row.id: row for row in chain.from_iterable(pages)})
         return pages
 
 

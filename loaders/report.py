@@ -7,7 +7,7 @@ from uuid import UUID
 
 from core import tags
 from core.later import Later
-from db.database import Database
+from db.database import Database, rows_of
 from db.rows import OverviewRow, OverviewWithDealsRow, StageTotalsRow
 from db.statements import variants
 from loaders.base import Loader, many_per_key
@@ -72,7 +72,7 @@ class Overview(Loader[Figures, OverviewRow | list[StageTotalsRow]]):
         days = _days(keys)
         if len(days) == 1 and len(keys) == 2:
             rows = await self._db.fetch(WITH_DEALS[self._scope], self._visible_owner, self._owner_id, *_times(days[0]))
-            deals = [StageTotalsRow._make(row[4:]) for row in rows if row.stage_id is not None]
+            deals = rows_of(StageTotalsRow, [row[4:] for row in rows if row.stage_id is not None])
             found: dict[Figures, OverviewRow | list[StageTotalsRow]] = {"deals": deals, days[0]: OverviewRow._make(rows[0][:4])}
             return [found[key] for key in keys]
         return [await self._alone(key) for key in keys]  # one, unless a document asks for several time zones at once

@@ -41,8 +41,8 @@ class Dashboard:
     @cached_property
     def counted(self) -> Later[OverviewRow]:
         """What happened today and this week, and the companies."""
-        day, week = day_of(self._context.now, self._zone), week_of(self._context.now, self._zone)
-        return self._context.loaders.overview(self._owner_id).counted(day, week)
+        day = day_of(self._context.now, self._zone)
+        return self._context.loaders.overview(self._owner_id).counted(day, week_of(day))
 
     def latest(
         self, kind: Literal["activities", "tasks"], limit: int, wanted: frozenset[str] | None = None
@@ -58,8 +58,7 @@ def day_of(now: datetime, zone: ZoneInfo) -> Span:
     return Span(midnight, midnight + timedelta(days=1))
 
 
-def week_of(now: datetime, zone: ZoneInfo) -> Span:
-    """The week of that time zone, from Monday (ISO 8601)."""
-    day = day_of(now, zone)
+def week_of(day: Span) -> Span:
+    """The week in which a day lies, from Monday (ISO 8601)."""
     monday = day.start - timedelta(days=day.start.weekday())
     return Span(monday, monday + timedelta(days=7))

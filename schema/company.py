@@ -96,7 +96,7 @@ class Company(Node):
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after it.")
     contact_count = _total("contacts", type=int, description="How many contacts it has.")
     deal_count = _total("deals", type=int, description="How many deals there are with it.")
-    deals_value = _total("value", type=Money, description="Known value of all deals with it.")
+    deals_value = _total("deals_value", type=Money, description="Known value of all deals with it.")
     unpriced_count = _total(
         "unpriced", type=int, description="How many deals with it have no known value and are not in `dealsValue`."
     )

@@ -59,7 +59,7 @@ cross join lateral (
     where company_id = page.id and ($1::uuid is null or owner_id = $1)
 ) as contacts
 cross join lateral (
-    select coalesce(sum(deals), 0)::bigint as deals, coalesce(sum(value), 0)::float8 as value,
+    select coalesce(sum(deals), 0)::bigint as deals, coalesce(sum(value), 0)::float8 as deals_value,
            coalesce(sum(unpriced), 0)::bigint as unpriced
     from company_deals
     where company_id = page.id and ($1::uuid is null or owner_id = $1)
@@ -80,7 +80,7 @@ cross join lateral (
 {sorts}
 {ways}
 {scopes}
-select page.*, wanted.place, contacts.contacts, deals.deals, deals.value as deals_value, deals.unpriced
+select page.*, wanted.place, contacts.contacts, deals.deals, deals.deals_value, deals.unpriced
 from {pages}
 {totals}
 order by wanted.place;
@@ -100,7 +100,7 @@ order by wanted.place;
 
 -- name: totals -> CompanyTotalsRow
 -- $1 visible owner; $2 ids.
-select page.id as company_id, contacts.contacts, deals.deals, deals.value, deals.unpriced
+select page.id as company_id, contacts.contacts, deals.deals, deals.deals_value, deals.unpriced
 from unnest($2::uuid[]) as page (id)
 {totals};
 
