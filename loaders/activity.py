@@ -65,11 +65,11 @@ class Recent(Loader[RecentList, list[Any]]):
         which: Statement[Any] = LINES[scope] if as_lines else WHOLE[scope]
         most = {kind: max((key.limit for key in keys if key.kind == kind), default=0) for kind in ("activities", "tasks")}
         rows = await self._db.fetch(which, self._visible_owner, self._owner_id, most["activities"], most["tasks"])
+        shown = [row for row in rows if row.place < 3]
         lists = {
-            "activities": [row for row in rows if row.place == 1],
-            "tasks": [row for row in rows if row.place == 2],
+            "activities": [row for row in shown if row.place == 1],
+            "tasks": [row for row in shown if row.place == 2],
         }
-        shown = (*lists["activities"], *lists["tasks"])
         self._companies.update(_named(CompanyName, {row.company_id: row.company_name for row in shown}))
         self._deals.update(_named(DealName, {row.deal_id: row.deal_name for row in shown}))
         self._next_at = next((row.occurred_at for row in rows if row.place == 3), None)

@@ -1,5 +1,6 @@
 """Loads pages of sorted lists, and how long the lists are."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
@@ -43,6 +44,7 @@ FIRST: dict[Noun, dict[int, Statement[Any]]] = {
     noun: {int(size): each for size, each in variants(f"{noun}.first_of_company_", line).items()}
     for noun, line in LINES.items()
 }
+SIZES = {noun: sorted(of_size) for noun, of_size in FIRST.items()}
 COUNTS: dict[str, Statement[CountRow]] = {
     name: each for noun in ROWS for name, each in family(f"{noun}.count_of_", CountRow).items()
 }
@@ -122,8 +124,8 @@ class FirstByCompany(Loader[UUID, list[Any]]):
         super().__init__(db, visible_owner)
         self._listing = listing
         self._size = size
-        of_size = FIRST[listing.noun]
-        self._statement = of_size[min(most for most in of_size if most >= size)]
+        sizes = SIZES[listing.noun]
+        self._statement = FIRST[listing.noun][sizes[bisect_left(sizes, size)]]
 
     async def load_keys(self, keys: list[UUID]) -> Sequence[list[Any]]:
         rows = await self._db.fetch(self._statement, self._visible_owner, keys)

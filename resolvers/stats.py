@@ -22,7 +22,7 @@ class StageStats(NamedTuple):
 
 
 def _value_of(stages: list[StageStats]) -> float:
-    return round(sum(each.value for each in stages), 2)
+    return round(sum([each.value for each in stages]), 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,22 @@ class DealStats:
     @property
     def total(self) -> int:
         """All deals."""
-        return sum(each.count for each in self.stages)
+        return sum([each.count for each in self.stages])
 
     @property
     def open_count(self) -> int:
         """Deals neither won nor lost."""
-        return sum(each.count for each in self._open)
+        return sum([each.count for each in self._open])
 
     @property
     def won_count(self) -> int:
         """Won deals."""
-        return sum(each.count for each in self._won)
+        return sum([each.count for each in self._won])
 
     @property
     def lost_count(self) -> int:
         """Lost deals."""
-        return sum(each.count for each in self.stages if each.stage.is_lost)
+        return sum([each.count for each in self.stages if each.stage.is_lost])
 
     @property
     def pipeline_value(self) -> float:
@@ -104,7 +104,7 @@ def contact_stats(context: Context, owner_id: UUID | None) -> Later[ContactStats
 
 def _by_stage(stages: list[StageRow], totals: list[StageTotalsRow]) -> list[StageStats]:
     found = {row.stage_id: row for row in totals}
-    everything = sum(row.deals for row in totals)
+    everything = sum([row.deals for row in totals])
     stats = []
     for stage in stages:
         row = found.get(stage.id)
