@@ -119,13 +119,16 @@ def _has_variable(node: Node) -> bool:
     )
 
 
-def unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[..., Any]:
-    """The resolver of a field without extensions, called as Strawberry calls it, with arguments that are converted already.
+def unwrapped(declared: StrawberryField, info_class: type[Any]) -> tuple[Callable[..., Any], bool]:
+    """The resolver of a field without extensions, called as Strawberry calls it, and whether it looks at the info.
+
+    Its arguments are converted already.
 
     Strawberry converts them and looks up the resolver's parameters for each call: 12 microseconds.
     """
     resolver = declared.base_resolver
     assert resolver is not None
+    call = resolver.wrapped_func if callable(resolver.wrapped_func) else resolver  # which raises
     as_self = resolver.self_parameter is not None
     by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
     info_name = resolver.info_parameter.name if resolver.info_parameter else None
@@ -135,6 +138,6 @@ def unwrapped(declared: StrawberryField, info_class: type[Any]) -> Callable[...,
             arguments[name] = source
         if info_name is not None:
             arguments[info_name] = info_class(_raw_info=info, _field=declared)
-        return resolver(source, **arguments) if as_self else resolver(**arguments)
+        return call(source, **arguments) if as_self else call(**arguments)
 
-    return resolve
+    return resolve, info_name is not None

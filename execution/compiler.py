@@ -128,7 +128,8 @@ class Compiler:
                 return Attribute(declared.python_name, *place)
             if declared.base_resolver is not None:
                 arguments = Arguments(self._schema, definition, node, declared)
-                return Resolved(unwrapped(declared, self._schema.config.info_class), arguments, *place)
+                resolve, wants_info = unwrapped(declared, self._schema.config.info_class)
+                return Resolved(resolve, arguments, *place, wants_info=wants_info)
         return Resolved(definition.resolve or default_field_resolver, Arguments(self._schema, definition, node), *place)
 
     def _is_plain(self, declared: StrawberryField) -> bool:

@@ -13,7 +13,7 @@ from execution.asked import Asked
 from execution.batched import Batched
 from execution.faults import Column, Origin, Shared, Under
 from execution.run import Run, is_awaitable_kind
-from execution.values import Completed, Position, are_ordinary, nullable
+from execution.values import Completed, Position, learn, nullable
 
 
 class Field(Asked, ABC):
@@ -104,16 +104,19 @@ class Followed(Field):
         asked, which, others = keys
         if isinstance(values, Exception):  # of the whole batch: the error of each of its keys
             values = [values] * len(asked)
-        if others:
-            values = [*values, *others]
         if which is None:
             self.complete(run, values, origin, rows)
             return
+        are_null = self.is_nullable and others == [None] and asked
+        if others and not are_null:
+            values = [*values, *others]
         done = self.position.complete(run, values, Shared(Under(origin, self), which))
-        if isinstance(done, Later):
-            store(rows, self.key, done.map(lambda given: [given[at] for at in which]))
-        else:
-            store(rows, self.key, [done[at] for at in which])
+
+        def spread(given: Column) -> list[Any]:
+            given = [*given, None] if are_null else given
+            return [given[at] for at in which]
+
+        store(rows, self.key, done.map(spread) if isinstance(done, Later) else spread(done))
 
 
 # Distinct keys, of the values that stand for them which each object has, and the values that stand for no key.
@@ -127,7 +130,9 @@ def _keys(read: Column) -> Keys:
     ``[s1, s2], [0, 2, 0, 1], [None]``.
     """
     kinds = set(map(type, read))
-    if kinds <= nullable or are_ordinary(kinds):
+    if not kinds <= nullable:
+        learn(kinds)
+    if kinds <= nullable:
         try:
             distinct = dict.fromkeys(read)
             if len(distinct) == len(read) and None not in distinct:
@@ -162,14 +167,15 @@ def _keys_one_by_one(read: Column) -> Keys:
 class Resolved(Field):
     """A field with a resolver, called for each object as graphql-core would; those that are async run at the same time."""
 
-    def __init__(self, resolve: Callable[..., Any], arguments: Arguments, *place: Any) -> None:
+    def __init__(self, resolve: Callable[..., Any], arguments: Arguments, *place: Any, wants_info: bool = True) -> None:
         super().__init__(*place)
         self._resolve = resolve
         self._arguments = arguments
+        self._wants_info = wants_info
 
     def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
         try:
-            arguments, info = self._arguments.of(run), run.info(self)
+            arguments, info = self._arguments.of(run), run.info(self) if self._wants_info else None
         except Exception as error:  # an argument that does not fit is the error of every object
             self.complete(run, [error] * len(objects), origin, rows)
             return

@@ -36,6 +36,7 @@ class Leaf:
 
     def __init__(self, kind: GraphQLLeafType) -> None:
         self._kind = kind
+        self._coerce = kind.coerce_output_value
         by_column = getattr(kind.coerce_output_value, BY_COLUMN, None) or BUILT_IN.get(kind)
         self._by_column = _each_once(kind) if isinstance(kind, GraphQLEnumType) else by_column
         self.unchanged = UNCHANGED.get(kind, frozenset())
@@ -43,11 +44,11 @@ class Leaf:
     def complete(self, run: Run, field: Asked, column: Column, kinds: set[type[Any]], origin: Origin) -> Column:
         """What the answer has for each value of a column without nulls: no leaf waits for anything."""
         done = column if kinds <= self.unchanged else self.whole(column, kinds)
-        return [self._one(run, field, value, origin, at) for at, value in enumerate(column)] if done is None else done
+        return [self._checked(run, field, value, origin, at) for at, value in enumerate(column)] if done is None else done
 
     def whole(self, column: Column, kinds: set[type[Any]]) -> Column | None:
         """The same for a column of values of these types in one go; None where each has to be looked at by itself."""
-        coerce = self._kind.coerce_output_value
+        coerce = self._coerce
         try:
             if self._by_column is not None:
                 done = self._by_column(column, kinds)
@@ -59,9 +60,17 @@ class Leaf:
             return None
         return coerced if NOTHING.isdisjoint(map(type, coerced)) else None
 
-    def _one(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
+    def one(self, value: Any) -> Any:
+        """The same for a value by itself; None where it fails, which ``complete`` tells."""
         try:
-            coerced = self._kind.coerce_output_value(value)
+            done = self._coerce(value)
+        except Exception:
+            return None
+        return None if done is Undefined else done
+
+    def _checked(self, run: Run, field: Asked, value: Any, origin: Origin, at: int) -> Any:
+        try:
+            coerced = self._coerce(value)
         except Exception as error:  # whatever a scalar raises is the error of its field
             run.fail(field, origin, at, error)
             return None

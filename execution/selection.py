@@ -87,11 +87,11 @@ class Selection:
             if kind in unchanged:
                 row[key] = value
                 continue
-            whole = leaf.whole([value], {kind}) if kind in ordinary else None
-            if whole is None:
+            done = leaf.one(value) if kind in ordinary else None
+            if done is None:
                 store(rows, key, position.complete(run, [value], Under(origin, position.field)))
             else:
-                row[key] = whole[0]
+                row[key] = done
         for field in self._others:
             field.answer(run, objects, _column(field, each), origin, rows)
         return rows

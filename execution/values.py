@@ -66,7 +66,9 @@ class Position:
     def complete(self, run: Run, column: Column, origin: Origin) -> Completed:
         """What the answer has for each value of the column."""
         kinds = set(map(type, column))
-        if kinds <= ordinary or are_ordinary(kinds):
+        if not kinds <= nullable:
+            learn(kinds)
+        if kinds <= ordinary:
             return self.inside.complete(run, self.field, column, kinds, origin)
         if self.leaf is not None and kinds <= self.unchanged:
             return column
@@ -120,14 +122,9 @@ ordinary: set[type[Any]] = set()
 nullable: set[type[Any]] = {type(None)}
 
 
-def are_ordinary(kinds: set[type[Any]]) -> bool:
-    """Whether all of these types belong to the ``ordinary`` ones; graphql-core raises exceptions that a resolver returns.
-
-    Those beside null are learned as well: a column that always has nulls would be looked through value by value each time.
-    """
+def learn(kinds: set[type[Any]]) -> None:
+    """Looks at the types of a column in which some are new; graphql-core raises exceptions that a resolver returns."""
     new = kinds - nullable
-    if awaits(new) or any(kind in NOTHING or issubclass(kind, Exception) for kind in new):
-        return False
-    ordinary.update(new)
-    nullable.update(new)
-    return type(None) not in kinds
+    if not awaits(new) and not any(kind in NOTHING or issubclass(kind, Exception) for kind in new):
+        ordinary.update(new)
+        nullable.update(new)

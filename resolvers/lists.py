@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from core.later import Later
@@ -34,12 +34,18 @@ class Listed:
         return "down" if self.descending else "up"
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """The order of a list: the name of its sort in the statements of its noun, and its direction."""
 
     sort: str
     descending: bool
+
+
+class Usual(NamedTuple):
+    """What a list of everything is where nothing else is said: the filter of nothing, and its order."""
+
+    filter: tuple[Any, ...]
+    order: Order
 
 
 def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None) -> Awaitable[list[Any]]:
@@ -69,9 +75,9 @@ def page_of_all(
     context: Context,
     noun: Noun,
     asked: Asked,
-    filter_values: tuple[Any, ...],
+    filter_values: tuple[Any, ...] | None,
     order: Order | None,
-    usual: Order,
+    usual: Usual,
     search: str | None,
     owner_id: str | None = None,
     *,
@@ -86,7 +92,8 @@ def page_of_all(
     if noun != "app_user":  # users are owned by nobody
         owner = owner or context.viewer.visible_owner
     if order is None:
-        order = usual if words is None else Order("relevance", descending=True)
+        order = usual.order if words is None else Order("relevance", descending=True)
     scope = "owner" if owner else "all"
-    listing = Listing(noun, scope, order.sort, filter_values, words, with_totals=with_totals and words is None)
+    values = filter_values or usual.filter
+    listing = Listing(noun, scope, order.sort, values, words, with_totals=with_totals and words is None)
     return read_page(context, ListOf(listing, owner, order.descending), asked)

@@ -22,8 +22,7 @@ from resolvers.context import Context
 LAST_ID = UUID(int=2**128 - 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(NamedTuple):
     """The paging arguments of a connection as they were given."""
 
     first: int | None = None
@@ -41,8 +40,7 @@ class Asked:
         return limit_argument(getattr(self, name), name), name == "last"
 
 
-@dataclass(frozen=True, slots=True)
-class ListOf:
+class ListOf(NamedTuple):
     """One sorted list: what it is made of, whose it is, and its direction."""
 
     listing: Listing

@@ -71,10 +71,13 @@ def _load(read_loader: Read, context: Context, keys: Sequence[Any]) -> Any:
 
 
 def _load_or_know(read_loader: Read, read_names: Read, context: Context, keys: Sequence[Any], wanted: frozenset[str]) -> Any:
+    if not wanted <= NAMED:
+        return _load(read_loader, context, keys)
     known = read_names(context.loaders)
-    if wanted <= NAMED and known.keys() >= set(keys):
+    try:
         return [known[each] for each in keys]
-    return _load(read_loader, context, keys)
+    except KeyError:  # of one that was not read along
+        return _load(read_loader, context, keys)
 
 
 def _load_and_pick(read_loader: Read, read_answer: Read, context: Context, keys: Sequence[Any]) -> Any:

@@ -12,7 +12,7 @@ from execution import read_along
 from resolvers.arguments import optional_uuid, uuid_argument, zone_argument
 from resolvers.context import Info
 from resolvers.dashboard import Dashboard as DashboardOf
-from resolvers.lists import page_of_all
+from resolvers.lists import Usual, page_of_all
 from resolvers.node import node_by_id
 from resolvers.page import Asked, Page
 from resolvers.stats import DealStats, contact_stats, deal_stats
@@ -33,6 +33,11 @@ IncludeStats = Annotated[
     bool | None, argument(description="Changes nothing: a figure costs only when its field is asked for.")
 ]
 TimeZone = Annotated[str, argument(description="Where today and this week are: an IANA name such as Europe/Berlin.")]
+COMPANIES = Usual(CompanyFilter().values(), CompanySort().order())
+CONTACTS = Usual(ContactFilter().values(), ContactSort().order())
+DEALS = Usual(DealFilter().values(), DealSort().order())
+ACTIVITIES = Usual(ActivityFilter().values(), ActivitySort().order())
+USERS = Usual(UserFilter().values(), UserSort().order())
 
 
 @strawberry.type(description="What can be asked.")
@@ -82,9 +87,10 @@ class Query:
         include_stats: IncludeStats = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values, order = (filter_ or CompanyFilter()).values(), None if sort is None else sort.order()
+        values = None if filter_ is None else filter_.values()
+        order = None if sort is None else sort.order()
         return page_of_all(
-            info.context, "company", asked, values, order, CompanySort().order(), search, owner_id,
+            info.context, "company", asked, values, order, COMPANIES, search, owner_id,
             with_totals=TOTALS in read_along(info),
         )  # fmt: skip
 
@@ -103,8 +109,9 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values, order = (filter_ or ContactFilter()).values(), None if sort is None else sort.order()
-        return page_of_all(info.context, "contact", asked, values, order, ContactSort().order(), search, owner_id)
+        values = None if filter_ is None else filter_.values()
+        order = None if sort is None else sort.order()
+        return page_of_all(info.context, "contact", asked, values, order, CONTACTS, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Deals, page by page; newest first unless sorted.")
     def deals(
@@ -121,8 +128,9 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values, order = (filter_ or DealFilter()).values(), None if sort is None else sort.order()
-        return page_of_all(info.context, "deal", asked, values, order, DealSort().order(), search, owner_id)
+        values = None if filter_ is None else filter_.values()
+        order = None if sort is None else sort.order()
+        return page_of_all(info.context, "deal", asked, values, order, DEALS, search, owner_id)
 
     @strawberry.field(
         graphql_type=Connection[Activity], description="Activities, page by page; latest first unless sorted."
@@ -141,8 +149,9 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values, order = (filter_ or ActivityFilter()).values(), None if sort is None else sort.order()
-        return page_of_all(info.context, "activity", asked, values, order, ActivitySort().order(), search, owner_id)
+        values = None if filter_ is None else filter_.values()
+        order = None if sort is None else sort.order()
+        return page_of_all(info.context, "activity", asked, values, order, ACTIVITIES, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[User], description="Users, page by page; by name unless sorted.")
     def users(
@@ -158,8 +167,9 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values, order = (filter_ or UserFilter()).values(), None if sort is None else sort.order()
-        return page_of_all(info.context, "app_user", asked, values, order, UserSort().order(), search)
+        values = None if filter_ is None else filter_.values()
+        order = None if sort is None else sort.order()
+        return page_of_all(info.context, "app_user", asked, values, order, USERS, search)
 
     @strawberry.field(graphql_type=list[Stage], description="Every stage, in the order of the pipeline.")
     def stages(self, info: Info) -> Later[list[StageRow]]:
