@@ -122,9 +122,8 @@ def _has_variable(node: Node) -> bool:
 def unwrapped(declared: StrawberryField, info_class: type[Any]) -> tuple[Callable[..., Any], bool]:
     """The resolver of a field without extensions, called as Strawberry calls it, and whether it looks at the info.
 
-    Its arguments are converted already.
-
-    Strawberry converts them and looks up the resolver's parameters for each call: 12 microseconds.
+    It is given arguments that are converted already: Strawberry does that, and looks up the resolver's parameters, for each
+    call, in 12 microseconds.
     """
     resolver = declared.base_resolver
     assert resolver is not None
