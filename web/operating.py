@@ -3,7 +3,7 @@
 from starlette.requests import Request
 
 from core.errors import AppError
-from core.network import is_loopback
+from core.network import is_local_name, is_loopback
 from web.auth import viewer_of
 from web.state import State, state_of
 
@@ -18,9 +18,13 @@ class NotForClients(AppError):
 
 
 def is_local(request: Request[State]) -> bool:
-    """Whether the request comes from this machine itself, and not through a proxy on it."""
+    """Whether the request comes from this machine itself, and neither through a proxy on it nor from a page of another site.
+
+    A site can give its own name to this machine's address (DNS rebinding), and a browser on it then asks by that name.
+    """
     client = request.client.host if request.client else ""
-    return is_loopback(client) and not any(name in request.headers for name in FORWARDED)
+    is_direct = not any(name in request.headers for name in FORWARDED)
+    return is_loopback(client) and is_direct and is_local_name(request.headers.get("host", ""))
 
 
 def is_operator(request: Request[State]) -> bool:
