@@ -30,6 +30,15 @@ class Call(NamedTuple):
         return None if found is None else found.decode("latin-1")
 
     @property
+    def length(self) -> int | None:
+        """``Content-Length``, 0 without one; None if it is no number.
+
+        As many zeros may stand before it as one likes, and Python reads no more than 4,300 digits.
+        """
+        given = self.headers.get(b"content-length", b"0")
+        return int(given.lstrip(b"0") or b"0") if given.isdigit() else None
+
+    @property
     def parameters(self) -> list[tuple[str, str]]:
         """Those of the query string, in their order."""
         return parse_qsl(self.query.decode("latin-1"), keep_blank_values=True) if self.query else []

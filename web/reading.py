@@ -13,7 +13,7 @@ from web.middleware.cors import PREFLIGHT_HEADERS
 from web.negotiation import GRAPHQL, HTML, JSON, best
 
 # A GET with one of these asks something; without them a browser gets the page.
-ASKING = ("query", "documentId", "id", "extensions", "operationName")
+ASKING = ("query", "documentId", "id", "doc_id", "extensions", "operationName")
 
 
 class TooLarge(AppError):
@@ -118,8 +118,8 @@ async def _body(request: Request[Any], call: Call) -> bytes:
     _require_json(call, for_body=True)
     if call.headers.get(b"content-encoding", b"identity").lower() != b"identity":
         raise UnsupportedMediaType("The body must not be compressed: this server takes no Content-Encoding.")
-    most, declared = call.state["settings"].max_body_bytes, call.headers.get(b"content-length", b"")
-    if declared.isdigit() and int(declared) > most:
+    most, declared = call.state["settings"].max_body_bytes, call.length
+    if declared is not None and declared > most:
         raise TooLarge(f"The body may have {most} bytes at most.")
     parts, size, unfinished = [], 0, call.state["unfinished"]
     try:

@@ -103,14 +103,14 @@ class ShortcutProtocol(OneProtocol):
 
     def _may_be_short(self, call: Call) -> bool:
         headers = call.headers
-        length, connection = headers.get(b"content-length", b"0"), headers.get(b"connection", b"keep-alive")
+        length, connection = call.length, headers.get(b"connection", b"keep-alive")
         is_idle = self.cycle is None or self.cycle.response_complete
         return (
             is_idle
             and self.url.startswith(b"/graphql")
             and call.method in ("GET", "POST")
-            and length.isdigit()
-            and int(length) <= LONGEST_BODY
+            and length is not None
+            and length <= LONGEST_BODY
             and connection.lower() == b"keep-alive"
             and NOT_SHORT.isdisjoint(headers)
             and self.scheme == "http"

@@ -230,6 +230,16 @@ async def test_what_is_short_and_for_the_endpoint_alone_does_not_come_to_the_app
         assert app.paths == ["/graphql", "/graphql", "/graphql", "/graphql/a"]
 
 
+@pytest.mark.parametrize(("target", "body", "status"), [("/graphql", STAGES, 200), ("/api/batch", b"[]", 400)])
+async def test_zeros_before_a_length_make_no_difference(
+    url_without_a_row: str, valkey: EmbeddedValkey, target: str, body: bytes, status: int
+) -> None:
+    async with counted(url_without_a_row, valkey) as (port, _):
+        usual = Asked(target=target, body=body).sent()
+        padded = usual.replace(b"content-length: ", b"content-length: " + b"0" * 5_000)
+        assert [found for found, _, _ in (*await ask(port, usual), *await ask(port, padded))] == [status, status]
+
+
 async def test_what_comes_together_is_answered_in_its_order(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
     async with counted(url_without_a_row, valkey) as (port, _):
         slow = orjson.dumps({"query": "{ deals { totalCount } }"})
