@@ -74,7 +74,8 @@ async def test_a_trusted_document_is_found_by_every_one_of_its_names(
     empty: httpx2.AsyncClient, asked: dict[str, Any]
 ) -> None:
     by_get = {name: value for name, value in asked.items() if value is not None}
-    for response in (await post(empty, asked), await post(empty, asked | {"unknown": 1}), await get(empty, by_get)):
+    browser = await get(empty, by_get, accept="text/html,*/*;q=0.8")
+    for response in (await post(empty, asked), await post(empty, asked | {"unknown": 1}), await get(empty, by_get), browser):
         assert (response.status_code, response.json()) == (200, NO_STAGES)
 
 
