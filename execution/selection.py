@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from core.later import Later
@@ -41,16 +41,17 @@ class Selection:
         self.depth = 1 + max((field.position.inside.depth for field in fields), default=0)
         self.along = frozenset[str]().union(*(field.read_along for field in fields))
         self._is_put_off = is_put_off
-        # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
         # What has most below it comes first, since the most has to be waited for one after the other: 1.03 times as many
         # Dashboards by one connection. Errors are in the order of the document all the same.
         self.deepest_first = sorted(fields, key=lambda field: field.position.inside.depth, reverse=True)
         plain = [field for field in self.deepest_first if isinstance(field, Attribute) and field.position.leaf is not None]
+        # Nearly all fields are attributes with a leaf for a value: what is in them is looked at here, and seldom changed.
         self._plain = [_Plain.of(field) for field in plain]
         self._others = [field for field in self.deepest_first if field not in plain]
-        # What is read, in their order: two aliases of an attribute read it twice, since what it gives may be good once.
-        self._names = [field.reads for field in (*plain, *self._others) if field.reads is not None]
-        self._readers = [attrgetter(name) for name in self._names]
+        # Attributes are read in the order of the document, and two aliases of one read it twice: a property may give another
+        # value each time. Their columns are gone through in the order of ``_plain``, and then of ``_others``.
+        self._readers = [(field.key, field.read) for field in fields if field.read is not None]
+        self._columns = [(field.key, field.reads) for field in (*plain, *self._others) if field.reads is not None]
         self._picks: dict[type[Any], Callable[[list[Column]], Sequence[Column]] | None] = {}
         self._blank: dict[str, Any] = {field.key: None for field in fields}
         filled = frozenset(each.key for each in self._plain)
@@ -132,20 +133,21 @@ class Selection:
         self._many(run, objects[part], Picked(origin, which), rows[part])
 
     def _read(self, objects: Column) -> Sequence[Column]:
-        """The attributes that fields read, of all objects: named tuples of one type become columns at once."""
+        """The attributes of all objects, in the order of ``_columns``; named tuples of one type become columns at once."""
         kinds = set(map(type, objects))
         pick = self._pick(kinds.pop()) if len(kinds) == 1 else None
-        if pick is None:
-            return [_attributes(read, objects) for read in self._readers]
-        return pick(list(zip(*objects, strict=True)))
+        if pick is not None:
+            return pick(list(zip(*objects, strict=True)))
+        found = {key: _attributes(read, objects) for key, read in self._readers}
+        return [found[key] for key, _ in self._columns]
 
     def _pick(self, kind: type[Any]) -> Callable[[list[Column]], Sequence[Column]] | None:
         """What picks the attributes of named tuples of that type from their columns; None for others, or if one is missing."""
         if kind not in self._picks:
             places = _places(kind)
-            found = [places[name] for name in self._names if name in places]
-            # Of one place it would give the column, of more a tuple of them: the last is given twice.
-            self._picks[kind] = itemgetter(*found, found[-1]) if found and len(found) == len(self._names) else None
+            found = [places[name] for _, name in self._columns if name in places]
+            # itemgetter gives a tuple only where it has two places or more: the last is given twice, and once not looked at.
+            self._picks[kind] = itemgetter(*found, found[-1]) if found and len(found) == len(self._columns) else None
         return self._picks[kind]
 
 

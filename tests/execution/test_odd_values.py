@@ -141,10 +141,27 @@ class Gives:
     numbers: list[int]
 
 
+class Counting:
+    """Knows how many there are once they have been asked for."""
+
+    count: int | None = None
+
+    @property
+    def pairs(self) -> list[Swapped]:
+        self.count = 1
+        return [Swapped(1, 2)]
+
+
 @strawberry.type
 class Pair:
     x: int
     y: int
+
+
+@strawberry.type
+class Pairs:
+    pairs: list[Pair]
+    count: int | None
 
 
 @strawberry.type
@@ -191,6 +208,7 @@ class Query:
     once = strawberry.field(resolver=lambda: [Once(), Once()], graphql_type=list[Gives])
     aliased = strawberry.field(resolver=lambda: [Aliased(1, 2)] * 2, graphql_type=list[Pair])
     backwards = strawberry.field(resolver=lambda: [Backwards(1, 2)] * 2, graphql_type=list[Pair])
+    counting = strawberry.field(resolver=lambda: [Counting(), Counting()], graphql_type=list[Pairs])
     unlisted = strawberry.field(resolver=lambda: [Keyed([1])], graphql_type=list[Loaded])
     unhashed = strawberry.field(resolver=lambda: [Keyed(1), Keyed(BadHash()), Keyed(2)], graphql_type=list[Loaded])
     loud: str = Loud()(hello)  # type: ignore[assignment]
@@ -238,6 +256,7 @@ def case_of(text: str) -> Case:
         ("{ once { a: numbers b: numbers } }", b'{"once":[{"a":[1,2],"b":[1,2]},{"a":[1,2],"b":[1,2]}]}'),
         ("{ aliased { x y } }", b'{"aliased":[{"x":1,"y":1},{"x":1,"y":1}]}'),
         ("{ backwards { x y } }", b'{"backwards":[{"x":1,"y":2},{"x":1,"y":2}]}'),
+        ("{ counting { pairs { x } count } }", b'{"counting":[{"pairs":[{"x":1}],"count":1},{"pairs":[{"x":1}],"count":1}]}'),
         ("{ loud speaker { said } }", b'{"loud":"hello!","speaker":{"said":"well!"}}'),
     ],
 )
