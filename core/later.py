@@ -72,7 +72,7 @@ class Later(Generic[T]):
 def outcomes_of(laters: Sequence[Later[T]]) -> Later[list[T | BaseException]]:
     """Their values in their order, an error in the place of the value that it came instead of."""
     together: Later[list[Any]] = Later()
-    if len(laters) == 1:
+    if len(laters) == 1:  # nearly always: there is nothing to wait for besides
         laters[0].then(lambda outcome: together.give([outcome]))
         return together
     outcomes: list[Any] = [None] * len(laters)

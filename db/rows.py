@@ -45,7 +45,7 @@ class CompanyRow(NamedTuple):
 
 
 class CountedCompanyRow(NamedTuple):
-    """The columns of ``CompanyRow``, and those of its ``CompanyTotalsRow``."""
+    """The columns of ``CompanyRow``, and those of its ``CompanyTotalsRow`` under the same names, to be taken for one."""
 
     id: UUID
     name: str

@@ -43,10 +43,9 @@ class ListOf:
         if kinds <= LISTS:
             return self._items(run, column, origin)
         lists: list[Any] = [_as_list(field, value) for value in column]
-        found = set(map(type, lists))
-        if awaits(found):
+        if awaits(set(map(type, lists))):
             settled = run.settled(lists)
-            return settled.map(lambda lists: self.complete(run, field, lists, set(map(type, lists)), origin))
+            return settled.map(lambda given: self.complete(run, field, given, set(map(type, given)), origin))
         places = [at for at, value in enumerate(lists) if not isinstance(value, Exception)]
         for at, value in enumerate(lists):
             if isinstance(value, Exception):

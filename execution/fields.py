@@ -3,9 +3,8 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import partial
-from itertools import count
 from operator import attrgetter
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple
 
 from core.later import Later
 from execution.arguments import Arguments
@@ -37,7 +36,7 @@ class Field(Asked, ABC):
         the error of its object alone.
         """
 
-    def complete(self, run: Run, values: Column, origin: Origin, rows: list[Any]) -> None:
+    def fill(self, run: Run, values: Column, origin: Origin, rows: list[Any]) -> None:
         """Puts a value for each object into its row, completed."""
         store(rows, self.key, self.position.complete(run, values, Under(origin, self)))
 
@@ -46,7 +45,7 @@ class Typename(Field):
     """``__typename``."""
 
     def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
-        self.complete(run, [self.parent.name] * len(objects), origin, rows)
+        self.fill(run, [self.parent.name] * len(objects), origin, rows)
 
 
 class Attribute(Field):
@@ -61,7 +60,19 @@ class Attribute(Field):
         return self.along
 
     def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
-        self.complete(run, read, origin, rows)
+        self.fill(run, read, origin, rows)
+
+
+class Keys(NamedTuple):
+    """The distinct keys of a level, and what its objects have instead of one: null, or why it cannot be read.
+
+    ``which`` has for each object the index of its value among those of the keys, and behind them the others; None where each
+    object has the value of its own key.
+    """
+
+    asked: list[Any]
+    which: list[int] | None
+    others: list[Any]
 
 
 class Followed(Field):
@@ -82,16 +93,15 @@ class Followed(Field):
         try:
             arguments = self._arguments.of(run)
         except Exception as error:  # an argument that does not fit is the error of every object
-            self.complete(run, [error] * len(read), origin, rows)
+            self.fill(run, [error] * len(read), origin, rows)
             return
         if self._batched.looks_ahead:
             arguments = {"wanted": self.position.inside.wanted, **arguments}
         keys = _keys(read)
-        asked = keys[0]
         found: Any = []
         try:
-            if asked:
-                found = self._batched.load(run.context, asked, **arguments)
+            if keys.asked:
+                found = self._batched.load(run.context, keys.asked, **arguments)
         except Exception as error:  # of the loader: that of each of its keys
             found = error
         if type(found) is not list and is_awaitable_kind(type(found)):
@@ -99,32 +109,30 @@ class Followed(Field):
         else:
             self._take(run, keys, origin, rows, found)
 
-    def _take(self, run: Run, keys: "Keys", origin: Origin, rows: list[Any], values: Any) -> None:
+    def _take(self, run: Run, keys: Keys, origin: Origin, rows: list[Any], values: Any) -> None:
         """Goes on with what was loaded for the keys."""
         asked, which, others = keys
         if isinstance(values, Exception):  # of the whole batch: the error of each of its keys
             values = [values] * len(asked)
+        under = Under(origin, self)
         if which is None:
-            self.complete(run, values, origin, rows)
+            store(rows, self.key, self.position.complete(run, values, under))
             return
-        are_null = self.is_nullable and others == [None] and asked
-        if others and not are_null:
+        # Null is put behind what has been completed, where it may be: a column without nulls need not be looked through.
+        has_null_left = self.is_nullable and others == [None] and bool(asked)
+        if others and not has_null_left:
             values = [*values, *others]
-        done = self.position.complete(run, values, Shared(Under(origin, self), which))
+        done = self.position.complete(run, values, Shared(under, which))
 
-        def spread(given: Column) -> list[Any]:
-            given = [*given, None] if are_null else given
-            return [given[at] for at in which]
+        def spread(distinct: Column) -> list[Any]:
+            all_of_them = [*distinct, None] if has_null_left else distinct
+            return [all_of_them[at] for at in which]
 
         store(rows, self.key, done.map(spread) if isinstance(done, Later) else spread(done))
 
 
-# Distinct keys, of the values that stand for them which each object has, and the values that stand for no key.
-Keys: TypeAlias = tuple[list[Any], list[int] | None, list[Any]]
-
-
 def _keys(read: Column) -> Keys:
-    """The distinct keys, which value each object has, and the values that are not asked for; None: each the one of its key.
+    """The keys among the values of an attribute.
 
     Objects without a key have null, and those whose key cannot be read or looked up its error: ``[s1, None, s1, s2]`` is
     ``[s1, s2], [0, 2, 0, 1], [None]``.
@@ -132,22 +140,9 @@ def _keys(read: Column) -> Keys:
     kinds = set(map(type, read))
     if not kinds <= nullable:
         learn(kinds)
-    if kinds <= nullable:
-        try:
-            distinct = dict.fromkeys(read)
-            if len(distinct) == len(read) and None not in distinct:
-                return list(distinct), None, []
-            others = [distinct.pop(None)] if None in distinct else []
-            asked = list(distinct)
-            where = dict(zip((*asked, *others), count()))
-            return asked, [where[key] for key in read], others
-        except Exception:  # of a key that cannot be looked up: it will tell, in its own place
-            return _keys_one_by_one(read)
-    return _keys_one_by_one(read)
-
-
-def _keys_one_by_one(read: Column) -> Keys:
-    """As ``_keys``, with a look at each of them."""
+    distinct = _distinct(read) if kinds <= nullable else None
+    if distinct is not None:
+        return distinct
     asked: dict[Any, int] = {}
     others: list[Any] = []
     which: list[int] = []
@@ -161,7 +156,21 @@ def _keys_one_by_one(read: Column) -> Keys:
                 other = error
         others.append(other)
         which.append(-len(others))
-    return list(asked), [at if at >= 0 else len(asked) - 1 - at for at in which], others
+    return Keys(list(asked), [at if at >= 0 else len(asked) - 1 - at for at in which], others)
+
+
+def _distinct(read: Column) -> Keys | None:
+    """As ``_keys``, of keys and nulls alone, without a look at each of them; None if one cannot be looked up."""
+    try:
+        distinct = dict.fromkeys(read)
+    except Exception:  # it will tell, in its own place
+        return None
+    if len(distinct) == len(read) and None not in distinct:
+        return Keys(list(distinct), None, [])
+    others = [distinct.pop(None)] if None in distinct else []
+    asked = list(distinct)
+    where = {key: at for at, key in enumerate((*asked, *others))}
+    return Keys(asked, [where[key] for key in read], others)
 
 
 class Resolved(Field):
@@ -177,7 +186,7 @@ class Resolved(Field):
         try:
             arguments, info = self._arguments.of(run), run.info(self) if self._wants_info else None
         except Exception as error:  # an argument that does not fit is the error of every object
-            self.complete(run, [error] * len(objects), origin, rows)
+            self.fill(run, [error] * len(objects), origin, rows)
             return
         found: list[Any] = []
         for each in objects:
@@ -185,11 +194,14 @@ class Resolved(Field):
                 found.append(self._resolve(each, info, **arguments))
             except Exception as error:  # whatever a resolver raises is the error of its field
                 found.append(error)
-        self.complete(run, found, origin, rows)
+        self.fill(run, found, origin, rows)
 
 
-def store(rows: list[Any], key: str, done: Completed) -> None:
-    """Puts what the answer has for a field into the row of each object, when it is there."""
+def store(rows: list[Any], key: str, done: Completed | BaseException) -> None:
+    """Puts what the answer has for a field into the row of each object, when it is there.
+
+    Raises what came instead of it, to whoever gives it: errors of fields have been told by then.
+    """
     if isinstance(done, Later):
         done.then(partial(store, rows, key))
     elif isinstance(done, BaseException):

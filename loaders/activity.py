@@ -1,18 +1,17 @@
 """Loads activities, and the two short lists of a dashboard."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from core import tags
-from db.database import Database, rows_of
+from db.database import Database
 from db.rows import ActivityLine, ActivityRow, CompanyName, DealName
 from db.statements import Statement, statement, variants
 from loaders.base import Loader, one_per_key
 from loaders.reads import DASHBOARD
 
-Name = TypeVar("Name", CompanyName, DealName)
 BY_IDS = statement("activity.by_ids", ActivityRow)
 WHOLE = variants("reports.recent.of_", ActivityRow)
 LINES = variants("reports.recent.lines_of_", ActivityLine)
@@ -65,13 +64,16 @@ class Recent(Loader[RecentList, list[Any]]):
         which: Statement[Any] = LINES[scope] if as_lines else WHOLE[scope]
         most = {kind: max((key.limit for key in keys if key.kind == kind), default=0) for kind in ("activities", "tasks")}
         rows = await self._db.fetch(which, self._visible_owner, self._owner_id, most["activities"], most["tasks"])
-        shown = [row for row in rows if row.place < 3]
         lists = {
-            "activities": [row for row in shown if row.place == 1],
-            "tasks": [row for row in shown if row.place == 2],
+            "activities": [row for row in rows if row.place == 1],
+            "tasks": [row for row in rows if row.place == 2],
         }
-        self._companies.update(_named(CompanyName, {row.company_id: row.company_name for row in shown}))
-        self._deals.update(_named(DealName, {row.deal_id: row.deal_name for row in shown}))
+        for row in (*lists["activities"], *lists["tasks"]):
+            if row.company_id is not None:
+                name = row.company_name
+                self._companies[row.company_id] = None if name is None else CompanyName(row.company_id, name)
+            if row.deal_id is not None:
+                self._deals[row.deal_id] = None if row.deal_name is None else DealName(row.deal_id, row.deal_name)
         self._next_at = next((row.occurred_at for row in rows if row.place == 3), None)
         return [lists[key.kind][: key.limit] for key in keys]
 
@@ -82,12 +84,3 @@ class Recent(Loader[RecentList, list[Any]]):
     def until(self, keys: Sequence[RecentList], values: Sequence[list[Any]], usual: datetime) -> datetime:
         """What lies in the future comes into the list by itself."""
         return usual if self._next_at is None else min(usual, self._next_at)
-
-
-def _named(kind: type[Name], names: Mapping[UUID | None, str | None]) -> dict[UUID, Name | None]:
-    """A row for each id with its name; None for what may not be seen."""
-    found: dict[Any, Name | None] = dict.fromkeys(names)
-    named = {key: name for key, name in names.items() if name is not None}
-    found.update(zip(named, rows_of(kind, list(named.items())), strict=True))
-    found.pop(None, None)  # of who has none
-    return found

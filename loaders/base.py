@@ -72,7 +72,7 @@ class Loader(DataLoader[Key, Value]):
             self.batches.discard(task)
 
     async def _load(self, keys: list[Key]) -> Sequence[Value]:
-        kept = None if self.kept_under is None else self._kept()
+        kept = self._kept()
         values = await self.load_keys(keys)
         self._read(keys, values)
         if kept is not None and self.reference is not None and self.kept_under is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
 from core.later import Later
@@ -42,10 +42,24 @@ class Order(NamedTuple):
 
 
 class Usual(NamedTuple):
-    """What a list of everything is where nothing else is said: the filter of nothing, and its order."""
+    """A list of everything where nothing else is said: the filter of nothing, and its order."""
 
-    filter: tuple[Any, ...]
+    no_filter: tuple[Any, ...]
     order: Order
+
+
+class Filtered(Protocol):
+    """A filter as clients give it."""
+
+    def values(self) -> tuple[Any, ...]:
+        """The parameters of statements, in their order."""
+
+
+class Sorted(Protocol):
+    """A sort as clients give it."""
+
+    def order(self) -> Order:
+        """As statements name it."""
 
 
 def first_rows(context: Context, listed: Listed, parent: UUID, limit: int | None) -> Awaitable[list[Any]]:
@@ -75,15 +89,15 @@ def page_of_all(
     context: Context,
     noun: Noun,
     asked: Asked,
-    filter_values: tuple[Any, ...] | None,
-    order: Order | None,
+    filter_: Filtered | None,
+    sort: Sorted | None,
     usual: Usual,
     search: str | None,
     owner_id: str | None = None,
     *,
     with_totals: bool = False,
 ) -> Later[Page]:
-    """A page of all rows of a noun that the viewer may see: ranked where a search comes without an order.
+    """A page of all rows of a noun that the viewer may see: without a sort ranked by the search, or in its usual order.
 
     ``with_totals`` of companies that are listed, not searched: they are known to their loader by then.
     """
@@ -91,9 +105,9 @@ def page_of_all(
     owner = optional_uuid(owner_id, "ownerId")
     if noun != "app_user":  # users are owned by nobody
         owner = owner or context.viewer.visible_owner
-    if order is None:
-        order = usual.order if words is None else Order("relevance", descending=True)
+    best = usual.order if words is None else Order("relevance", descending=True)
+    order = best if sort is None else sort.order()
     scope = "owner" if owner else "all"
-    values = filter_values or usual.filter
+    values = usual.no_filter if filter_ is None else filter_.values()
     listing = Listing(noun, scope, order.sort, values, words, with_totals=with_totals and words is None)
     return read_page(context, ListOf(listing, owner, order.descending), asked)

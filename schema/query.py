@@ -33,6 +33,7 @@ IncludeStats = Annotated[
     bool | None, argument(description="Changes nothing: a figure costs only when its field is asked for.")
 ]
 TimeZone = Annotated[str, argument(description="Where today and this week are: an IANA name such as Europe/Berlin.")]
+# Lists of everything where neither a filter nor an order is given.
 COMPANIES = Usual(CompanyFilter().values(), CompanySort().order())
 CONTACTS = Usual(ContactFilter().values(), ContactSort().order())
 DEALS = Usual(DealFilter().values(), DealSort().order())
@@ -87,10 +88,8 @@ class Query:
         include_stats: IncludeStats = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values = None if filter_ is None else filter_.values()
-        order = None if sort is None else sort.order()
         return page_of_all(
-            info.context, "company", asked, values, order, COMPANIES, search, owner_id,
+            info.context, "company", asked, filter_, sort, COMPANIES, search, owner_id,
             with_totals=TOTALS in read_along(info),
         )  # fmt: skip
 
@@ -109,9 +108,7 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values = None if filter_ is None else filter_.values()
-        order = None if sort is None else sort.order()
-        return page_of_all(info.context, "contact", asked, values, order, CONTACTS, search, owner_id)
+        return page_of_all(info.context, "contact", asked, filter_, sort, CONTACTS, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Deals, page by page; newest first unless sorted.")
     def deals(
@@ -128,9 +125,7 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values = None if filter_ is None else filter_.values()
-        order = None if sort is None else sort.order()
-        return page_of_all(info.context, "deal", asked, values, order, DEALS, search, owner_id)
+        return page_of_all(info.context, "deal", asked, filter_, sort, DEALS, search, owner_id)
 
     @strawberry.field(
         graphql_type=Connection[Activity], description="Activities, page by page; latest first unless sorted."
@@ -149,9 +144,7 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values = None if filter_ is None else filter_.values()
-        order = None if sort is None else sort.order()
-        return page_of_all(info.context, "activity", asked, values, order, ACTIVITIES, search, owner_id)
+        return page_of_all(info.context, "activity", asked, filter_, sort, ACTIVITIES, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[User], description="Users, page by page; by name unless sorted.")
     def users(
@@ -167,9 +160,7 @@ class Query:
         search: Search = None,
     ) -> Later[Page]:
         asked = Asked(first, after, last, before, limit)
-        values = None if filter_ is None else filter_.values()
-        order = None if sort is None else sort.order()
-        return page_of_all(info.context, "app_user", asked, values, order, USERS, search)
+        return page_of_all(info.context, "app_user", asked, filter_, sort, USERS, search)
 
     @strawberry.field(graphql_type=list[Stage], description="Every stage, in the order of the pipeline.")
     def stages(self, info: Info) -> Later[list[StageRow]]:

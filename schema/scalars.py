@@ -43,7 +43,10 @@ def money_as_json(value: object) -> float:
 
 
 def moments_as_json(column: Sequence[Any], kinds: set[type[Any]]) -> list[str] | None:
-    """Moments in UTC as ``isoformat`` writes them. orjson writes the same, in 0.1 instead of 0.55 us for each."""
+    """Moments in UTC as ``isoformat`` writes them. orjson writes the same, in 0.1 instead of 0.55 us for each.
+
+    No moment has a quote in it, so that what it wrote can be taken apart at quotes.
+    """
     if kinds != {datetime} or {each.tzinfo for each in column} != {UTC}:
         return None
     return orjson.dumps(column).decode()[2:-2].split('","')

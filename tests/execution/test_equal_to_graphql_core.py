@@ -140,7 +140,7 @@ MUTANTS: dict[str, Callable[[], Any]] = {
     "the name of a type is always the same": lambda: changed(
         fields.Typename,
         "answer",
-        lambda self, run, objects, read, origin, rows: self.complete(run, ["Alpha"] * len(objects), origin, rows),
+        lambda self, run, objects, read, origin, rows: self.fill(run, ["Alpha"] * len(objects), origin, rows),
     ),
     "aliases are not looked at": lambda: changed(compiler.Compiler, "_field", _key_is_name),
     "skip and include are not looked at": lambda: changed(compiler.Compiler, "_is_included", lambda self, node: True),
