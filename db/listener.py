@@ -1,7 +1,8 @@
 """Hears what is written: a connection that LISTENs, and a heartbeat that tells whether it still would.
 
 A heartbeat is answered after every notification that was committed before it, on the same line: PostgreSQL delivers
-what has come while a session is idle, and the rest before it says that it is ready again.
+what has come while a session is idle, and the rest before it says that it is ready again. With it goes a look at whether the
+triggers that announce are still those of before: a dump that is restored fills its tables first, and announces nothing.
 """
 
 import asyncio
@@ -30,8 +31,19 @@ class SnapshotRow(NamedTuple):
     xmax: int
 
 
+class TriggersRow(NamedTuple):
+    """The triggers that announce: not the same once any of them has been made anew or switched."""
+
+    fingerprint: str | None
+
+
+class UnannouncedError(Exception):
+    """The triggers that announce were made anew or switched: nobody knows what was written without them."""
+
+
 SNAPSHOT = statement("transaction.snapshot", SnapshotRow)
 BEAT = script("health.synchronise")
+TRIGGERS = statement("health.triggers", TriggersRow)
 
 
 class Hears(Protocol):
@@ -70,8 +82,9 @@ async def listen(url: str, hears: Hears) -> None:
         pause = RECONNECT_S
         try:
             await _listen(connection, hears)
-        except (*LOST, asyncpg.PostgresError) as error:
-            log.warning("what others write is not heard for a moment; no answer comes from the cache", error=str(error))
+        except (*LOST, asyncpg.PostgresError, UnannouncedError) as error:
+            told = str(error) or type(error).__name__
+            log.warning("what others write is not heard for a moment; no answer comes from the cache", error=told)
         finally:
             hears.lost()
             connection.terminate()
@@ -92,11 +105,14 @@ async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
     # Listening first: what is committed after the snapshot is heard, and what was before it is in what is read from here on.
     async with asyncio.timeout(BEAT_TIMEOUT_S):
         await connection.add_listener(CHANNEL, notified)
+        triggers = await connection.fetchval(TRIGGERS.text)
         snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
     hears.begin(snapshot.xmax)
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()
         await connection.execute(BEAT, timeout=BEAT_TIMEOUT_S)
+        if await connection.fetchval(TRIGGERS.text, timeout=BEAT_TIMEOUT_S) != triggers:
+            raise UnannouncedError("the triggers that tell of it were made anew or switched, as by a restored dump")
         hears.beat(sent_at)
         try:
             async with asyncio.timeout(BEAT_EVERY_S):

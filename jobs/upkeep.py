@@ -63,7 +63,7 @@ async def keep_up(url: str, written: asyncio.Event) -> None:
             finally:
                 connection.terminate()
         except (*LOST, asyncpg.PostgresError) as error:
-            log.warning("upkeep was interrupted and goes on", error=str(error))
+            log.warning("upkeep was interrupted and goes on", error=str(error) or type(error).__name__)
             await asyncio.sleep(RECONNECT_S)
 
 

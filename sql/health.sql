@@ -4,6 +4,13 @@
 -- The smallest statement there is.
 select;
 
+-- name: triggers -> TriggersRow
+-- A fingerprint of the triggers that announce what is written, and of whether they are on: another one whenever any of them
+-- is made, dropped or switched, as a restored dump does.
+select md5(string_agg(trigger.oid || ' ' || trigger.xmin, ',' order by trigger.oid)) as fingerprint
+from pg_trigger as trigger
+where not trigger.tgisinternal;
+
 -- name: arrays -> nothing
 -- The kinds of arrays that other statements take.
 select where ($1::uuid[], $2::int[], $3::text[]) is null;
