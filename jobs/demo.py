@@ -10,6 +10,9 @@ from typing import NamedTuple, TypeAlias
 
 import asyncpg
 
+from core.errors import Unavailable
+from db.copy import copy_into
+from db.pool import LOST
 from db.statements import script, statement
 from jobs.bulk import make_again, take_away
 from jobs.demo_pipeline import ACTIVITIES, CONTACTS, DEALS, Rows, blocks
@@ -88,7 +91,7 @@ async def load_demo(
 
     ``today`` is the midnight that all times are told from, by default this day's in UTC. ``replace`` removes demo
     rows that are there. ``progress`` is told rows done and rows in all; after the last the indexes are built. Raises
-    DemoError, without having changed anything, where other companies are in the database.
+    DemoError, without having changed anything, where other companies are in the database, and Unavailable.
     """
     day = today or datetime.combine(datetime.now(UTC).date(), time(), UTC)
     connection = await asyncpg.connect(url, server_settings=ON_DISK)
@@ -103,6 +106,8 @@ async def load_demo(
         await fold(connection)
         await connection.execute(script("demo.settle"))
         return await _counted(connection)
+    except LOST as error:
+        raise Unavailable("the database was lost while demo data was loaded: all of it is there, or nothing") from error
     finally:
         await connection.close()
 
@@ -157,6 +162,6 @@ async def _copy(connection: Connection, companies: int, seed: int, today: dateti
             done += len(rows) if table != "stage_change" else 0
         if len(waiting["activity"]) >= ACTIVITIES_A_COPY or done == total:
             for table, rows in waiting.items():
-                await connection.copy_records_to_table(table, records=rows, columns=COLUMNS[table].split())
+                await copy_into(connection, table, records=rows, columns=COLUMNS[table].split())
                 rows.clear()
             progress(done, total)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, TypeAlias, TypeVar
 
 import asyncpg
 
+from db.copy import copy_into
 from db.statements import Statement, script, statement
 from jobs.bulk import SecondaryRow, make_again, take_away
 from jobs.conversion import Record, Tally
@@ -123,8 +124,8 @@ class Loading:
         copied = ROWS_A_COPY
         while copied >= ROWS_A_COPY:  # fewer are the last
             copied = _count(
-                await self._connection.copy_records_to_table(
-                    self._entity.table, records=self._rows(blocks), columns=["id", *self._columns]
+                await copy_into(
+                    self._connection, self._entity.table, records=self._rows(blocks), columns=["id", *self._columns]
                 )
             )
             self._tally.inserted += copied
@@ -150,7 +151,7 @@ class Loading:
 
     async def _merge(self, records: list[Record]) -> None:
         staged = f"staged_{self._entity.table}"
-        await self._connection.copy_records_to_table(staged, records=records, columns=self._columns)
+        await copy_into(self._connection, staged, records=records, columns=self._columns)
         if self._inserting == INSERT_CHANGES:
             self._waiting += len(records)
             return

@@ -1,7 +1,10 @@
 """A line to PostgreSQL hangs: what is said on it does not arrive, and nothing is closed. The server gets over it by itself."""
 
 import asyncio
+import os
+import signal
 import time
+from collections.abc import Iterator
 
 import asyncpg
 import httpx2
@@ -10,6 +13,7 @@ import pytest
 from cache.embedded import EmbeddedValkey
 from cache.freshness import Freshness
 from db import listener
+from db.copy import copy_into
 from db.database import PooledDatabase
 from db.listener import listen
 from db.pool import SETTLE_S
@@ -133,7 +137,7 @@ async def test_health_is_told_in_time_while_postgres_is_stopped_and_keeps_no_con
                 await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("said", [b"LISTEN", b"transaction.snapshot", b"health.synchronise"])
+@pytest.mark.parametrize("said", [b"LISTEN", b"transaction.snapshot", b"health.synchronise", b"health.triggers"])
 async def test_who_listens_begins_again_when_the_line_hangs(
     database_url: str, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
@@ -167,3 +171,21 @@ async def test_rollups_are_folded_again_when_the_line_of_upkeep_hangs(
                 line.hang(is_pooled=False)
         finally:
             task.cancel()
+
+
+async def test_rows_that_are_copied_do_not_wait_for_a_connection_that_has_gone(database_url: str) -> None:
+    connection = await asyncpg.connect(database_url)
+    backend = connection.get_server_pid()
+
+    def rows() -> Iterator[tuple[str]]:
+        yield ("the first",)
+        os.kill(backend, signal.SIGSTOP)  # which takes no more, until there is no room on the line
+        for _ in range(9_000):
+            yield ("x" * 9_000,)
+
+    copying = asyncio.create_task(copy_into(connection, "stage", records=rows(), columns=["name"]))
+    await asyncio.sleep(0.5)
+    os.kill(backend, signal.SIGTERM)
+    os.kill(backend, signal.SIGCONT)
+    with pytest.raises(asyncpg.PostgresError):
+        await asyncio.wait_for(copying, 5)
