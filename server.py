@@ -40,7 +40,7 @@ from db.database import PooledDatabase
 from db.embedded import EmbeddedError
 from db.listener import listen
 from db.migrate import MigrationError, migrate
-from db.pool import Pool
+from db.pool import LOST, REFUSED, Pool
 from jobs.demo import DemoError, is_empty
 from jobs.upkeep import keep_up
 from ops.background import go_on
@@ -83,6 +83,11 @@ ROOT = Path(__file__).parent
 ASSETS = ROOT / ".assets"
 # The parent's number, for worker processes: they end when it does.
 SUPERVISED_BY = "DEALGRAPH_SUPERVISED_BY"
+
+# What a person can put right; anything else is a bug and shows its traceback.
+EXPECTED = (
+    SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DocumentsError, Unavailable, *REFUSED, *LOST
+)  # fmt: skip
 
 log = structlog.get_logger("server")
 
@@ -199,9 +204,13 @@ def app() -> ASGIApp:
         die_with_parent(signal.SIGTERM)
         if int(parent) != os.getppid():
             sys.exit("the server that started this worker has gone")
-    settings = load_settings()
-    configure_logging(settings.log_level)
-    return create_app(settings)
+    try:
+        settings = load_settings()
+        configure_logging(settings.log_level)
+        return create_app(settings)
+    except EXPECTED as error:  # what has changed since ``main`` looked, such as a document
+        complain(error)
+        sys.exit(1)
 
 
 def main() -> None:
@@ -224,7 +233,7 @@ def main() -> None:
             end.if_wanted()
             _prepare(complete, end)
             _serve(complete, listening, end)
-    except (SettingsError, DataDirInUseError, EmbeddedError, ValkeyError, MigrationError, DocumentsError) as error:
+    except EXPECTED as error:
         complain(error)
         sys.exit(1)
     except KeyboardInterrupt:
@@ -279,7 +288,7 @@ def _serve(settings: Settings, listening: socket.socket, end: EndOnSignal) -> No
         SingleServer(config, end, ready).run(sockets=[listening])
     else:
         os.environ[SUPERVISED_BY] = str(os.getpid())
-        workers = Workers(config, sockets=[listening])
+        workers = Workers(config, end, sockets=[listening])
         end.if_wanted()  # what comes from here on the supervisor hears
         ready()  # nearly: uvicorn does not tell when its workers have started
         workers.run()

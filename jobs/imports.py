@@ -30,6 +30,8 @@ REFUSALS = (
     asyncpg.DataError,
     asyncpg.TransactionRollbackError,
     asyncpg.InsufficientResourcesError,
+    asyncpg.InsufficientPrivilegeError,
+    asyncpg.QueryCanceledError,
 )
 
 # The last of what is done: from here on all may be imported.

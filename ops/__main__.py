@@ -1,5 +1,11 @@
 """``python -m ops``: migrations, imports, demo data, rollups, the schema as text and as a promise, trusted documents, keys."""
 
+import signal
+
+if __name__ == "__main__":
+    # What follows takes a second to import. Until main() listens for it, Ctrl-C ends that without a traceback.
+    USUAL = signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import sys
 
 import typer
@@ -9,7 +15,7 @@ from core.errors import Unavailable
 from core.settings import SettingsError
 from db.embedded import EmbeddedError
 from db.migrate import MigrationError
-from db.pool import LOST
+from db.pool import LOST, REFUSED
 from jobs.demo import DemoError
 from jobs.imports import ImportFailedError
 from jobs.mapping import MappingError
@@ -49,6 +55,7 @@ EXPECTED = (
     DocumentsError,
     ApiKeyError,
     Unavailable,
+    *REFUSED,
     *LOST,
 )
 
@@ -63,4 +70,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, USUAL)
     main()

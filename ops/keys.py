@@ -78,6 +78,7 @@ def create(
     strange = sorted(set(scope) - SCOPES)
     if strange:
         raise typer.BadParameter(f"there is no scope {', '.join(strange)}: there are {', '.join(sorted(SCOPES))}")
+    _readable(owner or "")
     key, expires_at = new_key(), _expiry(expires)
     with migrated_database() as url:
         row_id = asyncio.run(_create(url, name, key, sorted(set(scope)), owner, expires_at))
@@ -109,6 +110,7 @@ def revoke(
     given = [each for each in (key, token, subject) if each is not None]
     if len(given) != 1 or not given[0]:
         raise typer.BadParameter("give the id of a key, or --token JTI, or --subject SUB")
+    _readable(given[0])
     with migrated_database() as url:
         if key is not None:
             rows: list[Any] = asyncio.run(_fetch(url, REVOKE, _identified(key)))
@@ -117,6 +119,12 @@ def revoke(
     if not rows:
         raise ApiKeyError(f"there is no key {key}: see `python -m ops keys list`")
     screen.print("revoked", markup=False)
+
+
+def _readable(text: str) -> None:
+    """Raises BadParameter for what no id, e-mail address, ``jti`` or ``sub`` can be."""
+    if len(text) > LONGEST_NAME * 4 or not text.isprintable():
+        raise typer.BadParameter(f"this has at most {LONGEST_NAME * 4} characters to be read")
 
 
 async def _create(

@@ -75,7 +75,7 @@ def _check_yours(settings: Settings) -> None:
 async def _connect(url: str) -> None:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_S)
-    except ValueError:  # its text may quote a part of the URL, and with it of the password
+    except (ValueError, OverflowError):  # its text may quote a part of the URL, and with it of the password; or a port is none
         raise SettingsError("DATABASE_URL: this is not a URL that asyncpg can read") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         reason = str(error) or f"no answer in {CONNECT_S:.0f} s"

@@ -10,9 +10,11 @@ from multiprocessing.resource_tracker import ensure_running
 from types import FrameType
 from typing import Any, TypeVar
 
+import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+log = structlog.get_logger("ops")
 LOOK_EVERY_S = 0.1
 # What was cancelled closes its connection; a database that does not answer must not keep us.
 CLEAN_UP_S = 5.0
@@ -37,6 +39,10 @@ class EndOnSignal:
             signal.signal(signal.SIGHUP, lambda number, frame: signal.raise_signal(signal.SIGTERM))
 
     def _end(self, number: int, frame: FrameType | None) -> None:
+        self.want(number)
+
+    def want(self, number: int) -> None:
+        """That signal has come."""
         self._wanted = number
 
     @property
@@ -94,9 +100,20 @@ class Workers(Multiprocess):
     importing ends with a traceback.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, config: uvicorn.Config, end: EndOnSignal, sockets: list[socket.socket]) -> None:
+        self._end = end
         self._ends_on_hup = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
-        super().__init__(*args, **kwargs)
+        super().__init__(config, sockets)
+
+    def handle_int(self) -> None:
+        """Ctrl-C: the program ends as it does with a single process."""
+        self._end.want(signal.SIGINT)
+        super().handle_int()
+
+    def handle_term(self) -> None:
+        """The same for SIGTERM."""
+        self._end.want(signal.SIGTERM)
+        super().handle_term()
 
     def handle_hup(self) -> None:
         """The terminal was closed; uvicorn would restart the workers."""
@@ -110,8 +127,11 @@ class Workers(Multiprocess):
             super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
+        before = {each.pid for each in self.processes}
         with _held_back():
             super().keep_subprocess_alive()
+        for pid in before - {each.pid for each in self.processes}:  # killed for its memory, say, or because it hung
+            log.warning("a worker has ended, and another one takes its place", pid=pid)
 
 
 @contextmanager

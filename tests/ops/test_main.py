@@ -12,6 +12,8 @@ from ops import __main__ as ops
         (asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation"), "connection was closed"),
         (asyncpg.DiskFullError("could not extend file"), "could not extend file"),
         (EOFError(), "EOFError"),
+        (asyncpg.InsufficientPrivilegeError("permission denied for table company"), "permission denied for table company"),
+        (asyncpg.QueryCanceledError("canceling statement due to statement timeout"), "statement timeout"),
     ],
 )
 def test_a_lost_database_and_a_full_disk_are_one_line(

@@ -227,6 +227,20 @@ async def test_nothing_outlives_a_run_that_was_killed(tmp_path: Path) -> None:
     await asyncio.gather(killed(workers="1"), killed(workers="2"))
 
 
+async def test_a_worker_that_was_killed_is_told_of_and_replaced_and_several_end_as_one_does(
+    tmp_path: Path, database_url: str, valkey: EmbeddedValkey
+) -> None:
+    yours = {"DATABASE_URL": database_url, "REDIS_URL": valkey.url, "CURSOR_KEYS": KEY, "WORKERS": "2"}
+    async with running(tmp_path / "data", **yours) as run:
+        assert await run.total() == 0
+        worker = next(each for each in psutil.Process(run.process.pid).children() if "spawn_main" in " ".join(each.cmdline()))
+        worker.kill()
+        await run.until_printed("a worker has ended, and another one takes its place")
+        assert str(worker.pid) in run.printed
+        assert await run.total() == 0
+        assert await run.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
 async def test_a_run_that_ends_while_it_starts_leaves_nothing_and_the_next_one_starts(tmp_path: Path) -> None:
     async def broken_off(how: signal.Signals) -> None:
         run = await _start("server.py", data_dir=tmp_path / how.name)

@@ -148,6 +148,7 @@ def test_only_what_you_do_not_bring_is_embedded(tmp_path: Path, postgres: Embedd
         ("postgresql://me:hunter2@nowhere.invalid/crm", "DATABASE_URL: the database cannot be reached"),
         ("postgresql://me:hunt/er2@127.0.0.1:port/crm", "DATABASE_URL: this is not a URL that asyncpg can read"),
         ("postgresql://me:hunter2@[::1/crm", "DATABASE_URL: this is not a URL that asyncpg can read"),
+        ("postgresql://me:hunter2@127.0.0.1:99999/crm", "DATABASE_URL: this is not a URL that asyncpg can read"),
     ],
 )
 def test_a_database_that_cannot_be_reached_is_one_line_without_the_password(tmp_path: Path, url: str, reason: str) -> None:
