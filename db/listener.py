@@ -110,9 +110,9 @@ async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
     hears.begin(snapshot.xmax)
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()
-        await connection.execute(BEAT, timeout=BEAT_TIMEOUT_S)
         if await connection.fetchval(TRIGGERS.text, timeout=BEAT_TIMEOUT_S) != triggers:
             raise UnannouncedError("the triggers that tell of it were made anew or switched, as by a restored dump")
+        await connection.execute(BEAT, timeout=BEAT_TIMEOUT_S)
         hears.beat(sent_at)
         try:
             async with asyncio.timeout(BEAT_EVERY_S):

@@ -181,7 +181,7 @@ async def test_a_cut_line_is_noticed_at_once_and_comes_back(
 ) -> None:
     number = freshness.number
     await sql.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where query ilike '%/* health.triggers */%' and pid <> pg_backend_pid()"
+        "select pg_terminate_backend(pid) from pg_stat_activity where query ilike '%/* health.synchronise */%' and pid <> pg_backend_pid()"
     )
     await until(lambda: freshness.number > number and freshness.is_hearing)
     assert freshness.written_since(["anything"], number)
