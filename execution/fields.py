@@ -163,14 +163,14 @@ def _distinct(read: Column) -> Keys | None:
     """As ``_keys``, of keys and nulls alone, without a look at each of them; None if one cannot be looked up."""
     try:
         distinct = dict.fromkeys(read)
+        if len(distinct) == len(read) and None not in distinct:
+            return Keys(list(distinct), None, [])
+        others = [distinct.pop(None)] if None in distinct else []
+        asked = list(distinct)
+        where = {key: at for at, key in enumerate((*asked, *others))}
+        return Keys(asked, [where[key] for key in read], others)
     except Exception:  # it will tell, in its own place
         return None
-    if len(distinct) == len(read) and None not in distinct:
-        return Keys(list(distinct), None, [])
-    others = [distinct.pop(None)] if None in distinct else []
-    asked = list(distinct)
-    where = {key: at for at, key in enumerate((*asked, *others))}
-    return Keys(asked, [where[key] for key in read], others)
 
 
 class Resolved(Field):
