@@ -219,9 +219,11 @@ async def test_nothing_from_before_counts_once_what_was_written_may_not_have_bee
 ) -> None:
     """As where a dump is restored: its triggers are made, or switched on, when the rows are in."""
     before = freshness.number
-    made = await sql.fetchval("select pg_get_triggerdef(oid) from pg_trigger where tgrelid = 'stage'::regclass and not tgisinternal")
-    name = made.split()[2]
-    await sql.execute(f"drop trigger {name} on stage" if dropped else "alter table stage disable trigger user")
-    await sql.execute("update stage set name = name")
-    await sql.execute(made if dropped else "alter table stage enable trigger user")
+    off, on = ["alter table stage disable trigger user"], ["alter table stage enable trigger user"]
+    if dropped:
+        of_stages = "from pg_trigger where tgrelid = 'stage'::regclass and not tgisinternal"
+        off = [f"drop trigger {row['tgname']} on stage" for row in await sql.fetch(f"select tgname {of_stages}")]
+        on = [row["made"] for row in await sql.fetch(f"select pg_get_triggerdef(oid) as made {of_stages}")]
+    for text in (*off, "update stage set name = name", *on):
+        await sql.execute(text)
     await until(lambda: freshness.is_hearing and freshness.written_since(["stages"], before))
