@@ -5,9 +5,9 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from db.pool import SETTLE_S
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
-# What is cut off tells PostgreSQL so; one that does not answer must not keep us.
-SETTLE_S = 2.0
 
 
 async def copy_into(connection: Connection, table: str, **how: Any) -> str:
@@ -24,6 +24,8 @@ async def copy_into(connection: Connection, table: str, **how: Any) -> str:
 
     connection.add_termination_listener(tell)
     copying: asyncio.Future[Any] = asyncio.ensure_future(connection.copy_records_to_table(table, **how))
+    # What it raises because it was cut off is nobody's, and asyncio would tell of it.
+    copying.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         await asyncio.wait({copying, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not copying.done():
