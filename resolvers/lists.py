@@ -48,14 +48,14 @@ class Usual(NamedTuple):
     order: Order
 
 
-class Filtered(Protocol):
+class HasValues(Protocol):
     """A filter as clients give it."""
 
     def values(self) -> tuple[Any, ...]:
         """The parameters of statements, in their order."""
 
 
-class Sorted(Protocol):
+class HasOrder(Protocol):
     """A sort as clients give it."""
 
     def order(self) -> Order:
@@ -89,8 +89,8 @@ def page_of_all(
     context: Context,
     noun: Noun,
     asked: Asked,
-    filter_: Filtered | None,
-    sort: Sorted | None,
+    filter_: HasValues | None,
+    sort: HasOrder | None,
     usual: Usual,
     search: str | None,
     owner_id: str | None = None,
