@@ -4,15 +4,15 @@ import importlib.util
 import platform
 import signal
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
 from urllib.parse import quote
 
-from core.process import child_setup, socket_folder
+from core.process import ChildServer, socket_folder
 
 START_S = 10.0
+STOP_S = 5.0
 # volatile-lru: what has no expiry (registered documents) is never thrown away to make room for a cached answer.
 SETTINGS = {"port": "0", "save": "", "appendonly": "no", "maxmemory": "256mb", "maxmemory-policy": "volatile-lru"}
 
@@ -21,28 +21,18 @@ class ValkeyError(Exception):
     """The embedded server cannot be started; the message says why and what to do."""
 
 
-class EmbeddedValkey:
+class EmbeddedValkey(ChildServer):
     """A Valkey server on a Unix socket below ``folder``; ``start`` it, use its ``url``, ``stop`` it."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(signal.SIGTERM)
         self._folder = folder.resolve()
         self._socket = socket_folder(self._folder) / "valkey.sock"
-        self._process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         """Where to connect; nobody answers before ``start`` has returned."""
         return f"unix://{quote(str(self._socket))}"
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, or None when it is not running."""
-        return self._process.pid if self._process else None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it was started, and has ended without being stopped."""
-        return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
         """Starts the server and waits until it accepts connections. Raises ValkeyError."""
@@ -53,26 +43,13 @@ class EmbeddedValkey:
         command = [str(_binary()), *options, "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
         log = self._folder / "valkey.log"
         with log.open("wb") as output:
-            self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
-                [*command, "--dir", str(self._folder)],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-                preexec_fn=child_setup(signal.SIGTERM),  # noqa: PLW1509 - it takes no lock
-            )
+            self._spawn([*command, "--dir", str(self._folder)], output)
         self._wait_until_ready(log)
 
     def stop(self) -> None:
         """Stops the server; what it held is gone, as a cache may be."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-            self._process = None
+            self._end(STOP_S)
             self._socket.unlink(missing_ok=True)
 
     def _wait_until_ready(self, log: Path) -> None:

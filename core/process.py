@@ -1,4 +1,4 @@
-"""What a child process needs so that it cannot outlive us, and so that PostgreSQL can be run by root.
+"""Child processes of ours: what one needs so that it cannot outlive us, and so that PostgreSQL can be run by root.
 
 Linux does both by itself: a process may ask for a signal when its parent dies, however it dies (prctl(2),
 PR_SET_PDEATHSIG), and may live in a user namespace of its own (user_namespaces(7)). Elsewhere these do nothing, and a
@@ -11,12 +11,14 @@ import os
 import pwd
 import resource
 import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 PR_SET_PDEATHSIG = 1
 CLONE_NEWUSER = 0x10000000
@@ -71,6 +73,47 @@ def child_setup(how: signal.Signals, before: Callable[[], None] | None = None) -
         die_with_parent(how)
 
     return setup
+
+
+class ChildServer:
+    """A server that is a child process of ours: kinds of it start it, and it is told to end by a signal."""
+
+    def __init__(self, how: signal.Signals) -> None:
+        self._how = how
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The server's process, or None when it is not ours or not running."""
+        return self._process.pid if self._process else None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it was started, and has ended without being stopped."""
+        return self._process is not None and self._process.poll() is not None
+
+    def _spawn(self, command: Sequence[str], log: IO[bytes], become: Callable[[], None] | None = None) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own binary and arguments
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
+            start_new_session=True,
+            preexec_fn=child_setup(self._how, become),  # noqa: PLW1509 - it takes no lock
+        )
+
+    def _end(self, within_s: float) -> None:
+        """Tells the process to end, and kills it where it has not by then."""
+        if self._process is None:
+            return
+        self._process.send_signal(self._how)
+        try:
+            self._process.wait(within_s)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process = None
 
 
 def socket_folder(folder: Path) -> Path:

@@ -12,10 +12,9 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO
 from urllib.parse import quote
 
-from core.process import child_setup, leave_root, socket_folder
+from core.process import ChildServer, child_setup, leave_root, socket_folder
 
 START_S = 60.0
 STOP_S = 30.0
@@ -39,33 +38,24 @@ class EmbeddedError(Exception):
     """The embedded server cannot be started; the message says why and what to do."""
 
 
-class EmbeddedPostgres:
+class EmbeddedPostgres(ChildServer):
     """A PostgreSQL server below ``folder`` that takes so many connections; ``start`` it, use its ``url``, ``stop`` it."""
 
     def __init__(self, folder: Path, connections: int = CONNECTIONS) -> None:
+        # PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing behind.
+        super().__init__(signal.SIGINT)
         self._folder = folder.resolve()
         self._connections = connections
         self._cluster = self._folder / "cluster"
         self._log = self._folder / "postgres.log"
         self._bin = _binaries()
         self._sockets = socket_folder(self._folder)
-        self._process: subprocess.Popen[bytes] | None = None
         self._become: Callable[[], None] | None = None
 
     @property
     def url(self) -> str:
         """Where to connect; right from the start, but nobody answers before ``start`` has returned."""
         return self.database_url("postgres")
-
-    @property
-    def pid(self) -> int | None:
-        """The server's process, or None when it is not ours or not running."""
-        return self._process.pid if self._process else None
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it was started, and has ended without being stopped."""
-        return self._process is not None and self._process.poll() is not None
 
     def database_url(self, name: str) -> str:
         """The URL of another database of this server."""
@@ -86,8 +76,7 @@ class EmbeddedPostgres:
         while True:
             begins = self._log.stat().st_size if self._log.exists() else 0
             with self._log.open("ab") as log:
-                # SIGINT is PostgreSQL's fast shutdown: it ends sessions, writes a checkpoint and leaves nothing behind.
-                self._process = self._spawn(command, log, signal.SIGINT)
+                self._spawn(command, log, self._become)
             if self._is_ready():
                 return
             # A session of a server that was killed notices when its statement ends, and keeps the shared memory until then.
@@ -97,26 +86,7 @@ class EmbeddedPostgres:
 
     def stop(self) -> None:
         """Stops the server: sessions are ended, everything is on disk."""
-        if self._process is None:
-            return
-        self._process.send_signal(signal.SIGINT)
-        try:
-            self._process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._process = None
-
-    def _spawn(self, command: list[str], log: IO[bytes], how: signal.Signals) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen(  # noqa: S603 - our own binary and arguments
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            # Its own session: Ctrl-C in the terminal reaches us alone, and we stop it in order.
-            start_new_session=True,
-            preexec_fn=child_setup(how, self._become),  # noqa: PLW1509 - it takes no lock
-        )
+        self._end(STOP_S)
 
     def _choose_user(self) -> None:
         """PostgreSQL refuses to be root. A user namespace makes root an ordinary user; failing that, ``nobody`` serves."""
