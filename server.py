@@ -170,7 +170,7 @@ def create_app(settings: Settings) -> ASGIApp:
             JsonRoute("/graphql/{id}", GraphQLEndpoint(page), methods=["GET", "POST"]),
             Route("/api/{path:any_path}", open_rest(executable, trusted, is_guarded=settings.auth != "off")),
             *graphiql_routes(ASSETS),
-            JsonRoute("/", lambda request: RedirectResponse("/graphql"), methods=["GET"]),
+            JsonRoute("/", lambda request: RedirectResponse("graphql"), methods=["GET"]),
             JsonRoute("/graphql/", without_slash, methods=["GET", "POST"]),
             JsonRoute("/graphql/{id}/", without_slash, methods=["GET", "POST"]),
         ],

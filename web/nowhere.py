@@ -30,9 +30,9 @@ async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def without_slash(request: Request) -> Response:
-    """Leads to the same address without the slash at its end, by whatever scheme the client came."""
-    path, query = request.scope["raw_path"].decode("ascii").removesuffix("/"), request.url.query
-    return RedirectResponse(f"{path}?{query}" if query else path)
+    """Leads to the same address without the slash at its end, by whatever scheme and below whatever prefix the client came."""
+    name, query = request.scope["raw_path"].decode("ascii").split("/")[-2], request.url.query
+    return RedirectResponse(f"../{name}?{query}" if query else f"../{name}")
 
 
 def not_found(**headers: str) -> Response:

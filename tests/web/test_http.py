@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import logging
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import httpx2
 import orjson
@@ -216,10 +216,17 @@ async def test_a_body_that_is_compressed_is_refused_as_such(empty: httpx2.AsyncC
         assert (await empty.post("/graphql", content=BODY, headers=headers)).status_code == status
 
 
-async def test_a_slash_too_many_leads_to_the_endpoint_by_whatever_a_proxy_speaks(empty: httpx2.AsyncClient) -> None:
-    for method, path, query in (("POST", "", ""), ("GET", "", "?query=%7B__typename%7D?"), ("GET", "/sha256:0%20", "?a=b")):
-        response = await empty.request(method, f"/graphql{path}/{query}", headers={"x-forwarded-proto": "https"})
-        assert (response.status_code, response.headers["location"]) == (307, f"/graphql{path}{query}")
+async def test_a_slash_too_many_leads_to_the_endpoint_by_whatever_a_proxy_speaks_and_adds(empty: httpx2.AsyncClient) -> None:
+    asked = (
+        ("GET", "/", "", "/graphql"),
+        ("POST", "/graphql/", "", "/graphql"),
+        ("GET", "/graphql/", "?query=%7B__typename%7D?", "/graphql?query=%7B__typename%7D?"),
+        ("GET", "/graphql/sha256:0%20/", "?a=b", "/graphql/sha256:0%20?a=b"),
+    )
+    for method, path, query, leads_to in asked:
+        response = await empty.request(method, f"{path}{query}", headers={"x-forwarded-proto": "https"})
+        assert response.status_code == 307
+        assert urljoin(f"https://crm/prefix{path}", response.headers["location"]) == f"https://crm/prefix{leads_to}"
 
 
 @pytest.mark.parametrize(
