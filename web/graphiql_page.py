@@ -4,7 +4,6 @@ Nothing is served but what ``OURS`` and ``FROM_NPM`` name, so no path that a cli
 """
 
 from hashlib import sha256
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from web.validator import has_already
 
 HERE = Path(__file__).parent / "graphiql"
 
-OURS = ("boot.js", "examples.js", "fetcher.js", "examples.graphql", "page.css", "icon.svg")
+OURS = ("boot.js", "page.js", "examples.js", "fetcher.js", "examples.graphql", "page.css", "icon.svg")
 
 # A name holds the version in ``package.json``, so that a browser may keep the file for ever.
 FROM_NPM = {
@@ -69,9 +68,7 @@ def graphiql_page(request: Request[Any], assets: Path) -> Response:
     """GraphiQL, or where a file of it is missing a page that says so and how to get it; looked up at each call."""
     if all(_from_npm(assets, name).is_file() for name in FROM_NPM):
         return _file(request, HERE / "index.html", REVALIDATE, vary="Accept")
-    endpoint = escape(str(request.url.replace(query="", fragment="")))
-    page = (HERE / "missing.html").read_text(encoding="utf-8").replace("{{endpoint}}", endpoint)
-    return Response(page, media_type="text/html", headers=_headers("no-store", vary="Accept"))
+    return _file(request, HERE / "missing.html", REVALIDATE, vary="Accept")
 
 
 def _file(request: Request, path: Path, cache: str, **more: str) -> Response:

@@ -1,6 +1,7 @@
 """The GraphiQL page in a real browser, under its policy, with the schema that is served and canned answers."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -34,6 +35,7 @@ EDITOR = "document.querySelector('.graphiql-query-editor .CodeMirror')?.CodeMirr
 VARIABLES = "document.querySelector('.graphiql-editor-tool .CodeMirror')?.CodeMirror"
 RESPONSE = "document.querySelector('.graphiql-response .CodeMirror')?.CodeMirror"
 TABS = "[...document.querySelectorAll('.graphiql-tab-button')].map((tab) => tab.innerText)"
+HEADERS = "[...document.querySelectorAll('.graphiql-editor-tool .CodeMirror')][1]?.CodeMirror"
 STORED = "JSON.parse(localStorage.getItem('dealgraph:graphiql:tabState') ?? '{\"tabs\": []}')"
 
 ADA = {"id": "01936b5e-0000-7000-8000-000000000001", "name": "Ada Lovelace"}
@@ -50,12 +52,13 @@ CANNED = {
 
 
 class Api:
-    """The page with a stand-in for the API beside it. It remembers what it was sent, and can break or hang."""
+    """The page with a stand-in for the API beside it. It remembers what it was sent, and can break, hang, or want a token."""
 
     def __init__(self) -> None:
         self.schema = build_schema(build_strawberry().as_str())
         self.requests: list[tuple[str, dict[str, Any]]] = []
         self.is_broken = False
+        self.is_guarded = False
         self.hangs_on = "nothing"
         self.was_left = asyncio.Event()
         endpoint = Route("/graphql", self.answer, methods=["GET", "POST"])
@@ -68,6 +71,8 @@ class Api:
         self.requests.append((request.headers["accept"], body))
         if self.is_broken:
             return Response("<h1>Bad gateway</h1>", status_code=502)
+        if self.is_guarded and request.headers.get("authorization") != "Bearer secret":
+            return JSONResponse({"errors": [{"message": "Say who you are."}]}, status_code=401)
         if body.get("operationName") == self.hangs_on:
             while (await request.receive())["type"] != "http.disconnect":
                 pass
@@ -182,3 +187,61 @@ async def test_it_opens_while_the_api_is_broken(browser: Browser, api: Api) -> N
         assert await page.evaluate(f"JSON.parse({VARIABLES}.getValue())") == {"ownerId": "the id of a user"}
         await click(page, ".graphiql-execute-button")
         assert "The server answered 502" in await page.until(f"{RESPONSE}.getValue()")
+
+
+async def test_a_token_opens_the_examples_and_is_not_kept(browser: Browser, api: Api) -> None:
+    api.is_guarded = True
+    async with serving(api.app) as port, browser.new_page() as page:
+        await open_graphiql(page, port)
+        assert await page.evaluate(f"JSON.parse({VARIABLES}.getValue())") == {"ownerId": "the id of a user"}
+        token = '{"Authorization": "Bearer secret"}'
+        await page.evaluate(f"{HEADERS}.setValue({token!r})")
+        await click(page, '[aria-label="Show Examples"]')
+        for at, found in ((5, {"companyId": COMPANY["id"]}), (1, {"ownerId": ADA["id"]})):
+            await click(page, f".examples li:nth-of-type({at}) button")
+            await page.until(f"JSON.stringify(JSON.parse({VARIABLES}.getValue())) === JSON.stringify({found})")
+            assert await page.until(f"{HEADERS}.getValue()") == token
+            assert len(await page.evaluate(TABS)) == 5
+        await click(page, ".graphiql-execute-button")
+        assert '"Northwind Traders"' in await page.until(f"{RESPONSE}.getValue()")
+        await page.until("localStorage.getItem('dealgraph:graphiql:queries')")
+        assert "secret" not in await page.evaluate("JSON.stringify(localStorage)")
+        await page.evaluate("""localStorage.setItem('dealgraph:graphiql:queries', '{"queries": [{"headers": "a secret"}]}')""")
+        await open_graphiql(page, port)
+        assert "secret" not in await page.evaluate("JSON.stringify(localStorage)")
+
+
+async def test_what_was_opened_before_there_was_data_is_filled_in_after_a_reload(browser: Browser, api: Api) -> None:
+    api.is_broken = True
+    async with serving(api.app) as port, browser.new_page() as page:
+        await open_graphiql(page, port)
+        await page.until(f"{STORED}.tabs.length === 5")
+        api.is_broken = False
+        await open_graphiql(page, port)
+        await page.until(f"JSON.parse({VARIABLES}.getValue()).ownerId === {ADA['id']!r}")
+        stored = await page.evaluate(STORED)
+        assert [json.loads(tab["variables"]) for tab in stored["tabs"]][3:] == [
+            {"search": "Northhwind Traders"}, {"companyId": COMPANY["id"]},
+        ]  # fmt: skip
+
+
+async def test_a_header_of_ours_can_be_said_again_and_one_that_is_none_is_told(page: Page, api: Api) -> None:
+    for headers, said in (
+        ({"Content-Type": "application/json"}, "Northwind Traders"),
+        ({"Authorization": "Bearer …"}, "No request can have the header"),
+        ({"X Foo": "a"}, "No request can have the header"),
+    ):
+        await page.evaluate(f"{RESPONSE}.setValue('')")
+        await page.evaluate(f"{HEADERS}.setValue(JSON.stringify({json.dumps(headers)}))")
+        await click(page, ".graphiql-execute-button")
+        assert said in await page.until(f"{RESPONSE}.getValue()")
+
+
+@pytest.mark.parametrize("name", ["react-18.3.1.js", "graphiql-4.1.2.js", "page.js", "fetcher.js", "examples.graphql"])
+async def test_a_file_that_does_not_come_is_told(browser: Browser, api: Api, name: str) -> None:
+    async with serving(api.app) as port, browser.new_page() as page:
+        await page.call("Network.enable")
+        await page.call("Network.setBlockedURLs", urls=[f"*/{name}"])
+        await page.open(f"http://127.0.0.1:{port}/graphql")
+        told = await page.until("document.querySelector('[role=alert]')?.innerText")
+        assert told.startswith("GraphiQL could not start: ") and told.endswith("Load the page again.")

@@ -85,9 +85,9 @@ async def test_everything_that_the_page_asks_for_is_there(port: int) -> None:
     page = await get(port, "/graphql")
     assert (page.status, page.headers["content-type"], page.headers["vary"]) == (200, TYPES["html"], "Accept")
     wanted = set(re.findall(r'(?:src|href)="([^"]+)"', page.body.decode()))
-    for script in ("boot.js", "examples.js"):
+    for script in ("boot.js", "page.js", "examples.js"):
         text = (HERE / script).read_text()
-        wanted |= {f"graphiql/{name}" for name in re.findall(r'from "\./([^"]+)"', text)}
+        wanted |= {f"graphiql/{name}" for name in re.findall(r'(?:from |import\()"\./([^"]+)"', text)}
         wanted |= set(re.findall(r'fetch\("([^"]+)"', text))
     assert wanted == {f"graphiql/{name}" for name in (*OURS, *FROM_NPM)}
     for address in wanted:
@@ -157,18 +157,11 @@ async def test_the_name_of_the_tool_leads_to_the_page(port: int) -> None:
 async def test_without_a_file_the_page_says_what_is_missing_and_how_to_get_it(port: int, assets: Path, name: str) -> None:
     with without(assets, name):
         page = await get(port, "/graphql")
-        for said in ("GraphiQL is not installed", "Node.js", "make setup", f"curl http://127.0.0.1:{port}/graphql "):
+        for said in ("GraphiQL is not installed", "Node.js", "make setup", "POST a query to this address"):
             assert said in page.body.decode()
-        assert (page.status, page.headers["cache-control"]) == (200, "no-store")
+        assert (page.status, page.headers["cache-control"]) == (200, "no-cache")
         assert (await get(port, f"/graphiql/{name}")).status == 404
     assert b"boot.js" in (await get(port, "/graphql")).body  # the server need not be restarted
-
-
-async def test_a_hostile_address_does_not_become_markup(port: int, assets: Path) -> None:
-    with without(assets, "react-18.3.1.js"):
-        page = await get(port, "/graphql?<script>x</script>", host="<script>y</script>")
-    assert b"GraphiQL is not installed" in page.body
-    assert b"<script" not in page.body
 
 
 def test_names_hold_the_versions_that_are_installed() -> None:

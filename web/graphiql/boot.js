@@ -1,78 +1,10 @@
-// Starts GraphiQL in the page.
+// Starts the page, or says in its place why it cannot be started: also where a file of it has not come.
 
-import { examplesPlugin, loadExamples } from "./examples.js";
-import { fetcher } from "./fetcher.js";
-
-const { createElement: h, useEffect } = window.React;
-const { GraphiQL } = window;
-const { useEditorContext } = GraphiQL.React;
-
-const NEW_TAB = "# Ctrl-Space suggests what can be asked here, Ctrl-Enter runs the query.\n\n";
-const EDITORS = { queryEditor: "Query", variableEditor: "Variables", headerEditor: "Headers", responseEditor: "Response" };
-
-// Dialogs and menus lock scrolling with a <style> element, which the page's policy forbids and this page, which never
-// scrolls, does not need. It is kept out, so that the console reports what matters only.
-const append = document.head.appendChild;
-document.head.appendChild = (node) => (node instanceof HTMLStyleElement ? node : append.call(document.head, node));
-
-start().catch((error) => {
-  console.error(error);
-  const notice = document.querySelector("#graphiql .notice");
-  notice.setAttribute("role", "alert");
-  notice.textContent = `GraphiQL could not start: ${error.message}`;
-});
-
-async function start() {
-  const examples = await loadExamples();
-  const storage = openStorage();
-  const explorer = { ...window.GraphiQLPluginExplorer.explorerPlugin(), title: "Explorer" };
-  const props = {
-    ...opening(storage, examples),
-    fetcher,
-    storage,
-    defaultTabs: examples.map(({ query, variables }) => ({ query, variables })),
-    defaultQuery: NEW_TAB,
-    defaultEditorToolsVisibility: "variables",
-    plugins: [explorer, examplesPlugin(examples)],
-    inputValueDeprecation: true,
-    schemaDescription: true,
-    shouldPersistHeaders: false, // headers may hold a token; GraphiQL 4.1 forgets its own setting of this at each load
-  };
-  const name = h(GraphiQL.Logo, null, h("h1", { className: "product" }, "Dealgraph"));
-  const root = document.getElementById("graphiql");
-  window.ReactDOM.createRoot(root).render(h(GraphiQL, props, name, h(TunedEditors)));
-}
-
-/** The query and variables to begin with: of the tab that was active last, or else of the first example. */
-function opening(storage, examples) {
-  // GraphiQL 4.1 reads them from other keys than the tabs and, where these differ, opens another, empty tab.
-  try {
-    const { tabs, activeTabIndex } = JSON.parse(storage.getItem("graphiql:tabState"));
-    return { query: tabs[activeTabIndex].query ?? "", variables: tabs[activeTabIndex].variables ?? "" };
-  } catch {
-    return { query: examples[0].query, variables: examples[0].variables };
-  }
-}
-
-/** This page's part of the browser's storage; null where the browser forbids it. */
-function openStorage() {
-  try {
-    localStorage.getItem("dealgraph");
-    return GraphiQL.createLocalStorage({ namespace: "dealgraph" });
-  } catch {
-    return null;
-  }
-}
-
-/** Editors that a screen reader names, that Tab leaves (no trap for a keyboard), and that wrap long lines. */
-function TunedEditors() {
-  const editors = useEditorContext({ nonNull: true });
-  useEffect(() => {
-    for (const [key, label] of Object.entries(EDITORS)) {
-      editors[key]?.setOption("screenReaderLabel", label);
-      editors[key]?.setOption("lineWrapping", true);
-      editors[key]?.addKeyMap({ Tab: false, "Shift-Tab": false });
-    }
-  }, Object.keys(EDITORS).map((key) => editors[key]));
-  return null;
-}
+import("./page.js")
+  .then(({ start }) => start())
+  .catch((error) => {
+    console.error(error);
+    const notice = document.querySelector("#graphiql .notice");
+    notice.setAttribute("role", "alert");
+    notice.textContent = `GraphiQL could not start: ${error.message}. Load the page again.`;
+  });

@@ -2,24 +2,27 @@
 
 import { ask } from "./fetcher.js";
 
-const { createElement: h, useEffect, useState } = window.React;
+const { createElement: h, useEffect, useRef, useState } = window.React;
 const { parse } = window.GraphiQL.GraphQL;
 const { useEditorContext } = window.GraphiQL.React;
 
 const PATIENCE_MS = 3000; // the page opens without the data after this
+// What stands for a variable until there is data, or somebody has said who they are.
+const UNFILLED = { ownerId: "the id of a user", companyId: "the id of a company", search: "Acme Corrporation" };
+// The first node of each list, once it has been found.
+const nodes = {};
 
-/** Every example: its name, what it shows, its text, and its variables as JSON text. */
+/** Every example: its name, what it shows, its text, and its variables as JSON text, also as they are without data. */
 export async function loadExamples() {
-  const [source, variables] = await Promise.all([fetch("graphiql/examples.graphql").then(textOf), findVariables()]);
-  return parse(source).definitions.map(({ name, loc, variableDefinitions }) => {
-    const wanted = variableDefinitions.map(({ variable }) => variable.name.value);
-    return {
-      name: name.value,
-      about: commentBefore(loc.startToken),
-      query: source.slice(loc.start, loc.end),
-      variables: JSON.stringify(Object.fromEntries(wanted.map((each) => [each, variables[each] ?? null])), null, 2),
-    };
-  });
+  const [source, values] = await Promise.all([fetch("graphiql/examples.graphql").then(textOf), findValues({})]);
+  return parse(source).definitions.map(({ name, loc, variableDefinitions }) => ({
+    name: name.value,
+    about: commentBefore(loc.startToken),
+    query: source.slice(loc.start, loc.end),
+    wanted: variableDefinitions,
+    variables: filledIn(variableDefinitions, values),
+    unfilled: filledIn(variableDefinitions, UNFILLED),
+  }));
 }
 
 /** A panel with a button for each example. */
@@ -28,23 +31,29 @@ export function examplesPlugin(examples) {
 }
 
 function ExamplesPanel({ examples }) {
-  const { tabs, addTab, changeTab, updateActiveTabValues, queryEditor, variableEditor } = useEditorContext({ nonNull: true });
-  const [added, setAdded] = useState(null);
+  const editors = useRef();
+  editors.current = useEditorContext({ nonNull: true });
+  const [opened, setOpened] = useState(null);
   useEffect(() => {
-    if (added) {
-      queryEditor.setValue(added.query);
-      variableEditor.setValue(added.variables);
-      updateActiveTabValues({ query: added.query, variables: added.variables, operationName: added.name });
+    if (opened) {
+      const { queryEditor, variableEditor, headerEditor, updateActiveTabValues } = editors.current;
+      queryEditor.setValue(opened.query);
+      variableEditor.setValue(opened.variables);
+      headerEditor?.setValue(opened.headers);
+      updateActiveTabValues(opened);
     }
-  }, [added]);
-  const show = (example) => {
-    const at = tabs.findIndex((tab) => tab.query === example.query && tab.variables === example.variables);
+  }, [opened]);
+  const show = async ({ name, query, wanted, unfilled }) => {
+    const headers = editors.current.headerEditor?.getValue() ?? "";
+    const variables = filledIn(wanted, await findValues(headersOf(headers)));
+    const { tabs, addTab, changeTab } = editors.current;
+    const at = tabs.findIndex((tab) => tab.query === query && [variables, unfilled].includes(tab.variables));
     if (at >= 0) {
       changeTab(at);
     } else {
       addTab(); // takes no contents: the effect above fills it in
-      setAdded({ ...example });
     }
+    setOpened({ query, variables, headers: tabs[at]?.headers || headers, operationName: name });
   };
   // In a task of its own. React runs a click's updates before those of GraphiQL's timers that wait, and then once more
   // after them; GraphiQL's updates write to the editors, so the second run would empty the tab again.
@@ -75,20 +84,41 @@ function ExamplesIcon() {
   );
 }
 
-async function findVariables() {
-  const [owner, company] = await Promise.all([firstNode("users"), firstNode("companies")]);
+/** The variables as JSON text: what was found, or where one is needed and was not, what stands for it. */
+function filledIn(wanted, values) {
+  const pairs = wanted.map(({ variable: { name }, type }) => {
+    const needed = type.kind === "NonNullType" ? UNFILLED[name.value] : null;
+    return [name.value, values[name.value] ?? needed];
+  });
+  return JSON.stringify(Object.fromEntries(pairs), null, 2);
+}
+
+async function findValues(headers) {
+  const [owner, company] = await Promise.all([firstNode("users", headers), firstNode("companies", headers)]);
   return {
-    ownerId: owner?.id ?? "the id of a user",
-    companyId: company?.id ?? "the id of a company",
-    search: misspelt(company?.name ?? "Acme Corporation"),
+    ownerId: owner?.id,
+    companyId: company?.id,
+    search: company && misspelt(company.name),
     timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone ?? "UTC",
   };
 }
 
-async function firstNode(list) {
-  const query = `{ ${list}(first: 1) { edges { node { id name } } } }`;
-  const answer = await ask({ query }, { signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => null);
-  return answer?.data?.[list]?.edges?.[0]?.node;
+async function firstNode(list, headers) {
+  if (!nodes[list]) {
+    const query = `{ ${list}(first: 1) { edges { node { id name } } } }`;
+    const answer = await ask({ query }, { headers, signal: AbortSignal.timeout(PATIENCE_MS) }).catch(() => null);
+    nodes[list] = answer?.data?.[list]?.edges?.[0]?.node;
+  }
+  return nodes[list];
+}
+
+/** What the pane of headers says, if it is what GraphiQL sends. */
+function headersOf(text) {
+  try {
+    return JSON.parse(text) ?? {};
+  } catch {
+    return {};
+  }
 }
 
 /** The name with a letter of its longest word doubled. */

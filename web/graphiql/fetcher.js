@@ -5,7 +5,7 @@ const ENDPOINT = "graphql"; // beside the page, also behind a proxy that adds a 
 
 /** The answer to one request, as an object. Rejects with a message that a person can read. */
 export async function ask(request, { headers = {}, signal } = {}) {
-  const sent = { method: "POST", headers: { ...HEADERS, ...headers }, body: JSON.stringify(request), signal };
+  const sent = { method: "POST", headers: together(HEADERS, headers), body: JSON.stringify(request), signal };
   const response = await fetch(ENDPOINT, sent).catch((error) => {
     throw signal?.aborted ? error : new Error("The server does not answer. Is it running?");
   });
@@ -15,6 +15,19 @@ export async function ask(request, { headers = {}, signal } = {}) {
   } catch {
     throw new Error(`The server answered ${response.status} ${response.statusText}, which is not GraphQL: ${text.slice(0, 500)}`);
   }
+}
+
+/** Both, and of a header that is in both the second, however its name is written. */
+function together(ours, theirs) {
+  const all = new Headers(ours);
+  for (const [name, value] of Object.entries(theirs)) {
+    try {
+      all.set(name, value);
+    } catch {
+      throw new Error(`No request can have the header ${JSON.stringify(name)} with the value ${JSON.stringify(value)}.`);
+    }
+  }
+  return all;
 }
 
 /** A fetcher as GraphiQL wants it: an observable, so that its stop button ends the request and the server's work. */
