@@ -158,7 +158,10 @@ class Executable:
         if long is not None:
             return Document(name, None, (long,), is_trusted)
         try:
-            node = parse(text, max_tokens=None if is_trusted else self.limits.tokens)
+            # ``{}`` is no selection set (section 2.8), though graphql-core reads it unless it is told.
+            node = parse(
+                text, max_tokens=None if is_trusted else self.limits.tokens, allow_empty_selection_sets=False
+            )
         except GraphQLSyntaxError as error:
             return Document(name, None, (error,), is_trusted)
         except RecursionError:

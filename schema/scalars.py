@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
@@ -58,16 +58,39 @@ def moment_as_json(value: datetime) -> str:
     return value.isoformat()
 
 
+# RFC 3339, section 5.6. Strawberry's parsers take much of ISO 8601 besides, as weeks and days of a year.
+DAY = r"\d{4}-\d\d-\d\d"
+TIME = r"([01]\d|2[0-3]):\d\d(:\d\d(\.\d+)?)?"
+OFFSET = r"([Zz]|[+-]\d\d:\d\d)"
+
+
+def written_as(pattern: str, example: str, scalar: ScalarDefinition) -> Callable[[object], object]:
+    """A scalar's ``parse_value`` for what is written like that alone."""
+    form, parse = re.compile(pattern, re.ASCII), scalar.parse_value
+    assert parse is not None
+
+    def parse_value(value: object) -> object:
+        if isinstance(value, str) and not form.fullmatch(value):
+            raise ValueError(f'a {scalar.name} is written as "{example}"')
+        return parse(value)
+
+    return parse_value
+
+
 RFC_3339 = "https://www.rfc-editor.org/rfc/rfc3339#section-5.6"
 SCALARS: dict[object, ScalarDefinition] = {
     date: replace(
-        DateDefinition, description="A day as RFC 3339 writes it, such as `2026-01-31`.", specified_by_url=RFC_3339
+        DateDefinition,
+        parse_value=written_as(DAY, "2026-01-31", DateDefinition),
+        description="A day as RFC 3339 writes it, such as `2026-01-31`.",
+        specified_by_url=RFC_3339,
     ),
     datetime: replace(
         DateTimeDefinition,
         serialize=moment_as_json,
+        parse_value=written_as(f"{DAY}([Tt ]{TIME}{OFFSET}?)?", "2026-01-31T09:30:00Z", DateTimeDefinition),
         description="A moment as RFC 3339 writes it, such as `2026-01-31T09:30:00+00:00`: answers are in UTC. What is sent "
-        "without an offset is in UTC, and without a time its day's beginning.",
+        "without an offset is in UTC, and without a time its day's beginning; seconds may be left out.",
         specified_by_url=RFC_3339,
     ),
     Money: strawberry.scalar(

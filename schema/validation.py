@@ -1,17 +1,22 @@
 """Validation (GraphQL specification, section 5): graphql-core's rules, of which each says where it is broken."""
 
+import math
 from typing import Any
 
 from graphql import (
     SKIP,
+    FloatValueNode,
     GraphQLError,
+    GraphQLFloat,
     GraphQLInputType,
     IntValueNode,
     ListValueNode,
     ObjectValueNode,
+    ValidationRule,
     ValueNode,
     ValuesOfCorrectTypeRule,
     VisitorAction,
+    get_named_type,
     specified_rules,
 )
 from graphql.utilities.validate_input_value import validate_input_literal
@@ -53,4 +58,16 @@ def _at(node: Any, path: list[str | int]) -> Any:
     return node
 
 
-RULES = [ValuesThatFit if each is ValuesOfCorrectTypeRule else each for each in specified_rules]
+class FiniteFloats(ValidationRule):
+    """A Float that no double holds is refused (section 3.5.2), in literals as graphql-core does in variables."""
+
+    def enter_float_value(self, node: FloatValueNode | IntValueNode, *_: Any) -> None:
+        """Looks at a number, if a Float is wanted."""
+        wanted = self.context.get_input_type()
+        if get_named_type(wanted) is GraphQLFloat and not math.isfinite(float(node.value)):
+            self.report_error(GraphQLError("Float cannot represent a number that is not finite.", node))
+
+    enter_int_value = enter_float_value
+
+
+RULES = [ValuesThatFit if each is ValuesOfCorrectTypeRule else each for each in specified_rules] + [FiniteFloats]

@@ -7,6 +7,7 @@ from schema.operation import Executable
 
 EXECUTABLE = Executable(build_schema())
 LONG = "9" * 5_000
+DEAL = 'mutation { updateDeal(id: "00000000-0000-7000-8000-000000000000", input: {probability: %s}) { deal { id } } }'
 
 
 @pytest.mark.parametrize(
@@ -19,6 +20,19 @@ LONG = "9" * 5_000
         (f"{{ deals(first: {LONG}) {{ totalCount }} }}", 16, "400 digits"),
         (f"{{ deals(filter: {{valueMin: {LONG}}}) {{ totalCount }} }}", 28, "400 digits"),
         (f"{{ deals(filter: {{stageIds: [{LONG}]}}) {{ totalCount }} }}", None, ""),
+        (DEAL % "1e400", 88, "not finite"),
+        (DEAL % ("9" * 330), 88, "not finite"),
+        (DEAL % LONG, 88, "not finite"),
+        (DEAL % "1e-400", None, ""),
+        (f"mutation ($v: Float = -1e999) {DEAL.removeprefix('mutation') % '$v'}", 23, "not finite"),
+        ('{ deals(filter: {createdFrom: "2026-W07"}) { totalCount } }', 31, 'a DateTime is written as "2026-01-31T09:30:00Z"'),
+        ('{ deals(filter: {createdFrom: "2026-02-14T24:00:00Z"}) { totalCount } }', 31, "a DateTime is written"),
+        ('{ deals(filter: {createdFrom: "2026-02-14"}) { totalCount } }', None, ""),
+        ('{ deals(filter: {createdFrom: "2026-02-14T12:30"}) { totalCount } }', None, ""),
+        ('{ deals(filter: {createdFrom: "2026-02-14t12:30:59.123+01:00"}) { totalCount } }', None, ""),
+        ('{ deals(filter: {closesFrom: "20260214"}) { totalCount } }', 30, 'a Date is written as "2026-01-31"'),
+        ("{}", 2, "Expected Name"),
+        ("{ stages {} }", 11, "Expected Name"),
         ("{ nothing }", 3, "nothing"),
     ],
 )
