@@ -15,14 +15,16 @@
 ``docs/errors.md`` explains each to clients.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
 class AppError(Exception):
-    """A failure whose message a client may read. ``code`` is stable API."""
+    """A failure whose message a client may read. ``code`` is stable API; ``headers`` go with an answer that is this error."""
 
     code: ClassVar[str] = "INTERNAL_SERVER_ERROR"
     status: ClassVar[int] = 500
+    headers: ClassVar[Mapping[str, str]] = {}
 
 
 class BadRequest(AppError):
@@ -82,6 +84,7 @@ class Overloaded(AppError):
 
     code = "OVERLOADED"
     status = 503
+    headers: ClassVar[Mapping[str, str]] = {"retry-after": "1"}
 
 
 class DeadlineExceeded(AppError):

@@ -153,7 +153,7 @@ class Settings(BaseSettings):
 
     executor: Literal["breadth-first", "graphql-core"] = Field(
         default="breadth-first",
-        description="Who executes operations; graphql-core is slower, and answers the same, but for the order of errors.",
+        description="Who executes operations; graphql-core is slower; of several errors it may tell others.",
     )
     documents: Literal["open", "log-unknown", "trusted-only"] = Field(
         default="open", description="Which documents run: any, any with a log line for each that is not trusted, trusted ones."

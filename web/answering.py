@@ -21,7 +21,6 @@ from resolvers.context import Context, IdempotencyKey
 from schema.cost import CostPlan, as_extension, too_expensive
 from schema.operation import Document
 from web.auth import Asker
-from web.document_errors import DocumentError
 from web.errors import app_error, field_errors, left_out, request_errors, status_of
 from web.graphql_request import GraphQLRequest, MalformedRequest
 from web.state import State
@@ -31,7 +30,6 @@ MADE = (
     "A change was made, and what came behind it failed, or time was up. Look before you repeat it; with an Idempotency-Key it "
     "can be repeated without looking."
 )
-RETRY = {"retry-after": "1"}
 NOW = nullcontext()
 
 
@@ -178,10 +176,9 @@ def refusal(state: State, error: AppError, *, strict: bool) -> Answer:
     """The answer to a request that failed as a whole."""
     is_malformed = strict and isinstance(error, MalformedRequest)
     status = refused_status(state, strict=strict) if is_malformed else error.status
-    headers = error.headers if isinstance(error, DocumentError) else RETRY if isinstance(error, Overloaded) else {}
     # Whatever else ended it has had its work done, in whole or in part.
     is_our_fault = type(error) is Unavailable or isinstance(error, Overloaded)
-    return Answer(orjson.dumps({"errors": [app_error(error)]}), status, headers, spent=0 if is_our_fault else None)
+    return Answer(orjson.dumps({"errors": [app_error(error)]}), status, error.headers, spent=0 if is_our_fault else None)
 
 
 def _refused(

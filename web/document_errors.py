@@ -1,5 +1,6 @@
 """Why a document that is named by an id or a hash is not run; the codes are those of Apollo's server and router."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from core.errors import AppError
@@ -11,9 +12,9 @@ NOT_KEPT = {"cache-control": "private, no-cache, must-revalidate"}
 
 
 class DocumentError(AppError):
-    """A document that is not run. ``headers`` go with the answer."""
+    """A document that is not run."""
 
-    headers: ClassVar[dict[str, str]] = NOT_KEPT
+    headers: ClassVar[Mapping[str, str]] = NOT_KEPT
 
 
 class NotFound(DocumentError):
@@ -35,7 +36,7 @@ class HashMismatch(DocumentError):
 
     code = "PERSISTED_QUERY_HASH_MISMATCH"
     status = 400
-    headers: ClassVar[dict[str, str]] = {}
+    headers: ClassVar[Mapping[str, str]] = {}
 
 
 class NotInList(DocumentError):
@@ -57,7 +58,7 @@ class IntrospectionForbidden(DocumentError):
 
     code = "INTROSPECTION_FORBIDDEN"
     status = 403
-    headers: ClassVar[dict[str, str]] = {**NOT_KEPT, "www-authenticate": f'{SCOPE_MISSING}, scope="{EXPLORE}"'}
+    headers: ClassVar[Mapping[str, str]] = {**NOT_KEPT, "www-authenticate": f'{SCOPE_MISSING}, scope="{EXPLORE}"'}
 
 
 class IdRequired(DocumentError):
@@ -65,7 +66,7 @@ class IdRequired(DocumentError):
 
     code = "PERSISTED_QUERY_ID_REQUIRED"
     status = 400
-    headers: ClassVar[dict[str, str]] = {}
+    headers: ClassVar[Mapping[str, str]] = {}
 
 
 class IdAndBody(DocumentError):

@@ -41,11 +41,14 @@ def is_ruled_out(accept: str | None, offer: str) -> bool:
 
 
 def _liking(ranges: list[tuple[str, float]], offer: str) -> tuple[float, int] | None:
-    """How much an offer is liked, and how early: as the range says that names it most closely; None if none does."""
+    """How much an offer is liked, and how early: as the range says that names it most closely; None if none does.
+
+    Of several ranges of one name, whose parameters make no difference here, it is the one that likes it most.
+    """
     for name in (offer, offer.split("/", maxsplit=1)[0] + "/*", "*/*"):
-        for place, (media_range, quality) in enumerate(ranges):
-            if media_range == name:
-                return quality, -place
+        said = [(quality, -place) for place, (media_range, quality) in enumerate(ranges) if media_range == name]
+        if said:
+            return max(said)
     return None
 
 

@@ -1,7 +1,8 @@
 """An HTTP request read: its body within bounds, and the GraphQL requests that it is."""
 
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, ClassVar
 
 from starlette.requests import Request
 
@@ -28,6 +29,12 @@ class UnsupportedMediaType(AppError):
 
     code = "UNSUPPORTED_MEDIA_TYPE"
     status = 415
+
+
+class CompressedBody(UnsupportedMediaType):
+    """The body is in a coding, and none is understood (RFC 9110, section 15.5.16)."""
+
+    headers: ClassVar[Mapping[str, str]] = {"accept-encoding": "identity"}
 
 
 class BatchingNotEnabled(BadRequest):
@@ -117,7 +124,7 @@ def _is_json(content_type: str) -> bool:
 async def _body(request: Request[Any], call: Call) -> bytes:
     _require_json(call, for_body=True)
     if call.headers.get(b"content-encoding", b"identity").lower() != b"identity":
-        raise UnsupportedMediaType("The body must not be compressed: this server takes no Content-Encoding.")
+        raise CompressedBody("The body must not be compressed: this server takes no Content-Encoding.")
     most, declared = call.state["settings"].max_body_bytes, call.length
     if declared is not None and declared > most:
         raise TooLarge(f"The body may have {most} bytes at most.")

@@ -6,6 +6,7 @@ from starlette.types import Receive, Scope, Send
 
 RawHeaders: TypeAlias = list[tuple[bytes, bytes]]
 WITHOUT_BODY = frozenset({204, 304})
+OF_A_BODY = frozenset({b"content-type", b"content-encoding"})
 
 
 class Reply(NamedTuple):
@@ -17,9 +18,9 @@ class Reply(NamedTuple):
 
     @property
     def lines(self) -> RawHeaders:
-        """All headers, the length of the body among them if there may be one (RFC 9110, section 8.6)."""
+        """All headers, and the length of the body; where there is none, not what is said of one (RFC 9110, 8.6 and 15.4.5)."""
         if self.status in WITHOUT_BODY:
-            return self.headers
+            return [pair for pair in self.headers if pair[0] not in OF_A_BODY]
         return [*self.headers, (b"content-length", b"%d" % len(self.body))]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

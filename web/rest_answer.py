@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from cache.entry import Entry, Outcome
-from core.errors import AppError, InvalidCursor, Overloaded
-from web.answering import RETRY, Answer
+from core.errors import AppError, InvalidCursor
+from web.answering import Answer
 from web.keeping import Kept
 from web.rest_table import Served
 from web.reuse import Reuse, age_s
@@ -94,9 +94,8 @@ def refused(error: AppError) -> RestAnswer:
     if isinstance(error, RateLimited):
         told = error_of(error, limit=error.limit, retryAfter=error.retry_after_s)
         return RestAnswer(error.status, {"errors": [told]}, {"retry-after": str(error.retry_after_s)})
-    headers = {"allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
-    headers |= RETRY if isinstance(error, Overloaded) else {}
-    return RestAnswer(error.status, {"errors": [error_of(error)]}, headers)
+    allow = {"allow": error.allowed} if isinstance(error, MethodNotAllowed) else {}
+    return RestAnswer(error.status, {"errors": [error_of(error)]}, {**error.headers, **allow})
 
 
 def rest_answer(served: Served, answered: Answer | Kept, variables: Mapping[str, Any]) -> RestAnswer:

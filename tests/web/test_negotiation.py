@@ -39,6 +39,8 @@ async def _ask(client: httpx2.AsyncClient, accept: str | None) -> httpx2.Respons
         (f"image/png, {GRAPHQL};q=0.1", GRAPHQL),
         (f"{JSON};q=much, {GRAPHQL};q=0.1", GRAPHQL),
         (f"{JSON};q=nan, {GRAPHQL};q=0.1", GRAPHQL),
+        (f"{JSON};charset=utf-16;q=0.1, {JSON}, {GRAPHQL};q=0.5", JSON),
+        (f"{GRAPHQL};charset=utf-8;q=0, {GRAPHQL}", GRAPHQL),
         (BROWSER, JSON),
     ],
 )
