@@ -54,21 +54,21 @@ class Activity(Node):
         "company_by_id",
         "company_id",
         type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
-        description="The company it concerns, if any that may be seen.",
+        description="The company it concerns, if any that may be seen and is not deleted.",
         names="company_names",
     )
     deal = follow(
         "deal_by_id",
         "deal_id",
         type=Annotated["Deal", strawberry.lazy("schema.deal")] | None,  # noqa: F821
-        description="The deal it concerns, if any that may be seen.",
+        description="The deal it concerns, if any that may be seen and is not deleted.",
         names="deal_names",
     )
     contact = follow(
         "contact_by_id",
         "contact_id",
         type=Annotated["Contact", strawberry.lazy("schema.contact")] | None,  # noqa: F821
-        description="The person it was with, if any that may be seen.",
+        description="The person it was with, if any that may be seen and is not deleted.",
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who did it, or is to do it.")
 

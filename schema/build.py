@@ -24,5 +24,6 @@ def build_schema() -> strawberry.Schema:
         types=[Activity, Company, Contact, Deal, Stage, User, ValidationError, NotFound, Conflict, Forbidden],
         config=StrawberryConfig(scalar_map=SCALARS),
     )
+    schema._schema.description = "A sales dashboard: companies, contacts, deals in the stages of a pipeline, and activities."
     resolve_directly(schema)
     return schema

@@ -138,9 +138,9 @@ class CompanySort(Sorted):
 
 @strawberry.input(description="Which companies: those that meet every condition given.")
 class CompanyFilter:
-    industry: list[str] | None = strawberry.field(default=None, description="In one of these industries.")
+    industry: list[str] | None = strawberry.field(default=None, description="In one of these industries, as they were entered.")
     size: list[str] | None = strawberry.field(default=None, description="Of one of these sizes.")
-    location: list[str] | None = strawberry.field(default=None, description="In one of these places.")
+    location: list[str] | None = strawberry.field(default=None, description="In one of these places, as they were entered.")
     domain: str | None = strawberry.field(default=None, description="With this domain, letter case aside.")
     revenue_min: Money | None = strawberry.field(default=None, description="With a known revenue of this or more.")
     revenue_max: Money | None = strawberry.field(default=None, description="With a known revenue of this or less.")

@@ -37,7 +37,7 @@ class Contact(Node):
         "company_by_id",
         "company_id",
         type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
-        description="Where the person works, if that is known and may be seen.",
+        description="Where the person works, if that is known, may be seen and is not deleted.",
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who looks after the contact.")
     activities = first_of(OF_CONTACT, type=Activity, description="Activities with this person, latest first.")
@@ -60,7 +60,7 @@ class ContactSort(Sorted):
 @strawberry.input(description="Which contacts: those that meet every condition given.")
 class ContactFilter:
     company_id: strawberry.ID | None = strawberry.field(default=None, description="At this company.")
-    role: list[str] | None = strawberry.field(default=None, description="With one of these roles.")
+    role: list[str] | None = strawberry.field(default=None, description="With one of these roles, as they were entered.")
     email: str | None = strawberry.field(default=None, description="With this e-mail address, letter case aside.")
     has_email: bool | None = strawberry.field(default=None, description="Whose e-mail address is known, or is not.")
     created_from: datetime | None = strawberry.field(default=None, description="Entered at this time or later.")

@@ -32,7 +32,7 @@ class DealsOverview:
     unpriced_count: int = strawberry.field(description="Deals of unknown value, which are in no sum.")
 
 
-@strawberry.type(description="How much happened lately.")
+@strawberry.type(description="How much happens today and this week, also what is still to come.")
 class ActivitiesOverview:
     activities_today: int = strawberry.field(name="today", description="Activities of today, in the time zone asked.")
     activities_this_week: int = strawberry.field(
@@ -87,7 +87,7 @@ def stages_of(dashboard: DashboardOf) -> Later[list[stats.StageStats]]:
 @strawberry.type(description="The figures at the head of the dashboard.")
 class Overview:
     deals = _part(attrgetter("deals"), type=DealsOverview, description="The deals in a few figures.")
-    activities = _part(attrgetter("counted"), type=ActivitiesOverview, description="How much happened lately.")
+    activities = _part(attrgetter("counted"), type=ActivitiesOverview, description="How much happens today and this week.")
     companies = _part(attrgetter("counted"), type=CompaniesOverview, description="How many companies there are.")
 
 

@@ -47,10 +47,13 @@ class Deal(Node):
         "company_by_id",
         "company_id",
         type=Annotated["Company", strawberry.lazy("schema.company")] | None,  # noqa: F821
-        description="Whom it is with, if that is known and may be seen.",
+        description="Whom it is with, if that is known, may be seen and is not deleted.",
     )
     contact = follow(
-        "contact_by_id", "contact_id", type=Contact | None, description="The person it is with, if any may be seen."
+        "contact_by_id",
+        "contact_id",
+        type=Contact | None,
+        description="The person it is with, if any that may be seen and is not deleted.",
     )
     owner = follow("user_by_id", "owner_id", type=User, description="Who works on it.")
     activities = first_of(OF_DEAL, type=Activity, description="Activities on this deal, latest first.")

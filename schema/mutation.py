@@ -81,6 +81,8 @@ def _deleting(writable: Writable, payload: Any) -> Any:
         return await writing.delete(call, writable, id, expected_version)
 
     description = f"Delete the {writable.noun} with this id; for 30 days `restore` brings it back."
+    if writable is not ACTIVITY:
+        description += " What refers to it stays, and shows null in its place."
     return strawberry.mutation(resolver=resolve, graphql_type=payload, description=description)
 
 

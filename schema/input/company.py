@@ -13,24 +13,24 @@ from schema.scalars import Money
 class CreateCompanyInput:
     name: str = strawberry.field(description="What it is called: 1 to 300 characters.")
     owner_id: strawberry.ID = strawberry.field(description="The user who looks after it.")
-    domain: str | None = leave("Internet domain, for example example.com.")
-    website: str | None = leave("Address of its web site.")
-    industry: str | None = leave("What it does.")
-    size: str | None = leave("How many people it has: a number or a range.")
-    revenue: Money | None = leave("Revenue in a year.")
-    location: str | None = leave("Where it is.")
+    domain: str | None = leave("Internet domain, for example example.com: up to 253 characters.")
+    website: str | None = leave("Address of its web site: up to 2,000 characters.")
+    industry: str | None = leave("What it does: up to 300 characters.")
+    size: str | None = leave("How many people it has, a number or a range: up to 100 characters.")
+    revenue: Money | None = leave("Revenue in a year: 0 to 999,999,999,999.99.")
+    location: str | None = leave("Where it is: up to 300 characters.")
 
 
 @strawberry.input(description="What to change of a company: what is not given stays, null takes a value away.")
 class UpdateCompanyInput:
     name: str | None = leave("What it is called: 1 to 300 characters; not null.")
     owner_id: strawberry.ID | None = leave("The user who looks after it; not null.")
-    domain: str | None = leave("Internet domain, for example example.com.")
-    website: str | None = leave("Address of its web site.")
-    industry: str | None = leave("What it does.")
-    size: str | None = leave("How many people it has: a number or a range.")
-    revenue: Money | None = leave("Revenue in a year.")
-    location: str | None = leave("Where it is.")
+    domain: str | None = leave("Internet domain, for example example.com: up to 253 characters.")
+    website: str | None = leave("Address of its web site: up to 2,000 characters.")
+    industry: str | None = leave("What it does: up to 300 characters.")
+    size: str | None = leave("How many people it has, a number or a range: up to 100 characters.")
+    revenue: Money | None = leave("Revenue in a year: 0 to 999,999,999,999.99.")
+    location: str | None = leave("Where it is: up to 300 characters.")
 
 
 @strawberry.type(description="The company as it was written, or why nothing was.")

@@ -39,7 +39,7 @@ class BulkStatus(Enum):
 class BulkDealUpdates:
     stage_id: strawberry.ID | None = leave("The stage to move to, for UPDATE_STAGE.")
     owner_id: strawberry.ID | None = leave("The new owner, for ASSIGN_OWNER.")
-    value: Money | None = leave("The new value, for UPDATE_VALUE; null for unknown.")
+    value: Money | None = leave("The new value, for UPDATE_VALUE: 0 to 999,999,999,999.99; null for unknown.")
 
 
 @strawberry.type(description="What became of one deal of a bulk change.")

@@ -1,12 +1,23 @@
 """The schema as a document: what is committed is what is served, and everything in it is explained."""
 
+import re
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLEnumType, GraphQLInputObjectType, GraphQLInterfaceType, GraphQLObjectType, GraphQLScalarType
+from graphql import (
+    GraphQLEnumType,
+    GraphQLInputObjectType,
+    GraphQLInterfaceType,
+    GraphQLObjectType,
+    GraphQLScalarType,
+    GraphQLString,
+    get_named_type,
+)
 
 from ops.sdl import schema_text
+from resolvers.rules import shown
+from resolvers.writable import WRITABLES
 from schema.build import build_schema
 from tests.crm import Crm
 from tests.schema.conftest import Asker
@@ -37,6 +48,23 @@ def test_every_type_field_argument_and_value_is_described() -> None:
         else:
             assert isinstance(kind, GraphQLScalarType)
     assert bare == []
+
+
+def test_the_longest_text_of_each_input_is_told_and_is_the_longest_that_is_taken() -> None:
+    for noun, writable in WRITABLES.items():
+        for verb in ("Create", "Update"):
+            kind = build_schema()._schema.type_map[f"{verb}{noun.title()}Input"]
+            assert isinstance(kind, GraphQLInputObjectType)
+            for column, field in writable.fields.items():
+                given = kind.fields.get(shown(column))
+                if given is None or get_named_type(given.type) is not GraphQLString:
+                    continue
+                told = re.search(r"([\d,]+) characters", given.description or "")
+                assert told, f"{kind}.{shown(column)} does not tell how long it may be"
+                most = int(told[1].replace(",", ""))
+                assert field.rule("x" * most)
+                with pytest.raises(ValueError, match="characters at most"):
+                    field.rule("x" * (most + 1))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS.values(), ids=DOCUMENTS.keys())
