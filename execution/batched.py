@@ -11,6 +11,8 @@ from typing import Any, TypeAlias, TypeVar
 from graphql import GraphQLResolveInfo
 from strawberry import Info
 
+# Among attributes that will be read: nobody knows which. None has this name.
+ANYTHING = "*"
 # In a field's metadata: its ``Batched``.
 BATCHED = "batched"
 # An attribute of an ``is_type_of`` that looks at nothing but the type of the object: then one look at a type is enough.
@@ -29,7 +31,8 @@ class Batched:
     names, as its resolver would get them. Loading begins when it is called, and not when it is awaited: that is how several
     fields load at the same time. It answers one value per key, in their order, at once where it has them or else awaitably;
     an exception as a value is the error of that key alone. Where the key is None the value is null. One that
-    ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others.
+    ``looks_ahead`` is given as ``wanted`` the attributes that will be read of the objects it loads, and may leave out others:
+    unless ``ANYTHING`` is among them, which no object has, for a resolver that gets the objects and may read what it likes.
     ``along`` names what can be read in one go with the objects that have the key: see ``read_along``.
     """
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from core.later import Later
 from execution.arguments import Arguments
 from execution.asked import Asked
-from execution.batched import Batched
+from execution.batched import ANYTHING, Batched
 from execution.faults import Column, Origin, Shared, Under
 from execution.run import Run, is_awaitable_kind
 from execution.values import Completed, Position, learn, nullable
@@ -22,6 +22,11 @@ class Field(Asked, ABC):
     reads: str | None = None
     read: Callable[[Any], Any] | None = None
     position: Position
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The attributes of its objects that are read for it."""
+        return frozenset() if self.reads is None else frozenset({self.reads})
 
     @property
     def read_along(self) -> frozenset[str]:
@@ -181,6 +186,10 @@ class Resolved(Field):
         self._resolve = resolve
         self._arguments = arguments
         self._wants_info = wants_info
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        return frozenset({ANYTHING})
 
     def answer(self, run: Run, objects: Column, read: Column, origin: Origin, rows: list[Any]) -> None:
         try:

@@ -37,7 +37,7 @@ class Selection:
 
     def __init__(self, fields: Sequence[Field], *, is_put_off: bool) -> None:
         self.fields = fields
-        self.wanted = frozenset({field.reads for field in fields if field.reads is not None})
+        self.wanted = frozenset[str]().union(*(field.wanted for field in fields))
         self.depth = 1 + max((field.position.inside.depth for field in fields), default=0)
         self.along = frozenset[str]().union(*(field.read_along for field in fields))
         self._is_put_off = is_put_off

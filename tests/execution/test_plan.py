@@ -13,6 +13,7 @@ import strawberry
 from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan, read_along
+from execution.batched import ANYTHING
 from execution.plan import MOST_LEVELS, MOST_VARIANTS
 from execution.run import BREATH
 from tests.execution.toy import toy
@@ -21,6 +22,7 @@ loads: list[tuple[str, list[int]]] = []
 calls: list[int] = []
 known: list[frozenset[str]] = []
 begun: list[str] = []
+read: list[frozenset[str]] = []
 
 
 def _batched(name: str, along: str | None = None) -> Any:
@@ -57,9 +59,18 @@ def many() -> list[Row]:
     return [Row(number=number) for number in range(100_000)]
 
 
+def _ahead(context: Any, keys: Sequence[int], wanted: frozenset[str]) -> Any:
+    read.append(wanted)
+    return [Row(number=key) for key in keys]
+
+
 @strawberry.type
 class Shelf:
     rows: list[Row]
+    number: int = 1
+    first = strawberry.field(
+        resolver=lambda root: Row(number=1), graphql_type=Row, metadata={BATCHED: Batched("number", _ahead, looks_ahead=True)}
+    )
 
     @strawberry.field
     def more(self, info: strawberry.Info) -> list[Row]:
@@ -108,6 +119,7 @@ def _no_loads() -> None:
     loads.clear()
     known.clear()
     begun.clear()
+    read.clear()
 
 
 async def test_a_level_is_one_load_of_its_distinct_keys() -> None:
@@ -295,6 +307,21 @@ async def test_a_resolver_is_told_what_could_be_read_along_with_its_objects(sele
     known.clear()
     execute_sync(SCHEMA._schema, parse(text))
     assert known == [frozenset()] * len(told), "graphql-core knows nothing of it"
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ("number", {"number"}),
+        ("number left __typename", {"number", "parity"}),
+        ("number slow", {"number", ANYTHING}),
+        ("... on Row { slow @skip(if: true) } number", {"number"}),
+    ],
+)
+async def test_who_looks_ahead_is_told_all_that_is_read_and_that_a_resolver_may_read_anything(asked: str, told: set[str]) -> None:
+    result = await planned(f"{{ shelf {{ first {{ {asked} }} }} }}").execute(None, None)
+    assert result.errors is None
+    assert read == [told]
 
 
 async def test_what_has_most_below_it_comes_first_and_stands_where_the_document_has_it() -> None:
