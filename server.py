@@ -110,7 +110,7 @@ def create_app(settings: Settings) -> ASGIApp:
             database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
-            shared = SharedResponses(cache.client) if settings.cache_shared else None
+            shared = SharedResponses(cache.client, freshness) if settings.cache_shared else None
             remembered = Remembered()
             documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
             # The schema and all code live for ever: collecting garbage among them cost 50 ms every few hundred requests.

@@ -114,7 +114,7 @@ async def _explained(url: str) -> dict[str, tuple[float, float]]:
     connection = await asyncpg.connect(url, server_settings={"plan_cache_mode": "force_generic_plan", "jit": "off"})
     database, executable = Explaining(pool, connection), Executable(build_schema())
     freshness = Freshness(now=time.monotonic)
-    freshness.begin(0)
+    freshness.begin(0, "")
     reference = Reference(freshness)
     owners = await connection.fetchval(TEXTS["growth.owners"])
     try:

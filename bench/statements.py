@@ -46,7 +46,7 @@ async def _count(url: str, scenarios: Sequence[Scenario], keys: Mapping[str, Seq
     try:
         found = {}
         freshness = Freshness(now=lambda: 0.0)  # nobody writes here
-        freshness.begin(0)
+        freshness.begin(0, "")
         freshness.beat(0.0)
         reference = Reference(freshness)
         for scenario in scenarios:

@@ -3,7 +3,8 @@
 Two clocks. Here every notification has a number, and what was made here is fresh while none of its tags has a later one.
 What another process made comes with the oldest transaction that PostgreSQL may still have had open when it began to read
 (``pg_snapshot_xmin``): a write it has not seen has that number or a higher one, so it is fresh if everything heard about
-its tags is of a lower one, and if nothing could have been missed because we listened later than it read.
+its tags is of a lower one, and if nothing could have been missed because we listened later than it read. A server that has
+crashed gives the numbers of what it lost once more: those of another incarnation of it say nothing (``cache/shared.py``).
 
 Whoever cannot hear knows nothing: then nothing is fresh.
 """
@@ -37,10 +38,14 @@ NEVER = Heard(0, 0)
 
 
 class Freshness:
-    """The notifications of one process. ``on_written`` is told the tags of each, ``on_lost`` when the line is cut."""
+    """The notifications of one process. ``on_written`` is told the tags of each, ``on_lost`` when the line is cut.
+
+    ``incarnation`` is that of the server which is heard, or was heard last.
+    """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self.number = 0
+        self.incarnation = ""
         self.on_written: Callable[[frozenset[str]], None] = lambda tags: None
         self.on_lost: Callable[[], None] = lambda: None
         self._now = now
@@ -61,8 +66,9 @@ class Freshness:
         """Whether nobody has taken the line for dead since it began."""
         return self._heard_since is not None
 
-    def begin(self, snapshot_xmax: int) -> None:
+    def begin(self, snapshot_xmax: int, incarnation: str) -> None:
         """Listening from now on; every transaction of that number or a higher one will be heard."""
+        self.incarnation = incarnation
         self.number += 1
         self._heard.clear()
         self._forgotten = Heard(self.number, 0)

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from cache.encoding import SMALLEST_BYTES, encoded_aside
 from cache.entry import Made, etag_of
+from cache.freshness import Freshness
 from cache.lookups import Lookups
 from cache.redis import Breaker
 
@@ -27,10 +28,15 @@ LOOK_AGAIN_S = 0.01
 
 
 class SharedResponses:
-    """The answers kept in Redis; keys are Redis-Cluster safe, since no two are used together."""
+    """The answers kept in Redis; keys are Redis-Cluster safe, since no two are used together.
 
-    def __init__(self, client: "Redis") -> None:
+    Each incarnation of PostgreSQL has its own: eight changes that were tried and a crash were enough for an answer that was
+    read before it to be taken for newer than all that was written behind it.
+    """
+
+    def __init__(self, client: "Redis", freshness: Freshness) -> None:
         self._client = client
+        self._freshness = freshness
         self._breaker = Breaker("answers are not shared for a moment")
         self._lookups = Lookups(client, self._breaker.failed)
 
@@ -39,7 +45,7 @@ class SharedResponses:
         if self._breaker.is_open:
             asyncio.get_running_loop().call_soon(told, None)
         else:
-            self._lookups.ask(PREFIX + key, lambda kept: told(self._read(kept)))
+            self._lookups.ask(self._name(key), lambda kept: told(self._read(kept)))
 
     async def get(self, key: bytes) -> Made | None:
         """What is kept under the key; None if nothing is, or Redis is away."""
@@ -55,19 +61,20 @@ class SharedResponses:
         if len(made.body) > LARGEST_BYTES:
             await self.release(key)
             return
-        with self._breaker:
-            async with self._client.pipeline(transaction=False) as pipeline:
-                pipeline.set(PREFIX + key, await _written(made), px=ttl_ms)
-                pipeline.delete(LEADER + key)
-                await pipeline.execute()
+        name, written = self._name(key), await _written(made)
+        if not self._breaker.is_open:
+            with self._breaker:
+                async with self._client.pipeline(transaction=False) as pipeline:
+                    pipeline.set(name, written, px=ttl_ms)
+                    pipeline.delete(LEADER + key)
+                    await pipeline.execute()
 
     async def lead(self, key: bytes) -> bool:
         """Whether this process is to make the answer; False, after a moment, if another is at it."""
-        if self._breaker.is_open:
-            return True
         is_taken = False
-        with self._breaker:
-            is_taken = not await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS)
+        if not self._breaker.is_open:
+            with self._breaker:
+                is_taken = not await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS)
         if is_taken:
             await asyncio.sleep(LOOK_AGAIN_S)
         return not is_taken
@@ -77,6 +84,9 @@ class SharedResponses:
         if not self._breaker.is_open:
             with self._breaker:
                 await self._client.delete(LEADER + key)
+
+    def _name(self, key: bytes) -> bytes:
+        return b"%b%b:%b" % (PREFIX, self._freshness.incarnation.encode(), key)
 
     def _read(self, kept: bytes | None) -> Made | None:
         try:

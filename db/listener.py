@@ -37,11 +37,18 @@ class TriggersRow(NamedTuple):
     fingerprint: str | None
 
 
+class IncarnationRow(NamedTuple):
+    """Which life of the server this is: a number of a transaction says something within one only."""
+
+    incarnation: str
+
+
 class UnannouncedError(Exception):
     """The triggers that announce were made anew or switched: nobody knows what was written without them."""
 
 
 SNAPSHOT = statement("transaction.snapshot", SnapshotRow)
+INCARNATION = statement("health.incarnation", IncarnationRow)
 BEAT = script("health.synchronise")
 TRIGGERS = statement("health.triggers", TriggersRow)
 
@@ -53,7 +60,7 @@ class Hears(Protocol):
     def is_listening(self) -> bool:
         """Whether the line is not taken for dead."""
 
-    def begin(self, snapshot_xmax: int) -> None:
+    def begin(self, snapshot_xmax: int, incarnation: str) -> None:
         """Listening from now on."""
 
     def beat(self, sent_at: float) -> None:
@@ -106,8 +113,9 @@ async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
     async with asyncio.timeout(BEAT_TIMEOUT_S):
         await connection.add_listener(CHANNEL, notified)
         triggers = await connection.fetchval(TRIGGERS.text)
+        incarnation = await connection.fetchval(INCARNATION.text)
         snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
-    hears.begin(snapshot.xmax)
+    hears.begin(snapshot.xmax, incarnation)
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()
         if await connection.fetchval(TRIGGERS.text, timeout=BEAT_TIMEOUT_S) != triggers:

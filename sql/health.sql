@@ -11,6 +11,12 @@ select md5(string_agg(trigger.oid || ' ' || trigger.xmin, ',' order by trigger.o
 from pg_trigger as trigger
 where not trigger.tgisinternal;
 
+-- name: incarnation -> IncarnationRow
+-- Another one after a start, a crash, a promotion or a restored backup: numbers of transactions that were lost with it are
+-- given again. These statistics are kept in order over a restart alone, and begin anew after a crash.
+select md5(concat_ws(' ', extract(epoch from pg_postmaster_start_time()), extract(epoch from stats_reset))) as incarnation
+from pg_stat_checkpointer;
+
 -- name: arrays -> nothing
 -- The kinds of arrays that other statements take.
 select where ($1::uuid[], $2::int[], $3::text[]) is null;

@@ -27,7 +27,7 @@ def hearing(clock: Clock | None = None, since: int = 0) -> Freshness:
     """A line that is up, for as long as the clock stands still."""
     clock = clock or Clock()
     found = Freshness(clock)
-    found.begin(since)
+    found.begin(since, "")
     found.beat(clock())
     return found
 
@@ -100,7 +100,7 @@ def test_what_was_made_before_the_line_was_cut_is_not_fresh_after_it_is_back() -
     freshness.lost()
     assert lost
     assert not freshness.is_hearing
-    freshness.begin(0)
+    freshness.begin(0, "")
     assert freshness.written_since(["deal:1"], began)
 
 
@@ -155,7 +155,7 @@ async def test_an_echo_that_comes_before_anybody_waits_is_not_missed() -> None:
 
 async def test_a_writer_that_hears_nothing_takes_the_line_for_dead() -> None:
     freshness = Freshness()
-    freshness.begin(0)
+    freshness.begin(0, "")
     freshness.beat(1e12)
     freshness.expect(7)
     await freshness.echo(7)

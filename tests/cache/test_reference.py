@@ -33,7 +33,7 @@ def test_who_does_not_hear_keeps_and_finds_nothing() -> None:
     clock.now += 2
     assert reference.of("stages") is None, "the line has said nothing for longer than its lease"
     freshness.lost()
-    freshness.begin(9)
+    freshness.begin(9, "")
     freshness.beat(clock())
     assert reference.of("stages") == {}, "something may have been written while nobody heard"
 

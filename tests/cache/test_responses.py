@@ -171,7 +171,7 @@ async def test_without_a_line_nothing_is_found_and_nothing_kept() -> None:
     cache.freshness.lost()
     assert cache.find(b"k") is None
     assert (await cache.find_or_make(b"k", make))[2] == "BYPASS"
-    cache.freshness.begin(0)
+    cache.freshness.begin(0, "")
     cache.freshness.beat(100.0)
     assert (await cache.find_or_make(b"k", make))[2] == "MISS"
 
@@ -191,7 +191,7 @@ async def test_a_line_that_is_told_to_be_cut_twice_leaves_what_was_fresh_the_fir
     for _ in range(2):
         cache.freshness.lost()
     assert cache.find_stale(b"k")
-    cache.freshness.begin(0)
+    cache.freshness.begin(0, "")
     cache.freshness.beat(100.0)
     cache.freshness.hear(5, ["deal:1"])
     cache.freshness.lost()
@@ -213,7 +213,7 @@ async def test_what_is_stale_goes_when_it_is_made_anew() -> None:
     cache = a_cache(stale_s=60.0)
     await cache.find_or_make(b"k", Maker())
     cache.freshness.lost()
-    cache.freshness.begin(0)
+    cache.freshness.begin(0, "")
     cache.freshness.beat(100.0)
     await cache.find_or_make(b"k", Maker())
     cache.freshness.hear(5, ["deal:1"])
@@ -225,7 +225,7 @@ async def test_what_is_stale_goes_when_it_is_cleared_by_hand_or_all_of_a_kind_is
     cache = a_cache(stale_s=60.0)
     await cache.find_or_make(b"k", Maker())
     cache.freshness.lost()
-    cache.freshness.begin(0)
+    cache.freshness.begin(0, "")
     cache.freshness.beat(100.0)
     cache.freshness.hear(5, [written])
     cache.freshness.lost()
@@ -301,7 +301,7 @@ async def redis(valkey: EmbeddedValkey) -> AsyncIterator["Redis"]:
 
 
 async def test_what_one_process_has_made_another_finds_if_it_can_vouch_for_it(redis: "Redis") -> None:
-    one, other = (a_cache(shared=SharedResponses(redis)) for _ in range(2))
+    one, other = (a_cache(shared=SharedResponses(redis, hearing())) for _ in range(2))
     await one.find_or_make(b"k", Maker())
     make = Maker()
     assert (await other.find_or_make(b"k", make))[2] == "HIT"
@@ -312,13 +312,23 @@ async def test_what_one_process_has_made_another_finds_if_it_can_vouch_for_it(re
 
 
 async def test_a_process_that_began_to_listen_later_does_not_trust_what_was_made_before(redis: "Redis") -> None:
-    await a_cache(shared=SharedResponses(redis)).find_or_make(b"k", Maker(made(xmin=1000)))
-    late = a_cache(hearing(since=1001), shared=SharedResponses(redis))
+    await a_cache(shared=SharedResponses(redis, hearing())).find_or_make(b"k", Maker(made(xmin=1000)))
+    late = a_cache(hearing(since=1001), shared=SharedResponses(redis, hearing()))
     assert (await late.find_or_make(b"k", Maker()))[2] == "MISS"
 
 
+async def test_what_was_made_under_another_incarnation_of_postgres_is_not_found(redis: "Redis") -> None:
+    freshness = hearing()
+    cache, make = a_cache(freshness, shared=SharedResponses(redis, freshness)), Maker()
+    for incarnation, outcome in (("", "MISS"), ("after a crash", "MISS"), ("", "HIT")):
+        freshness.begin(0, incarnation)
+        freshness.beat(100.0)
+        cache.clear()
+        assert (await cache.find_or_make(b"k", make))[2] == outcome
+
+
 async def test_two_processes_make_a_cold_answer_once(redis: "Redis") -> None:
-    one, other = (a_cache(shared=SharedResponses(redis)) for _ in range(2))
+    one, other = (a_cache(shared=SharedResponses(redis, hearing())) for _ in range(2))
     make = Maker()
     make.may_finish.clear()
     asking = [asyncio.create_task(cache.find_or_make(b"k", make)) for cache in (one, other) for _ in range(100)]
@@ -329,7 +339,7 @@ async def test_two_processes_make_a_cold_answer_once(redis: "Redis") -> None:
 
 
 async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redis") -> None:
-    dead, alive = (SharedResponses(redis) for _ in range(2))
+    dead, alive = (SharedResponses(redis, hearing()) for _ in range(2))
     assert await dead.lead(b"k")
     started = time.monotonic()
     assert (await a_cache(shared=alive).find_or_make(b"k", Maker()))[2] == "MISS"
@@ -337,9 +347,9 @@ async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redi
 
 
 async def test_an_answer_that_is_not_kept_lets_the_next_one_lead(redis: "Redis") -> None:
-    cache = a_cache(shared=SharedResponses(redis))
+    cache = a_cache(shared=SharedResponses(redis, hearing()))
     await cache.find_or_make(b"k", Maker(made(tags=None)))
-    assert await SharedResponses(redis).lead(b"k")
+    assert await SharedResponses(redis, hearing()).lead(b"k")
 
 
 async def test_an_answer_that_could_not_be_made_lets_the_next_one_lead(redis: "Redis") -> None:
@@ -347,8 +357,8 @@ async def test_an_answer_that_could_not_be_made_lets_the_next_one_lead(redis: "R
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):
-        await a_cache(shared=SharedResponses(redis)).find_or_make(b"k", fail)
-    assert await SharedResponses(redis).lead(b"k")
+        await a_cache(shared=SharedResponses(redis, hearing())).find_or_make(b"k", fail)
+    assert await SharedResponses(redis, hearing()).lead(b"k")
 
 
 class Others:
@@ -408,16 +418,16 @@ async def test_what_another_process_made_ends_with_its_time() -> None:
 
 
 async def test_an_answer_that_would_push_out_whatever_else_is_in_redis_is_not_shared(redis: "Redis") -> None:
-    cache = a_cache(shared=SharedResponses(redis))
+    cache = a_cache(shared=SharedResponses(redis, hearing()))
     for key, length in ((b"large", LARGEST_BYTES), (b"larger", LARGEST_BYTES + 1)):
         await cache.find_or_make(key, Maker(made(b"x" * length)))
-        assert (await SharedResponses(redis).get(key) is not None) == (key == b"large")
-        assert await SharedResponses(redis).lead(key)
+        assert (await SharedResponses(redis, hearing()).get(key) is not None) == (key == b"large")
+        assert await SharedResponses(redis, hearing()).lead(key)
 
 
 async def test_without_redis_each_process_keeps_its_own() -> None:
     gone = Redis.from_url("unix:///nowhere/valkey.sock")
-    cache, make = a_cache(shared=SharedResponses(gone)), Maker()
+    cache, make = a_cache(shared=SharedResponses(gone, hearing())), Maker()
     assert [(await cache.find_or_make(b"k", make))[2] for _ in range(2)] == ["MISS", "HIT"]
     await gone.aclose()
 
@@ -449,7 +459,7 @@ async def test_of_too_many_documents_the_rarest_are_counted_together() -> None:
 
 async def test_nothing_is_made_for_those_who_have_gone_and_nobody_is_kept_from_making_it(redis: "Redis") -> None:
     """In whatever moment they go: a cancellation that comes while Redis is written to is easily passed over."""
-    cache, other, for_nobody, kept = a_cache(shared=SharedResponses(redis)), SharedResponses(redis), 0, 0
+    cache, other, for_nobody, kept = a_cache(shared=SharedResponses(redis, hearing())), SharedResponses(redis, hearing()), 0, 0
     for number in range(80):
         gone, late = list[bool](), list[bool]()
 
@@ -471,7 +481,7 @@ async def test_nothing_is_made_for_those_who_have_gone_and_nobody_is_kept_from_m
 
 
 async def test_what_fails_for_nobody_leaves_nothing_in_the_log(redis: "Redis", caplog: pytest.LogCaptureFixture) -> None:
-    cache = a_cache(shared=SharedResponses(redis))
+    cache = a_cache(shared=SharedResponses(redis, hearing()))
 
     async def fail() -> Made:
         raise Overloaded("busy")

@@ -5,6 +5,8 @@ What is true is asked beside the cache (``Cache-Control: no-cache``), which ever
 
 import asyncio
 import os
+import shutil
+import signal
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -18,7 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from cache.embedded import EmbeddedValkey
+from db.embedded import EmbeddedPostgres
+from db.listener import INCARNATION
+from db.migrate import migrate
 from tests.crm import NOON, Crm
+from tests.faults.conftest import connected
 from tests.faults.creating import Pipeline
 from tests.faults.killing import Server, kept
 
@@ -261,3 +267,47 @@ async def test_contacts_are_counted_anew_when_a_company_of_theirs_is_deleted_or_
                 _, data = await two.ask(0, text, o=str(owner))
                 assert list(data.values()) == [{"withCompany": expected, "companies": expected}] * 2
         await sql.close()
+
+
+async def test_nothing_is_believed_of_a_time_that_postgres_has_lost(valkey: EmbeddedValkey, tmp_path: Path) -> None:
+    postgres, cluster, older = EmbeddedPostgres(tmp_path / "pg"), tmp_path / "pg" / "cluster", tmp_path / "older"
+    postgres.start()
+    await migrate(postgres.url)
+    pipeline = await Pipeline.put(postgres.url)
+    postgres.stop()
+    shutil.copytree(cluster, older)
+    postgres.start()
+    async with AsyncExitStack() as stack:
+        stack.callback(postgres.stop)
+        server = await stack.enter_async_context(kept(Server(tmp_path / "one", postgres.url, valkey.url, POOL_SIZE="2")))
+        client = await stack.enter_async_context(httpx2.AsyncClient(base_url=server.url, timeout=20))
+        async with connected(postgres.url) as sql:
+            two = Two([client], pipeline, sql)
+            for _ in range(20):
+                await two.ask(0, RENAME, c=str(pipeline.companies[0]), n="Lost")
+            await two.heard(0, 0, 0)
+            await two.all_are_fresh(0, 0, 0)
+        postgres.stop()
+        shutil.rmtree(cluster)
+        older.rename(cluster)
+        postgres.start()
+        await server.until_ready()
+        async with asyncio.timeout(10):  # until it hears, it keeps nothing
+            while (await two.ask(0, DOCUMENTS[1][1]))[0] == "BYPASS":
+                await asyncio.sleep(0.05)
+        for name in ("Acme", "Bolt"):
+            await two.all_are_fresh(0, 0, 0)
+            await two.ask(0, RENAME, c=str(pipeline.companies[0]), n=name)
+        await two.all_are_fresh(0, 0, 0)
+
+
+async def test_a_crash_of_postgres_begins_another_incarnation_and_a_new_connection_does_not(killable: EmbeddedPostgres) -> None:
+    async with connected(killable.url) as one, connected(killable.url) as other:
+        before = await one.fetchval(INCARNATION.text)
+        assert await other.fetchval(INCARNATION.text) == before
+        os.kill(await other.fetchval("select pg_backend_pid()"), signal.SIGKILL)
+        async with asyncio.timeout(10):
+            while not one.is_closed():
+                await asyncio.sleep(0.01)
+    async with connected(killable.url) as again:
+        assert await again.fetchval(INCARNATION.text) != before
