@@ -110,6 +110,8 @@ def create_app(settings: Settings) -> ASGIApp:
             database = await _open_database(settings, freshness, stack)
             cache = RedisCache(_secret(settings.redis_url))
             stack.push_async_callback(cache.close)
+            counting = RedisCache(_secret(settings.redis_url))  # limits wait for nobody's answers
+            stack.push_async_callback(counting.close)
             shared = SharedResponses(cache.client, freshness) if settings.cache_shared else None
             remembered = Remembered()
             documents = await open_documents(settings, executable, trusted, cache.client, remembered.clear)
@@ -135,7 +137,7 @@ def create_app(settings: Settings) -> ASGIApp:
                 remembered=remembered,
                 reuse=Reuse.of(settings),
                 warming=Warming(settings.warm),
-                throttle=open_throttle(settings, cache.client),
+                throttle=open_throttle(settings, counting.client),
                 unfinished=Unfinished(settings.max_body_bytes),
                 gate=Gate(settings.concurrency, settings.concurrency_queue, settings.concurrency_wait_s),
                 traffic=Traffic(),

@@ -25,6 +25,8 @@ LEAD_MS = 1000
 # A larger answer stays with the process that made it: Redis keeps limits and documents as well, and drops those for it.
 LARGEST_BYTES = 1_000_000
 LOOK_AGAIN_S = 0.01
+# Each is a connection, and redis-py says that Redis is away when a hundred are taken: 600 questions at once took more.
+MOST_AT_ONCE = 16
 
 
 class SharedResponses:
@@ -38,6 +40,7 @@ class SharedResponses:
         self._client = client
         self._freshness = freshness
         self._breaker = Breaker("answers are not shared for a moment")
+        self._turns = asyncio.Semaphore(MOST_AT_ONCE)
         self._lookups = Lookups(client, self._breaker.failed)
 
     def ask(self, key: bytes, told: Callable[[Made | None], None]) -> None:
@@ -62,28 +65,31 @@ class SharedResponses:
             await self.release(key)
             return
         name, written = self._name(key), await _written(made)
-        if not self._breaker.is_open:
-            with self._breaker:
-                async with self._client.pipeline(transaction=False) as pipeline:
-                    pipeline.set(name, written, px=ttl_ms)
-                    pipeline.delete(LEADER + key)
-                    await pipeline.execute()
+        async with self._turns:
+            if not self._breaker.is_open:
+                with self._breaker:
+                    async with self._client.pipeline(transaction=False) as pipeline:
+                        pipeline.set(name, written, px=ttl_ms)
+                        pipeline.delete(LEADER + key)
+                        await pipeline.execute()
 
     async def lead(self, key: bytes) -> bool:
         """Whether this process is to make the answer; False, after a moment, if another is at it."""
         is_taken = False
-        if not self._breaker.is_open:
-            with self._breaker:
-                is_taken = not await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS)
+        async with self._turns:
+            if not self._breaker.is_open:
+                with self._breaker:
+                    is_taken = not await self._client.set(LEADER + key, b"1", nx=True, px=LEAD_MS)
         if is_taken:
             await asyncio.sleep(LOOK_AGAIN_S)
         return not is_taken
 
     async def release(self, key: bytes) -> None:
         """Lets another process make the answer."""
-        if not self._breaker.is_open:
-            with self._breaker:
-                await self._client.delete(LEADER + key)
+        async with self._turns:
+            if not self._breaker.is_open:
+                with self._breaker:
+                    await self._client.delete(LEADER + key)
 
     def _name(self, key: bytes) -> bytes:
         return b"%b%b:%b" % (PREFIX, self._freshness.incarnation.encode(), key)

@@ -8,12 +8,13 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from cache.embedded import EmbeddedValkey
 from cache.entry import MOST_DOCUMENTS, Made
 from cache.freshness import Freshness
 from cache.responses import ResponseCache
-from cache.shared import LARGEST_BYTES, SharedResponses
+from cache.shared import LARGEST_BYTES, MOST_AT_ONCE, SharedResponses
 from core.errors import Overloaded
 from core.histogram import OTHERS
 from tests.cache.test_freshness import hearing
@@ -336,6 +337,15 @@ async def test_two_processes_make_a_cold_answer_once(redis: "Redis") -> None:
     make.may_finish.set()
     assert {found.body for _, found, _ in await asyncio.gather(*asking)} == {BODY}
     assert make.asked == 1
+
+
+async def test_of_many_answers_that_are_made_at_once_none_takes_redis_for_away(redis: "Redis") -> None:
+    cache, before = a_cache(shared=SharedResponses(redis, hearing())), len(await redis.client_list())
+    with capture_logs() as told:
+        await asyncio.gather(*[cache.find_or_make(b"%d" % number, Maker()) for number in range(300)])
+    assert told == []
+    assert await redis.exists(*[b"dealgraph:response:2::%d" % number for number in range(300)]) == 300
+    assert len(await redis.client_list()) <= before + MOST_AT_ONCE + 1  # one more looks up
 
 
 async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redis") -> None:
