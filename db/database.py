@@ -225,6 +225,8 @@ class PooledDatabase:
             records = await held.run(statement, args)
         except Exception as error:
             stats.failed += 1
+            if len(args) != statement.parameters:  # a mistake of ours, told by asyncpg in the way of a line that is lost
+                raise
             raise _translated(error, held, self.pool) from error
         taken = time.perf_counter() - started
         stats.calls += 1

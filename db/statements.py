@@ -45,6 +45,11 @@ class Statement(Generic[Row]):
     row: type[Row]
     text: str
 
+    @property
+    def parameters(self) -> int:
+        """How many it takes."""
+        return max(map(int, re.findall(r"\$(\d+)", self.text)), default=0)
+
 
 def parse(stem: str, source: str) -> dict[str, tuple[str, str]]:
     """``{"company.by_ids": ("CompanyRow", "select ...")}`` of one file. Raises ValueError saying what is wrong."""

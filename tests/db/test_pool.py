@@ -17,6 +17,7 @@ from db.migrate import migrate
 from db.pool import Connection
 from db.rows import CompanyRow, DealRow, StageRow
 from db.statements import REGISTRY, Statement, statement
+from schema.company import CompanyFilter
 from tests.conftest import open_pool
 
 
@@ -363,9 +364,17 @@ async def test_a_primary_that_has_become_a_standby_is_unavailable_to_who_writes(
 async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
     search = statement("company.count_of_search", REGISTRY["company.count_of_search"].row)
     with pytest.raises(BadInput):
-        await db.fetch(search, None, *[[None]] * 6, *[None] * 8, "NUL \0 inside")
+        await db.fetch(search, None, *[[None]] * 6, *CompanyFilter().values(), "NUL \0 inside")
     with pytest.raises(BadInput):
         await db.fetch(DEALS, None, ["not a uuid"])
+
+
+async def test_a_statement_that_is_given_too_few_parameters_is_no_outage(db: PooledDatabase) -> None:
+    await db.fetch(STAGES)
+    before = db.pool.opened
+    with pytest.raises(asyncpg.InterfaceError, match="expects 2 arguments"):
+        await db.fetch(DEALS, None)
+    assert (db.stats[DEALS.name].failed, db.pool.opened) == (1, before)
 
 
 async def test_ddl_while_connected_prepares_anew(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
