@@ -29,6 +29,7 @@ from loaders.activity import RecentList
 from loaders.page import Listing, Window
 from loaders.reads import REFERENCE
 from loaders.report import Span
+from schema.company import CompanyFilter
 from tests.cache.test_freshness import hearing
 from tests.loaders.fake import FakeDatabase
 from tests.viewers import rep
@@ -109,7 +110,7 @@ async def test_what_is_counted_of_a_page_of_companies_is_read_along_with_it() ->
     row = CountedCompanyRow._make((*company, 3, 2, 9.5, 1))
     db = FakeDatabase({"company.counted_page_of_all_by_name_up": [row]})
     loaders = Loaders(db, EVERYONE, NOW)
-    listing = Listing("company", "all", "name", (None,) * 8, with_totals=True)
+    listing = Listing("company", "all", "name", CompanyFilter().values(), with_totals=True)
     assert await loaders.page(listing, "up").one(Window(None, None, None, 20)) == [row]
     assert loaders.totals_by_company.load_all([A]) == [row], "known without a statement of its own"
     assert {f"contacts-of-company:{A}", f"deals-of-company:{A}", "companies"} <= loaders.reads.tags
