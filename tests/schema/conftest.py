@@ -47,6 +47,7 @@ class Asker:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ran: Counter[str] = field(default_factory=Counter)
     idempotency_key: str | None = None
+    read: frozenset[str] = frozenset()
 
     async def __call__(self, text: str, viewer: Viewer = EVERYONE, **variables: Any) -> dict[str, Any]:
         """The data of an operation that succeeds."""
@@ -75,7 +76,7 @@ class Asker:
             result = await EXECUTABLE.execute(document, operation, variables, context)
         finally:
             context.loaders.stop()
-        self.ran = counting.ran
+        self.ran, self.read = counting.ran, frozenset(loaders.reads.tags)
         answer: dict[str, Any] = {"data": result.data}
         if result.errors:
             answer["errors"] = field_errors(result.errors, "test", 100)
