@@ -1,6 +1,7 @@
 """Mutations: what each answers and leaves behind, who may make it, and that whoever reads next reads it."""
 
 import asyncio
+from collections import defaultdict
 from datetime import datetime
 from typing import Any, TypeAlias
 from uuid import UUID
@@ -17,7 +18,7 @@ from schema.build import build_schema
 from schema.limits import Limits
 from tests.crm import NOON, Crm
 from tests.schema.conftest import EXECUTABLE, Asker
-from tests.schema.walk import everything_below
+from tests.schema.walk import everything_below, questions
 from tests.viewers import manager, reader, rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -26,6 +27,7 @@ Sales: TypeAlias = dict[str, str]
 TYPES = build_schema()._schema
 assert TYPES.mutation_type is not None
 MUTATIONS = TYPES.mutation_type.fields
+WIDE = Limits(tokens=100_000, depth=100, aliases=10_000, selections=100_000, repeats=10_000)
 UNKNOWN = "01890a5d-ac96-774b-bcce-b302099a8057"
 TIME = "2026-03-04T12:00:00+00:00"
 ERRORS = """errors { __typename message ... on ValidationError { field } ... on NotFound { id }
@@ -70,7 +72,7 @@ CALLS: dict[str, dict[str, Any]] = {
 WITH_ID = [name for name, field in MUTATIONS.items() if "id" in field.args]
 WITH_VERSION = [name for name, field in MUTATIONS.items() if "expectedVersion" in field.args]
 
-# Every place where a row may show. Its id is in the variables alone, so that finding it in the answer is finding it.
+# The places where a row shows and is counted. Its id is in the variables alone, so that finding it in the answer is finding it.
 EVERYWHERE = """query ($id: ID!) {
   node(id: $id) { id } company(id: $id) { id } contact(id: $id) { id } deal(id: $id) { id } activity(id: $id) { id }
   companies { totalCount edges { node { id contactCount dealCount dealsValue deals { id } contacts { id } activities { id }
@@ -211,13 +213,24 @@ async def test_an_update_keeps_what_another_writes_at_the_same_time(ask: Asker, 
 
 
 @pytest.mark.parametrize(("noun", "counted"), list(zip(NEW, COUNTS, strict=True)))
-async def test_what_is_deleted_is_nowhere_until_it_is_restored(ask: Asker, sales: Sales, noun: str, counted: str) -> None:
+async def test_what_is_deleted_is_nowhere_until_it_is_restored(
+    ask: Asker, sales: Sales, noun: str, counted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(EXECUTABLE, "limits", WIDE)
+    asked = list(questions(TYPES, defaultdict(list, ID=list(sales.values())), depth=2))
+
+    async def showing() -> list[str]:
+        answers = [(each.text, await ask.anything(each.text, **each.variables)) for each in asked]
+        return [text for text, answer in answers if sales[noun] in str(answer)]
+
+    assert len(await showing()) > 10
     before = await ask(EVERYWHERE, id=sales[noun])
     assert str(before).count(sales[noun]) > 3
     payload = await mutate(ask, f"delete{noun.title()}", f"{noun} {{ id version }}", id=sales[noun])
     assert payload[noun] == {"id": sales[noun], "version": 2}
     after = await ask(EVERYWHERE, id=sales[noun])
     assert sales[noun] not in str(after)
+    assert await showing() == []
     assert after[counted]["totalCount"] == before[counted]["totalCount"] - 1
     found = f"in{counted.title()}"
     assert (before[found]["totalCount"], after[found]["totalCount"]) == (1, 0)
@@ -234,7 +247,7 @@ async def test_what_is_deleted_is_nowhere_until_it_is_restored(ask: Asker, sales
 async def test_what_was_deleted_is_answered_with_all_that_hangs_on_it(
     ask: Asker, sales: Sales, noun: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(EXECUTABLE, "limits", Limits(tokens=100_000, depth=100, aliases=10_000, selections=100_000, repeats=10_000))
+    monkeypatch.setattr(EXECUTABLE, "limits", WIDE)
     delete, field = f"delete{noun.title()}", TYPES.query_type.fields[noun]  # type: ignore[union-attr]
     whole = everything_below(TYPES, field, 2)
     read = (await ask(f"query ($id: ID!) {{ row: {noun}(id: $id) {whole} }}", id=sales[noun]))["row"]

@@ -36,8 +36,10 @@ async def rows(crm: Crm, monkeypatch: pytest.MonkeyPatch) -> dict[str, UUID]:
         found[f"{name} open deal"] = await crm.deal(owner, open_, f"{word} open deal", value=value, **theirs)
         await crm.activity(owner, "TASK", f"{word} task", body=word, occurred_at=NOON - timedelta(minutes=1), deal_id=found[f"{name} deal"], **theirs)
         found[f"{name} activity"] = await crm.activity(owner, "NOTE", f"{word} note", body=word, occurred_at=NOON - timedelta(minutes=2), contact_id=contact, **theirs)
-    await crm.activity(ada, "CALL", "Apple call", company_id=found["ada company"], deal_id=found["bob deal"], contact_id=found["bob contact"])
-    await crm.activity(bob, "CALL", f"{SECRET} call", company_id=found["ada company"], deal_id=found["ada deal"], contact_id=found["ada contact"])
+    for kind in ("CALL", "TASK"):
+        on = {"company_id": found["ada company"]}
+        await crm.activity(ada, kind, f"Apple {kind}", deal_id=found["bob deal"], contact_id=found["bob contact"], **on)
+        await crm.activity(bob, kind, f"{SECRET} {kind}", deal_id=found["ada deal"], contact_id=found["ada contact"], **on)
     await crm.add("stage_change", deal_id=found["ada deal"], to_stage_id=won, changed_by=bob)
     return found
 
