@@ -19,7 +19,8 @@ MOST_DOCUMENTS = 500
 class Made:
     """An answer as it was made. ``tags`` is None if it must not be kept; times are of ``time.time``.
 
-    ``xmin`` is the oldest transaction that was open when it began to read; ``brotli`` is empty for a short body. What
+    ``xmin`` is the oldest transaction that was open when it began to read, ``kept_xmin`` when rows were read that the process
+    had kept (``cache/reference.py``), None if there are none of them in it; ``brotli`` is empty for a short body. What
     ``is_unavailable`` could not be made for want of a database. ``etag`` tells the body from any other.
     """
 
@@ -29,6 +30,7 @@ class Made:
     tags: frozenset[str] | None = None
     good_until: float = 0.0
     xmin: int = 0
+    kept_xmin: int | None = None
     brotli: bytes = b""
     is_unavailable: bool = False
     etag: str = ""

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from core.tags import everything_of
+from core.tags import STAGES, USERS, everything_of
 
 # A heartbeat is answered behind all notifications of before; so long after the last one we may have missed something.
 LEASE_S = 1.0
@@ -142,13 +142,19 @@ class Freshness:
             return False
         return any(each.number > number for tag in tags for each in self._heard_of(tag))
 
-    def vouches(self, tags: Iterable[str], snapshot_xmin: int) -> bool:
-        """Whether what another process began to read under that snapshot is still so, as far as this one can tell."""
-        if not self.is_hearing or self._heard_since is None or snapshot_xmin < self._heard_since:
+    def vouches(self, tags: Iterable[str], snapshot_xmin: int, kept_xmin: int | None = None) -> bool:
+        """Whether what another process began to read under that snapshot is still so, as far as this one can tell.
+
+        Of stages and users it may have had rows from before, that is from ``kept_xmin``: it is then as old for their tags.
+        """
+        oldest = snapshot_xmin if kept_xmin is None else min(snapshot_xmin, kept_xmin)
+        if not self.is_hearing or self._heard_since is None or oldest < self._heard_since:
             return False
-        if self._highest_xid < snapshot_xmin:  # nearly always: to look at 70 tags takes 40 us
+        if self._highest_xid < oldest:  # nearly always: to look at 70 tags takes 40 us
             return True
-        return all(each.xid < snapshot_xmin for tag in tags for each in self._heard_of(tag))
+        return all(
+            each.xid < (oldest if tag in (STAGES, USERS) else snapshot_xmin) for tag in tags for each in self._heard_of(tag)
+        )
 
     def _heard_of(self, tag: str) -> tuple[Heard, Heard]:
         """When it was last written itself, and as one of a plural that was written as a whole."""

@@ -155,9 +155,12 @@ class ResponseCache:
     async def _join(
         self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool, began: int | None
     ) -> Found:
-        """Joins whoever is at it, unless something was written since they began: they may not have seen it."""
+        """Joins whoever is at it, unless something was written since they began: they may not have seen it.
+
+        Who does not hear what is written joins nobody.
+        """
         flight = self._flights.get(key)
-        if flight is None or refresh or flight.began != self.freshness.number:
+        if flight is None or refresh or flight.began != self.freshness.number or not self.freshness.is_hearing:
             task = asyncio.create_task(self._fly(key, make, refresh, began))
             # Those who waited may all have gone: then its error is nobody's, and asyncio would tell.
             task.add_done_callback(lambda done: done.cancelled() or done.exception())
@@ -220,7 +223,7 @@ class ResponseCache:
         """The entry of what another process made, if this one, which began to look at that number, can vouch for it."""
         if made is None or made.tags is None or made.good_until <= self._now():
             return None
-        return self._keep(key, made, began) if self.freshness.vouches(made.tags, made.xmin) else None
+        return self._keep(key, made, began) if self.freshness.vouches(made.tags, made.xmin, made.kept_xmin) else None
 
     def _keep(self, key: bytes, made: Made, began: int) -> Entry | None:
         """The entry of an answer that was begun at that number, unless it is out of date already or may not be kept.

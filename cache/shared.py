@@ -18,7 +18,7 @@ from cache.lookups import Lookups
 from cache.redis import Breaker
 
 log = structlog.get_logger("cache")
-PREFIX = b"dealgraph:response:2:"
+PREFIX = b"dealgraph:response:3:"
 LEADER = b"dealgraph:leader:"
 # A process that dies while it makes an answer keeps the others waiting so long at most.
 LEAD_MS = 1000
@@ -106,11 +106,12 @@ async def _written(made: Made) -> bytes:
     """A line of JSON that says what it is, then the body, then its brotli form."""
     brotli = made.brotli or (await encoded_aside(made.body, "br") if len(made.body) >= SMALLEST_BYTES else b"")
     etag = made.etag or etag_of(made.body)
-    head = [made.status, made.document, sorted(made.tags or ()), made.good_until, made.xmin, len(made.body), etag]
+    times = made.good_until, made.xmin, made.kept_xmin
+    head = [made.status, made.document, sorted(made.tags or ()), *times, len(made.body), etag]
     return orjson.dumps(head) + b"\n" + made.body + brotli
 
 
 def _made(kept: bytes) -> Made:
     head, _, rest = kept.partition(b"\n")
-    status, document, tags, good_until, xmin, length, etag = orjson.loads(head)
-    return Made(rest[:length], status, document, frozenset(tags), good_until, xmin, rest[length:], etag=etag)
+    status, document, tags, good_until, xmin, kept_xmin, length, etag = orjson.loads(head)
+    return Made(rest[:length], status, document, frozenset(tags), good_until, xmin, kept_xmin, rest[length:], etag=etag)

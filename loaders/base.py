@@ -13,7 +13,7 @@ from uuid import UUID
 
 from aiodataloader import DataLoader
 
-from cache.reference import Reference
+from cache.reference import Kept, Reference
 from core.later import Later, outcomes_of
 from db.database import Database
 from loaders.reads import LIST, Reads
@@ -75,18 +75,20 @@ class Loader(DataLoader[Key, Value]):
         kept = self._kept()
         values = await self.load_keys(keys)
         self._read(keys, values)
-        if kept is not None and self.reference is not None and self.kept_under is not None:
+        # Without a look at what was open nobody could share what these rows will be in.
+        is_dated = self.reads.xmin is not None or not self.reads.is_kept
+        if kept is not None and self.reference is not None and self.kept_under is not None and is_dated:
             pairs = zip(keys, values, strict=True)
             # Not that there is nothing: ids of nothing are endless.
             there = [((type(self), self._visible_owner, key), value) for key, value in pairs if value is not None]
-            self.reference.keep(self.kept_under, kept, there)
+            self.reference.keep(self.kept_under, kept, there, self.reads.xmin or 0)
         return values
 
     def _read(self, keys: Sequence[Key], values: Sequence[Value]) -> None:
         if self.reads.is_kept:  # the tags of a full Dashboard take 35 us
             self.reads.add(self.tags(keys), self.until(keys, values, self.reads.now + self.good_for))
 
-    def _kept(self) -> dict[Hashable, Any] | None:
+    def _kept(self) -> Kept | None:
         return None if self.reference is None or self.kept_under is None else self.reference.of(self.kept_under)
 
     def _recall(self, keys: Sequence[Key]) -> None:
@@ -95,6 +97,9 @@ class Loader(DataLoader[Key, Value]):
         if kept:
             names = {key: (type(self), self._visible_owner, key) for key in keys if key not in self._values}
             found = {key: kept[name] for key, name in names.items() if name in kept}
+            if found:
+                others = self.reads.kept_xmin
+                self.reads.kept_xmin = kept.xmin if others is None else min(kept.xmin, others)
             self._values.update(found)
             self._read(list(found), list(found.values()))
 

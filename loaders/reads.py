@@ -14,7 +14,9 @@ LIST = timedelta(minutes=2)
 class Reads:
     """Filled by the loaders of a request as they read, if its answer ``is_kept`` by any cache: nobody else asks.
 
-    What ``is_personal`` is of the one who asks, whoever they see.
+    What ``is_personal`` is of the one who asks, whoever they see. ``xmin`` is the oldest transaction that was open before the
+    first read, 0 where answers are not shared, None where nobody has looked; ``kept_xmin`` the same of what this process had
+    kept, None if nothing of that is in it.
     """
 
     def __init__(self, now: datetime, *, is_kept: bool = True) -> None:
@@ -23,6 +25,8 @@ class Reads:
         self.tags: set[str] = set()
         self.until = now + REFERENCE
         self.is_personal = False
+        self.xmin: int | None = None
+        self.kept_xmin: int | None = None
 
     def add(self, tags: Iterable[str], until: datetime) -> None:
         """Something was read that has these tags and is good until then."""

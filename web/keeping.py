@@ -180,11 +180,12 @@ async def _make(state: State, ready: Ready, context: Context, together: Together
             together = together or Together(context, 0)
             async with asyncio.timeout_at(until):
                 xmin = await together.xmin(state["database"])  # before the first read: nothing after it is missed
+        context.loaders.reads.xmin = xmin
         answer = await run_now(state, ready, context, until, strict=True)
     reads, name = context.loaders.reads, label_of(ready.document, ready.operation)
     tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not reads.is_personal else None
     good_until, is_away = reads.until.timestamp(), answer.is_unavailable
-    return Made(answer.body, answer.status, name, tags, good_until, xmin, is_unavailable=is_away), answer.spent
+    return Made(answer.body, answer.status, name, tags, good_until, xmin, reads.kept_xmin, is_unavailable=is_away), answer.spent
 
 
 def _marked(stale: Entry) -> bytes:

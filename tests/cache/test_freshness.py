@@ -53,6 +53,16 @@ def test_what_was_made_here_is_old_as_soon_as_one_of_its_tags_is_written(
     assert freshness.written_since(tags, numbers[start]) is expected
 
 
+def test_what_has_older_rows_of_stages_and_users_in_it_is_as_old_for_their_tags_alone() -> None:
+    freshness = hearing(since=4)
+    freshness.hear(8, ["stages", "deal:1"])
+    assert freshness.vouches({"stages", "deal:1"}, 10)
+    assert freshness.vouches({"stages"}, 10, 9)
+    assert not freshness.vouches({"stages"}, 10, 8)
+    assert freshness.vouches({"deal:1", "users"}, 10, 5)
+    assert not freshness.vouches({"users"}, 10, 3), "of what was written in between it has not heard"
+
+
 @example([(2, {"deal:1"}), (1, {"deals"})], {"deal:0"}, 2, 0)  # a row that was written later is not all of them
 @given(
     st.lists(st.tuples(st.integers(1, 30), st.sets(st.sampled_from(TAGS), min_size=1))),

@@ -344,7 +344,7 @@ async def test_of_many_answers_that_are_made_at_once_none_takes_redis_for_away(r
     with capture_logs() as told:
         await asyncio.gather(*[cache.find_or_make(b"%d" % number, Maker()) for number in range(300)])
     assert told == []
-    assert await redis.exists(*[b"dealgraph:response:2::%d" % number for number in range(300)]) == 300
+    assert await redis.exists(*[b"dealgraph:response:3::%d" % number for number in range(300)]) == 300
     assert len(await redis.client_list()) <= before + MOST_AT_ONCE + 1  # one more looks up
 
 

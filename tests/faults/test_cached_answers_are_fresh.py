@@ -269,6 +269,40 @@ async def test_contacts_are_counted_anew_when_a_company_of_theirs_is_deleted_or_
         await sql.close()
 
 
+async def test_stages_that_a_process_kept_while_it_had_yet_to_hear_of_another_name_are_not_believed_by_others(
+    killable: EmbeddedPostgres, killable_url: str, valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    pipeline = await Pipeline.put(killable_url)
+    async with AsyncExitStack() as stack:
+        sql = await stack.enter_async_context(connected(killable_url))
+        clients, lines = [], set[int]()
+        for name in ("one", "two"):
+            server = await stack.enter_async_context(kept(Server(tmp_path / name, killable_url, valkey.url, POOL_SIZE="2")))
+            clients.append(await stack.enter_async_context(httpx2.AsyncClient(base_url=server.url, timeout=20)))
+            async with asyncio.timeout(10):
+                while not (new := {row["pid"] for row in await sql.fetch(f"select pid from {LISTENING}")} - lines):
+                    await asyncio.sleep(0.01)
+            lines |= new
+            if name == "one":
+                (line,) = new
+        two = Two(clients, pipeline, sql)
+        for which in (0, 1):
+            await two.heard(which, 0, 0)
+        await two.ask(0, "{ stages { id name } }")
+        try:
+            os.kill(line, signal.SIGSTOP)  # for less than the lease, in which the first server has no reason to doubt it
+            await sql.execute("update stage set name = name || '!'")
+            told, before = await two.ask(0, "{ again: stages { id name } }")
+        finally:
+            os.kill(line, signal.SIGCONT)
+        assert told == "MISS"
+        assert not any(each["name"].endswith("!") for each in before["again"]), "it did not hear, and had them"
+        for which in (1, 0):
+            await two.heard(which, 0, 0)
+            _, after = await two.ask(which, "{ again: stages { id name } }")
+            assert all(each["name"].endswith("!") for each in after["again"])
+
+
 async def test_nothing_is_believed_of_a_time_that_postgres_has_lost(valkey: EmbeddedValkey, tmp_path: Path) -> None:
     postgres, cluster, older = EmbeddedPostgres(tmp_path / "pg"), tmp_path / "pg" / "cluster", tmp_path / "older"
     postgres.start()

@@ -65,8 +65,21 @@ async def test_what_is_there_is_kept_in_process_and_ids_of_nothing_are_not() -> 
     db = FakeDatabase({"app_user.by_ids": [user(A)]})
     reference = Reference(hearing())
     for _ in range(3):
-        assert await Loaders(db, EVERYONE, NOW, reference).user_by_id.load_many([A, B]) == [user(A), None]
+        assert await Loaders(db, EVERYONE, NOW, reference, is_kept=False).user_by_id.load_many([A, B]) == [user(A), None]
     assert [keys for _, (_, keys) in db.asked] == [[A, B], [B], [B]]
+
+
+async def test_nothing_is_kept_in_process_of_which_nobody_could_say_how_old_an_answer_with_it_is() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)]})
+    reference = Reference(hearing())
+    for xmin in (None, None, 5):
+        loaders = Loaders(db, EVERYONE, NOW, reference)
+        loaders.reads.xmin = xmin
+        assert await loaders.user_by_id.one(A) == user(A)
+        assert loaders.reads.kept_xmin is None, "it was read now"
+    loaders = Loaders(db, EVERYONE, NOW, reference)
+    assert await loaders.user_by_id.one(A) == user(A)
+    assert (loaders.reads.kept_xmin, len(db.asked)) == (5, 3)
 
 
 async def test_an_answer_that_is_made_of_what_is_kept_in_process_goes_out_of_date_with_it() -> None:
@@ -75,6 +88,7 @@ async def test_an_answer_that_is_made_of_what_is_kept_in_process_goes_out_of_dat
     reads = []
     for _ in range(2):
         loaders = Loaders(db, EVERYONE, NOW, reference)
+        loaders.reads.xmin = 5
         assert (await loaders.user_by_id.one(A), await loaders.stages.one("all")) == (user(A), [stage(A, 1)])
         reads.append((loaders.reads.tags, loaders.reads.until))
     assert db.ran == {"app_user.by_ids": 1, "stage.all": 1}
@@ -84,7 +98,7 @@ async def test_an_answer_that_is_made_of_what_is_kept_in_process_goes_out_of_dat
 async def test_a_stage_of_which_this_process_has_yet_to_hear_is_found_all_the_same() -> None:
     db = FakeDatabase({"stage.all": [stage(A, 1)]})
     reference = Reference(hearing())
-    assert await Loaders(db, EVERYONE, NOW, reference).stage_by_id.one(A) == stage(A, 1)
+    assert await Loaders(db, EVERYONE, NOW, reference, is_kept=False).stage_by_id.one(A) == stage(A, 1)
     db.answers["stage.all"] = [stage(A, 1), stage(B, 2)]
     for loaded in (Loaders(db, EVERYONE, NOW, reference).stage_by_id.load_all([A, B]), Loaders(db, EVERYONE, NOW).stage_by_id.load_all([B])):
         assert isinstance(loaded, Later)
@@ -258,7 +272,7 @@ async def test_what_is_written_while_it_is_read_is_not_kept_in_process() -> None
     freshness = hearing()
     reference = Reference(freshness)
     db = Gate()
-    reading = Loaders(db, EVERYONE, NOW, reference).user_by_id.one(A)
+    reading = Loaders(db, EVERYONE, NOW, reference, is_kept=False).user_by_id.one(A)
     await asyncio.sleep(0)
     freshness.hear(7, ["users"])
     db.asked[0][1].set_result([user(A, "Before")])
