@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import structlog
@@ -59,7 +60,22 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
                 found["database_url"] = SecretStr(_postgres(settings, stack, say, ours))
             if settings.redis_url is None:
                 found["redis_url"] = SecretStr(_valkey(settings.data_dir, stack, say, ours))
+        if settings.database_url is not None:
+            found["database_url"] = SecretStr(of_the_primary(settings.database_url.get_secret_value()))
         yield settings.model_copy(update=found)
+
+
+def of_the_primary(url: str) -> str:
+    """The URL; of several hosts it leads to the one that takes writes, unless it says to which.
+
+    asyncpg takes the next one where one refuses: a standby would be read while the primary is listened to.
+    """
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    has_several = "," in parts.netloc.rpartition("@")[2] or any("," in each for each in query.get("host", ()))
+    if not has_several or "target_session_attrs" in query:
+        return url
+    return f"{url}{'&' if parts.query else '?'}target_session_attrs=primary"
 
 
 def _check_yours(settings: Settings) -> None:

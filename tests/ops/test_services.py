@@ -12,7 +12,7 @@ import pytest
 from cache.embedded import EmbeddedValkey
 from core.settings import Settings, SettingsError
 from db.embedded import EmbeddedPostgres
-from ops.services import DataDirInUseError, services
+from ops.services import DataDirInUseError, of_the_primary, services
 
 KEY = "5e" * 32
 
@@ -175,3 +175,17 @@ def _refusal(settings: Settings) -> str:
     (line,) = str(refused.value).splitlines()
     assert "hunt" not in line
     return line
+
+
+@pytest.mark.parametrize(
+    ("url", "leads_to"),
+    [
+        ("postgresql://u:p@one:5432/crm", ""),
+        ("postgresql://u:p@one:5432,two:5433/crm", "?target_session_attrs=primary"),
+        ("postgresql://u:a,b@one/crm?sslmode=disable", ""),
+        ("postgresql:///crm?host=one,two", "&target_session_attrs=primary"),
+        ("postgresql://one,two/crm?target_session_attrs=any", ""),
+    ],
+)
+def test_of_several_hosts_the_one_that_takes_writes_is_meant(url: str, leads_to: str) -> None:
+    assert of_the_primary(url) == url + leads_to
