@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +27,10 @@ from web.state import State
 from web.throttle import Kind, RateLimited
 from web.together import Together
 
+ROOT = Path(__file__).parent.parent
+# The rooms that have a say in an answer.
+MAKING = ("core", "db", "cache", "loaders", "resolvers", "schema", "execution", "web")
+
 
 @dataclass(frozen=True, slots=True)
 class Kept:
@@ -37,9 +42,10 @@ class Kept:
 
 
 def version_of(executable: Executable, database_url: str) -> bytes:
-    """What makes the same question another one: the schema, every statement that it is read with, and which database.
+    """What makes the same question another one: the schema, all that it is read and made with, and which database.
 
-    Two of them may share one Redis. Names and passwords in the URL are of no account.
+    Two of them may share one Redis, as while a new build takes the place of an older one. Names and passwords in the URL are
+    of no account.
     """
     url = urlsplit(database_url)
     elsewhere = [value for name, value in parse_qsl(url.query) if name in ("host", "port", "dbname")]
@@ -47,6 +53,8 @@ def version_of(executable: Executable, database_url: str) -> bytes:
     digest.update(repr((url.netloc.rpartition("@")[2], url.path, elsewhere)).encode())  # of several hosts there is no port
     for name in sorted(TEXTS):
         digest.update(TEXTS[name][1].encode())
+    for file in sorted(file for room in MAKING for file in (ROOT / room).rglob("*.py")):
+        digest.update(file.read_bytes())
     return digest.hexdigest().encode()
 
 
