@@ -20,6 +20,8 @@ CHANNEL = "dealgraph"
 # Four heartbeats fit into the lease that a missing one ends.
 BEAT_EVERY_S = 0.25
 BEAT_TIMEOUT_S = 2.0
+# What another session tells comes in milliseconds, if it comes.
+HELLO_S = 1.0
 RECONNECT_S = 0.2
 SLOWEST_RECONNECT_S = 5.0
 
@@ -32,7 +34,7 @@ class SnapshotRow(NamedTuple):
 
 
 class TriggersRow(NamedTuple):
-    """The triggers that announce: not the same once any of them has been made anew or switched."""
+    """The triggers that announce: not the same once any of them has been made anew or switched; None while one is off."""
 
     fingerprint: str | None
 
@@ -44,12 +46,13 @@ class IncarnationRow(NamedTuple):
 
 
 class UnannouncedError(Exception):
-    """The triggers that announce were made anew or switched: nobody knows what was written without them."""
+    """What is written is not told: triggers are off or were made anew, or something on the way passes nothing on."""
 
 
 SNAPSHOT = statement("transaction.snapshot", SnapshotRow)
 INCARNATION = statement("health.incarnation", IncarnationRow)
 BEAT = script("health.synchronise")
+HELLO = script("health.hello")
 TRIGGERS = statement("health.triggers", TriggersRow)
 
 
@@ -80,15 +83,17 @@ async def listen(url: str, hears: Hears) -> None:
     """Runs until it is cancelled, and comes back whenever the line was cut."""
     pause = RECONNECT_S
     while True:
+        began = False
         try:
             connection = await asyncpg.connect(url, timeout=5)
         except (*LOST, asyncpg.PostgresError):
             await asyncio.sleep(pause)
             pause = min(pause * 2, SLOWEST_RECONNECT_S)
             continue
-        pause = RECONNECT_S
         try:
-            await _listen(connection, hears)
+            begun = await _begin(url, connection, hears)
+            began, pause = True, RECONNECT_S
+            await _go_on(connection, hears, *begun)
         except (*LOST, asyncpg.PostgresError, UnannouncedError) as error:
             told = str(error) or type(error).__name__
             log.warning("what others write is not heard for a moment; no answer comes from the cache", error=told)
@@ -96,26 +101,50 @@ async def listen(url: str, hears: Hears) -> None:
             hears.lost()
             connection.terminate()
         # Who may connect is not sure to hear: a hot standby takes connections, and no LISTEN.
-        await asyncio.sleep(RECONNECT_S)
+        await asyncio.sleep(pause)
+        pause = pause if began else min(pause * 2, SLOWEST_RECONNECT_S)
 
 
-async def _listen(connection: "asyncpg.Connection[Any]", hears: Hears) -> None:
+async def _begin(url: str, connection: "asyncpg.Connection[Any]", hears: Hears) -> tuple[str, asyncio.Event]:
+    """Listens. What the triggers that announce are by now, and what is set when the line has gone."""
+    heard, gone = asyncio.Event(), asyncio.Event()
+
     def notified(_: object, pid: int, channel: str, payload: object) -> None:
+        heard.set()
         xid, *tags = str(payload).split(" ")
         if tags:
             hears.hear(int(xid), tags)
         else:
             hears.ended(int(xid))
 
-    gone = asyncio.Event()
     connection.add_termination_listener(lambda _: gone.set())
     # Listening first: what is committed after the snapshot is heard, and what was before it is in what is read from here on.
     async with asyncio.timeout(BEAT_TIMEOUT_S):
         await connection.add_listener(CHANNEL, notified)
         triggers = await connection.fetchval(TRIGGERS.text)
+        if triggers is None:
+            raise UnannouncedError("a trigger that tells of it is switched off")
+        await _hear_another(url, heard)
         incarnation = await connection.fetchval(INCARNATION.text)
         snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
     hears.begin(snapshot.xmax, incarnation)
+    return triggers, gone
+
+
+async def _hear_another(url: str, heard: asyncio.Event) -> None:
+    """Tries that another session is heard: a pooler by transactions takes LISTEN, answers heartbeats, and passes nothing on."""
+    other = await asyncpg.connect(url, timeout=BEAT_TIMEOUT_S)
+    try:
+        await other.execute(HELLO)
+        async with asyncio.timeout(HELLO_S):
+            await heard.wait()
+    except TimeoutError:
+        raise UnannouncedError("LISTEN hears nothing: DATABASE_URL must lead to PostgreSQL itself, not to a pooler") from None
+    finally:
+        other.terminate()
+
+
+async def _go_on(connection: "asyncpg.Connection[Any]", hears: Hears, triggers: str, gone: asyncio.Event) -> None:
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()
         if await connection.fetchval(TRIGGERS.text, timeout=BEAT_TIMEOUT_S) != triggers:

@@ -5,11 +5,17 @@
 select;
 
 -- name: triggers -> TriggersRow
--- A fingerprint of the triggers that announce what is written, and of whether they are on: another one whenever any of them
--- is made, dropped or switched, as a restored dump does.
-select md5(string_agg(trigger.oid || ' ' || trigger.xmin, ',' order by trigger.oid)) as fingerprint
+-- A fingerprint of the triggers that announce what is written: another one whenever any of them is made, dropped or switched, as
+-- a restored dump does, or its table is written anew without them, as by `alter table ... type ... using`. None while one is off.
+select md5(string_agg(concat_ws(' ', trigger.oid, trigger.xmin, class.relfilenode), ',' order by trigger.oid)) as fingerprint
 from pg_trigger as trigger
-where not trigger.tgisinternal;
+join pg_class as class on class.oid = trigger.tgrelid
+where not trigger.tgisinternal
+having bool_and(trigger.tgenabled <> 'D');
+
+-- name: hello -> nothing
+-- Told by another session to one that listens.
+select pg_notify('dealgraph', '0');
 
 -- name: incarnation -> IncarnationRow
 -- Another one after a start, a crash, a promotion or a restored backup: numbers of transactions that were lost with it are

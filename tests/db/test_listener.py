@@ -227,3 +227,32 @@ async def test_nothing_from_before_counts_once_what_was_written_may_not_have_bee
     for text in (*off, "update stage set name = name", *on):
         await sql.execute(text)
     await until(lambda: freshness.is_hearing and freshness.written_since(["stages"], before))
+
+
+async def test_nobody_counts_as_hearing_while_a_trigger_that_announces_is_off(
+    freshness: Freshness, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await sql.execute("alter table stage disable trigger user")
+    await until(lambda: not freshness.is_listening)
+    await asyncio.sleep(1)  # it tries to begin again meanwhile
+    assert not freshness.is_hearing
+    await sql.execute("alter table stage enable trigger user")
+    await until(lambda: freshness.is_hearing)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "set session_replication_role = replica; update company set size = '9'; reset session_replication_role",
+        "alter table company alter size type text using name",
+    ],
+    ids=["as a replica", "by another type"],
+)
+async def test_what_is_written_past_the_usual_triggers_is_heard_of_as_well(
+    freshness: Freshness, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", written: str
+) -> None:
+    company = await crm.company(await crm.user())
+    await quiet(freshness, crm)
+    before = freshness.number
+    await sql.execute(written)
+    await until(lambda: freshness.written_since(rows("company", [company]), before))

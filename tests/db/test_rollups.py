@@ -442,3 +442,25 @@ async def test_upkeep_folds_now_and_then_what_nobody_told_it_of(
             await crm.deal(owner, stage)
             await until(lambda: sql.fetchval("select not exists (select from owner_deals_delta)"))
     assert await sql.fetchval("select deals from owner_deals_rollup where owner_id = $1", owner) == 2
+
+
+@pytest.mark.parametrize("written", ["update deal set value = 'NaN'", "update company set revenue = 'NaN'"])
+async def test_what_is_no_number_is_in_no_sum(crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", written: str) -> None:
+    owner = await crm.user()
+    await crm.deal(owner, await crm.stage(), value=1, company_id=await crm.company(owner, revenue=1))
+    with pytest.raises(asyncpg.CheckViolationError, match="is_a_number"):
+        await sql.execute(written)
+
+
+@pytest.mark.parametrize("table", ["app_user", "stage", "company", "contact", "deal", "activity"])
+async def test_the_id_by_which_a_row_is_counted_and_audited_does_not_change(
+    crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]", table: str
+) -> None:
+    owner = await crm.user()
+    company = await crm.company(owner)
+    await crm.deal(owner, await crm.stage(), company_id=company)
+    await crm.contact(owner, company_id=company)
+    await crm.activity(owner)
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError, match=f"the id of a {table} does not change"):
+        await sql.execute(f"update {table} set id = uuidv7()")
+    await sql.execute(f"update {table} set id = id")

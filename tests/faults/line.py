@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
+NOTIFICATION = b"A"
+
 
 @dataclass(slots=True, eq=False)
 class _Passing:
@@ -20,10 +22,12 @@ class Line:
     """Passes on what connections say, in both directions. ``url`` leads through it to the database.
 
     Only connections of the server's pool are held up or cut, not the one that folds rollups meanwhile. On a connection that
-    hangs nothing that is said arrives, either way, and nobody is told.
+    hangs nothing that is said arrives, either way, and nobody is told. One that ``is_pooler`` passes no notification on, as a
+    pooler by transactions does.
     """
 
-    def __init__(self, database_url: str) -> None:
+    def __init__(self, database_url: str, *, is_pooler: bool = False) -> None:
+        self.is_pooler = is_pooler
         parts = urlsplit(database_url)
         self._database = parts.path
         self._socket = f"{parse_qs(parts.query)['host'][0]}/.s.PGSQL.5432"
@@ -127,13 +131,21 @@ class Line:
                     await writer.drain()
 
     async def _back(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passing: _Passing) -> None:
-        with suppress(OSError):
-            while said := await reader.read(65536):
+        with suppress(OSError, asyncio.IncompleteReadError):
+            while said := await (_message(reader) if self.is_pooler else reader.read(65536)):
                 if passing.is_cut:
                     return
+                if self.is_pooler and said.startswith(NOTIFICATION):
+                    continue
                 if not passing.is_hung:
                     writer.write(said)
                     await writer.drain()
+
+
+async def _message(reader: asyncio.StreamReader) -> bytes:
+    """One message of PostgreSQL's (documentation, 54.1): its kind, its length but for the kind, and the rest."""
+    head = await reader.readexactly(5)
+    return head + await reader.readexactly(int.from_bytes(head[1:]) - 4)
 
 
 def _as_sent(statement: str) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import asyncpg
 import httpx2
 import pytest
+from structlog.testing import capture_logs
 
 from cache.embedded import EmbeddedValkey
 from cache.freshness import Freshness
@@ -137,7 +138,7 @@ async def test_health_is_told_in_time_while_postgres_is_stopped_and_keeps_no_con
                 await asyncio.sleep(0.1)
 
 
-@pytest.mark.parametrize("said", [b"LISTEN", b"transaction.snapshot", b"health.synchronise", b"health.triggers"])
+@pytest.mark.parametrize("said", [b"LISTEN", b"health.hello", b"transaction.snapshot", b"health.synchronise", b"health.triggers"])
 async def test_who_listens_begins_again_when_the_line_hangs(
     database_url: str, monkeypatch: pytest.MonkeyPatch, said: bytes
 ) -> None:
@@ -153,6 +154,26 @@ async def test_who_listens_begins_again_when_the_line_hangs(
                     await asyncio.sleep(0.01)
         finally:
             task.cancel()
+
+
+async def test_who_listens_through_a_pooler_that_passes_nothing_on_does_not_take_that_for_silence(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "HELLO_S", 0.2)
+    async with Line(database_url, is_pooler=True).open() as line:
+        freshness = Freshness()
+        with capture_logs() as logged:
+            task = asyncio.create_task(listen(line.url, freshness))
+            async with asyncio.timeout(10):
+                while not logged:
+                    assert not freshness.is_listening
+                    await asyncio.sleep(0.01)
+        assert "not to a pooler" in logged[0]["error"]
+        line.is_pooler = False
+        async with asyncio.timeout(10):
+            while not freshness.is_hearing:
+                await asyncio.sleep(0.01)
+        task.cancel()
 
 
 async def test_rollups_are_folded_again_when_the_line_of_upkeep_hangs(
