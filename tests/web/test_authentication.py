@@ -18,6 +18,9 @@ import httpx2
 import orjson
 import pytest
 import schemathesis
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.hashes import SHA256
+from joserfc.jwk import RSAKey
 
 from cache.embedded import EmbeddedValkey
 from cache.freshness import LEASE_S
@@ -141,6 +144,13 @@ def signed_by_hand(name: str, claims: dict[str, Any], secret: bytes) -> str:
     return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
 
 
+def signed_as_it_stands(header: dict[str, Any], claims: dict[str, Any], key: RSAKey) -> str:
+    """A token with RS256, though its header says what a library may refuse to sign."""
+    text = f"{part(header)}.{part(claims)}"
+    signature = key.private_key.sign(text.encode(), PKCS1v15(), SHA256())  # type: ignore[union-attr]
+    return f"{text}.{base64.urlsafe_b64encode(signature).rstrip(b'=').decode()}"
+
+
 def forged(house: House) -> dict[str, tuple[str, str]]:
     """Tokens that must not be accepted, and the code of each answer."""
     now, one, stranger = int(time.time()), house.signer.keys["one"], Signer("one")
@@ -170,7 +180,8 @@ def forged(house: House) -> dict[str, tuple[str, str]]:
         "no kid among two keys": signed({"alg": "RS256"}, claims, one),
         "its own key in the header": signed(header | {"jwk": stranger.keys["one"].as_dict(private=False)}, claims, stranger.keys["one"]),
         "a URL of keys in the header": signed(header | {"jku": "http://127.0.0.1:1/"}, claims, stranger.keys["one"]),
-        "crit": f"{part(header | {'crit': ['exp']})}.{body}.{signature}",
+        "crit": signed_as_it_stands(header | {"crit": ["exp"], "exp": now + 600}, claims, one),
+        "b64": signed_as_it_stands(header | {"b64": True}, claims, one),
         "an algorithm that is not on the list": signed(header | {"alg": "RS512"}, claims, one),
         "another type": house.token(header={"typ": "logout+jwt"}),
         "wrong audience": house.token(aud="other"),
@@ -194,6 +205,7 @@ def forged(house: House) -> dict[str, tuple[str, str]]:
         "an owner who stands for everyone": house.token(owner="00000000-0000-0000-0000-000000000000"),
         "an owner who stands for nobody": house.token(owner="ffffffff-ffff-ffff-ffff-ffffffffffff"),
         "an owner who is no id": house.token(owner="*"),
+        "an owner whose id is written in another way": house.token(owner=house.ada.hex),
         "an owner who is a list": house.token(owner=[str(house.ada), str(house.bob)]),
         "claims that are a list": signed(header, [claims], one),
         "five parts, as if encrypted": f"{head}.{body}.{signature}.{body}.{signature}",
@@ -201,6 +213,7 @@ def forged(house: House) -> dict[str, tuple[str, str]]:
         "dots": "....",
         "nothing that can be read": "%%%.%%%.%%%",
         "deeply nested": f"{head}.{base64.urlsafe_b64encode(b'[' * 3_000).decode()}.{signature}",
+        "a header that is deeply nested": f"{base64.urlsafe_b64encode(b'[' * 3_000).decode()}.{body}.{signature}",
         "long": house.token(x="x" * 8_000),
         "an API key that nobody has": new_key(),
         "the prefix of one": "dg_",

@@ -11,7 +11,8 @@ from joserfc import jwk
 from core.errors import Unavailable
 from core.settings import Settings, SettingsError
 from tests.web.signing import AUDIENCE, ISSUER, Signer
-from web.key_set import REFETCH_AFTER_S, PublicKeys, check_keys, keys_of, open_keys
+from web import key_set
+from web.key_set import MOST_BYTES, REFETCH_AFTER_S, PublicKeys, check_keys, keys_of, open_keys
 
 
 async def test_a_set_is_read_once_for_all_who_wait_and_seldom_for_names_that_nobody_has() -> None:
@@ -77,6 +78,44 @@ async def test_whatever_the_address_of_a_set_answers_it_can_be_read_again(broken
             answers.reverse()
 
 
+async def test_nobody_but_the_setting_says_where_the_keys_are() -> None:
+    good, stranger = Signer("one").key_set(), Signer("stranger").key_set()
+    answers = {b"/": good, b"/elsewhere": stranger}
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        path = (await reader.readuntil(b"\r\n\r\n")).split(b" ")[1]
+        found = answers[path]
+        status = b"200 OK" if found else b"302 Found\r\nLocation: /elsewhere"
+        writer.write(b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(found), found))
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        where = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        keys = open_keys(Settings.model_validate({"auth": "jwt", "jwt_jwks": where, "jwt_issuer": ISSUER, "jwt_audience": AUDIENCE}))
+        assert isinstance(keys, PublicKeys)
+        await keys.refresh()
+        answers[b"/"] = b""
+        await keys.refresh()
+        assert await keys.find("one", "RS256") is not None
+        assert await keys.find("stranger", "RS256") is None
+
+
+async def test_who_waits_for_a_set_that_never_comes_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(key_set, "FETCH_TIMEOUT_S", 0.01)
+    gate = threading.Event()
+
+    def never() -> bytes:
+        gate.wait(10)
+        return b""
+
+    try:
+        async with asyncio.timeout(5):
+            with pytest.raises(Unavailable):
+                await PublicKeys(never).find("one", "RS256")
+    finally:
+        gate.set()
+
+
 @pytest.mark.filterwarnings("ignore::joserfc.errors.SecurityWarning")  # of the small key, which is what this is about
 async def test_only_keys_that_are_fit_to_verify_are_used() -> None:
     small = jwk.RSAKey.generate_key(1024, {"kid": "small"}).as_dict(private=False)
@@ -102,6 +141,9 @@ def test_a_file_of_keys_that_cannot_be_read_stops_the_start(tmp_path: Path) -> N
         check_keys(Settings.model_validate(given))
     path.write_bytes(b"{}")
     with pytest.raises(SettingsError, match="has no `keys`"):
+        check_keys(Settings.model_validate(given))
+    path.write_bytes(Signer("one").key_set() + b" " * MOST_BYTES)
+    with pytest.raises(SettingsError, match="is longer than"):
         check_keys(Settings.model_validate(given))
     path.write_bytes(Signer("one").key_set())
     check_keys(Settings.model_validate(given))
