@@ -106,12 +106,13 @@ def test_without_a_heartbeat_nothing_is_vouched_for() -> None:
 def test_what_was_made_before_the_line_was_cut_is_not_fresh_after_it_is_back() -> None:
     freshness, lost = hearing(), []
     freshness.on_lost = lambda: lost.append(True)
+    freshness.hear(1, ["deal:1", "deals"])
     began = freshness.number
     freshness.lost()
     assert lost
     assert not freshness.is_hearing
     freshness.begin(0, "")
-    assert freshness.written_since(["deal:1"], began)
+    assert all(freshness.written_since([tag], began) for tag in ("deal:1", "deal:2"))
 
 
 def test_what_is_forgotten_counts_as_written_just_now(monkeypatch: pytest.MonkeyPatch) -> None:

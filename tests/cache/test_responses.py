@@ -14,7 +14,7 @@ from cache.embedded import EmbeddedValkey
 from cache.entry import MOST_DOCUMENTS, Made
 from cache.freshness import Freshness
 from cache.responses import ResponseCache
-from cache.shared import LARGEST_BYTES, MOST_AT_ONCE, SharedResponses
+from cache.shared import LARGEST_BYTES, LEAD_MS, LEADER, MOST_AT_ONCE, SharedResponses
 from core.errors import Overloaded
 from core.histogram import OTHERS
 from tests.cache.test_freshness import hearing
@@ -228,8 +228,8 @@ async def test_what_is_stale_goes_when_it_is_cleared_by_hand_or_all_of_a_kind_is
     cache.freshness.lost()
     cache.freshness.begin(0, "")
     cache.freshness.beat(100.0)
+    assert cache.find_stale(b"k") is not None
     cache.freshness.hear(5, [written])
-    cache.freshness.lost()
     assert cache.find_stale(b"k") is None
 
 
@@ -354,6 +354,17 @@ async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redi
     started = time.monotonic()
     assert (await a_cache(shared=alive).find_or_make(b"k", Maker()))[2] == "MISS"
     assert time.monotonic() - started < 2
+    assert await alive.lead(b"other")
+    assert 0 < await redis.pttl(LEADER + b"other") <= LEAD_MS
+
+
+@pytest.mark.parametrize("broken", [b"", b"{", b"null\n", b"[]\n", b'[200,"Deal",7,0,0,0,""]\n', b"\xff\n"])
+async def test_an_answer_in_redis_that_cannot_be_read_is_made_again(redis: "Redis", broken: bytes) -> None:
+    await a_cache(shared=SharedResponses(redis, hearing())).find_or_make(b"k", Maker())
+    (name,) = await redis.keys("dealgraph:response:*")
+    await redis.set(name, broken)
+    async with asyncio.timeout(5):
+        assert (await a_cache(shared=SharedResponses(redis, hearing())).find_or_make(b"k", Maker()))[2] == "MISS"
 
 
 async def test_an_answer_that_is_not_kept_lets_the_next_one_lead(redis: "Redis") -> None:
