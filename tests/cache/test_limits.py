@@ -137,6 +137,14 @@ async def test_what_was_too_much_is_given_back_though_the_client_asks_no_more_he
     await other.close()
 
 
+async def test_who_goes_away_while_he_is_counted_keeps_nobody_from_being_answered(cache: RedisCache) -> None:
+    limits, who = SharedLimits(cache.client, RULES), client()
+    gone, *others = (asyncio.create_task(limits.ask(Ask(who, (API,)))) for _ in range(3))
+    await asyncio.sleep(0)  # all of them have asked
+    gone.cancel()
+    assert [verdict.denied for verdict in await asyncio.gather(*others)] == [None, None]
+
+
 async def test_a_client_is_one_key_which_goes_when_nothing_is_left_to_know(cache: RedisCache) -> None:
     limits, who = SharedLimits(cache.client, RULES), client()
     before = {key async for key in cache.client.scan_iter(f"{PREFIX}*")}

@@ -4,11 +4,13 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from itertools import count
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import asyncpg
 import httpx2
+import orjson
 import pytest
 
 from cache.embedded import EmbeddedValkey
@@ -126,6 +128,14 @@ async def test_bulk_changes_count_wherever_and_as_often_as_they_stand(
         assert [answer.status_code for answer in answers] == [200, 429]
         assert '"bulk";r=1' in answers[0].headers["ratelimit"]
         assert answers[1].json()["errors"][0]["extensions"]["limit"] == "bulk"
+
+
+async def test_a_bulk_change_by_its_own_path_counts_once(url_without_a_row: str, valkey: EmbeddedValkey, me: dict[str, str]) -> None:
+    async with serving(settings_for(url_without_a_row, valkey, **LIMITS | {"limit_bulk": "2/min"})) as client:
+        body = {"operation": "DELETE", "dealIds": [], "updates": {}}
+        answers = [await client.post("/api/deals/bulk", json=body, headers=me) for _ in range(3)]
+    assert [each.status_code for each in answers] == [200, 200, 429], answers[0].text
+    assert [each.headers["ratelimit"].count('"bulk";') for each in answers] == [1, 1, 1]
 
 
 async def test_what_is_cut_off_at_its_deadline_costs_what_was_estimated(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
@@ -322,4 +332,56 @@ async def test_a_burst_of_answers_from_the_cache_takes_one_lease_and_loses_none(
     admitted = await asyncio.gather(*(throttle.admit(who, ("overall",), leases=True) for _ in range(100)))
     assert None not in admitted
     assert throttle.admit_cached(who) == [(b"x-ratelimit-remaining", b"899")]
+    await cache.close()
+
+
+async def test_what_was_taken_in_advance_ends_with_its_window(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> None:
+    cache, who, now = RedisCache(valkey.url, timeout_s=10), f"late {next(_addresses)}", [1_000.0]
+    monkeypatch.setattr("web.throttle.time", SimpleNamespace(monotonic=lambda: now[0]))
+    throttle = open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall="100/h"), cache.client)
+    await throttle.admit(who, ("overall",), leases=True)
+    assert throttle.admit_cached(who) is not None
+    now[0] += 3600
+    assert throttle.admit_cached(who) is None
+    await cache.close()
+
+
+async def test_who_asks_for_more_than_the_bucket_holds_is_given_back_what_was_taken_also_without_redis(
+    valkey: EmbeddedValkey, tmp_path: Path
+) -> None:
+    away = RedisCache(f"unix://{tmp_path}/nobody.sock")
+    settings = settings_for("postgresql://", valkey, limits="on", limit_points=500, limit_points_per_s=0.001)
+    throttle = open_throttle(settings, away.client)
+    for used in (0, 490):
+        admitted = await throttle.admit("greedy", ("overall",), 5_000)
+        assert admitted is not None
+        assert orjson.loads(admitted[0].settle(used))["currentlyAvailable"] == 500 - used
+    await throttle.admit("greedy", ("overall",), 10)
+    with pytest.raises(RateLimited):
+        await throttle.admit("greedy", ("overall",), 1)
+    await away.close()
+
+
+async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.throttle.time", SimpleNamespace(monotonic=lambda: 1_000.0))
+    monkeypatch.setattr("web.throttle.MOST_BLOCKED", 2)
+    monkeypatch.setattr("web.throttle.MOST_LEASES", 2)
+    cache = RedisCache(valkey.url, timeout_s=10)
+    few, many = (
+        open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall=most), cache.client)
+        for most in ("1/h", "100/h")
+    )
+    clients = [f"one of many {next(_addresses)}" for _ in range(3)]
+    for who in clients:
+        await few.admit(who, ("overall",))
+        with pytest.raises(RateLimited):
+            await few.admit(who, ("overall",))
+        await many.admit(f"{who} again", ("overall",), leases=True)
+    few.hold_off(clients[0])
+    for who in clients[1:]:
+        with pytest.raises(RateLimited):
+            few.hold_off(who)
+    assert [many.admit_cached(f"{who} again") is None for who in clients] == [True, False, False]
     await cache.close()
