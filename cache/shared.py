@@ -114,4 +114,5 @@ async def _written(made: Made) -> bytes:
 def _made(kept: bytes) -> Made:
     head, _, rest = kept.partition(b"\n")
     status, document, tags, good_until, xmin, kept_xmin, length, etag = orjson.loads(head)
-    return Made(rest[:length], status, document, frozenset(tags), good_until, xmin, kept_xmin, rest[length:], etag=etag)
+    ages = float(good_until), int(xmin), None if kept_xmin is None else int(kept_xmin)
+    return Made(rest[:length], int(status), document, frozenset(tags), *ages, rest[length:], etag=etag)

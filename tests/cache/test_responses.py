@@ -358,7 +358,7 @@ async def test_a_leader_that_died_costs_the_others_its_lock_at_most(redis: "Redi
     assert 0 < await redis.pttl(LEADER + b"other") <= LEAD_MS
 
 
-@pytest.mark.parametrize("broken", [b"", b"{", b"null\n", b"[]\n", b'[200,"Deal",7,0,0,0,""]\n', b"\xff\n"])
+@pytest.mark.parametrize("broken", [b"", b"{", b"null\n", b"[]\n", b'[200,"Deal",[7],"soon",0,0,0,""]\n', b"\xff\n"])
 async def test_an_answer_in_redis_that_cannot_be_read_is_made_again(redis: "Redis", broken: bytes) -> None:
     await a_cache(shared=SharedResponses(redis, hearing())).find_or_make(b"k", Maker())
     (name,) = await redis.keys("dealgraph:response:*")
