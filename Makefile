@@ -3,6 +3,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
+# They tell Python not to look into this folder, or to look elsewhere for itself.
+unexport PYTHONHOME PYTHONSAFEPATH
+
 .PHONY: help run test setup fuzz bench bench-peers lock schema clean
 .DEFAULT_GOAL := help
 
@@ -48,7 +51,7 @@ $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "Python 3.11 or newer is needed; $(PYTHON) is older. Try: make PYTHON=python3.11 $(MAKECMDGOALS)" >&2; exit 1; }
 	@echo "Making the environment in $(VENV)"
-	@$(PYTHON) -m venv $(VENV)
+	@rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; } # half of one would count as made
 
 $(VENV)/run.stamp: requirements.lock | $(BIN)/python
 	@echo "Installing the server's packages (about half a minute the first time)"

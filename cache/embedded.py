@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import quote
 
-from core.process import ChildServer, socket_folder
+from core.process import ChildServer, make_socket_folder, remove_socket_folder, socket_folder
 
 START_S = 10.0
 STOP_S = 5.0
@@ -37,7 +37,7 @@ class EmbeddedValkey(ChildServer):
     def start(self) -> None:
         """Starts the server and waits until it accepts connections. Raises ValkeyError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._socket.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_socket_folder(self._socket.parent)
         self._socket.unlink(missing_ok=True)
         options = [part for name, value in SETTINGS.items() for part in (f"--{name}", value)]
         command = [str(_binary()), *options, "--unixsocket", str(self._socket), "--unixsocketperm", "700"]
@@ -51,6 +51,7 @@ class EmbeddedValkey(ChildServer):
         if self._process is not None:
             self._end(STOP_S)
             self._socket.unlink(missing_ok=True)
+            remove_socket_folder(self._socket.parent, self._folder)
 
     def _wait_until_ready(self, log: Path) -> None:
         assert self._process is not None

@@ -6,11 +6,13 @@ server left behind by ``kill -9`` is found by its pid file at the next start.
 """
 
 import ctypes
+import errno
 import hashlib
 import os
 import pwd
 import resource
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -122,6 +124,21 @@ def socket_folder(folder: Path) -> Path:
         return folder
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"dealgraph-{os.geteuid()}-{digest}"
+
+
+def make_socket_folder(folder: Path) -> None:
+    """Makes it for us alone. Raises OSError for one that another user has made before us, who could answer in our name."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if folder.parent == Path(tempfile.gettempdir()) and (not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022):
+        raise PermissionError(errno.EPERM, "others may write there: remove it", str(folder))
+
+
+def remove_socket_folder(folder: Path, kept: Path) -> None:
+    """Removes the short one, where there is one."""
+    if folder != kept:
+        with suppress(OSError):
+            folder.rmdir()
 
 
 def open_many_files() -> None:

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from core.process import ChildServer, child_setup, leave_root, socket_folder
+from core.process import ChildServer, child_setup, leave_root, make_socket_folder, remove_socket_folder, socket_folder
 
 START_S = 60.0
 STOP_S = 30.0
 STILL_THERE = b"pre-existing shared memory block"
+PORT = 5432  # of the socket's name
 # One that nobody uses takes 40 kB.
 CONNECTIONS = 200
 SETTINGS = {
@@ -59,19 +60,23 @@ class EmbeddedPostgres(ChildServer):
 
     def database_url(self, name: str) -> str:
         """The URL of another database of this server."""
-        return f"postgresql://postgres@/{name}?host={quote(str(self._sockets))}"
+        # All of it said here: what is not, asyncpg takes from PGPORT, PGSSLMODE and the like, which are another database's.
+        return (
+            f"postgresql://postgres@/{name}?host={quote(str(self._sockets))}&port={PORT}"
+            "&sslmode=disable&target_session_attrs=any"
+        )
 
     def start(self) -> None:
         """Makes the cluster if there is none, starts the server and waits until it answers. Raises EmbeddedError."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._sockets.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_socket_folder(self._sockets)
         self._choose_user()
         if not (self._cluster / "PG_VERSION").exists():
             self._make_cluster()
         self._forget_dead_server()
         wanted = SETTINGS | {"max_connections": str(self._connections)}
         settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
-        command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), *settings]
+        command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), "-p", str(PORT), *settings]
         deadline = time.monotonic() + STOP_S
         while True:
             begins = self._log.stat().st_size if self._log.exists() else 0
@@ -87,14 +92,24 @@ class EmbeddedPostgres(ChildServer):
     def stop(self) -> None:
         """Stops the server: sessions are ended, everything is on disk."""
         self._end(STOP_S)
+        remove_socket_folder(self._sockets, self._folder)
 
     def _choose_user(self) -> None:
-        """PostgreSQL refuses to be root. A user namespace makes root an ordinary user; failing that, ``nobody`` serves."""
-        if os.geteuid() != 0:
+        """PostgreSQL refuses to be root, or a user whom the system does not know. A user namespace makes them ``nobody``.
+
+        Where that is not allowed, ``nobody`` serves root.
+        """
+        uid = os.geteuid()
+        if uid != 0 and _is_known(uid):
             return
         nobody = pwd.getpwnam("nobody")
         if _is_allowed(leave_root(nobody)):
-            self._become, owner = leave_root(nobody), 0
+            self._become, owner = leave_root(nobody), uid
+        elif uid != 0:
+            raise EmbeddedError(
+                f"PostgreSQL does not run as user {uid}, whom the system does not know: run as one that has an entry in "
+                "/etc/passwd, or set DATABASE_URL"
+            )
         else:
             self._become, owner = _drop_to(nobody), nobody.pw_uid
             for needed in (self._folder, self._bin):
@@ -107,7 +122,7 @@ class EmbeddedPostgres(ChildServer):
         """initdb into a folder of another name first, so that a broken-off one is never taken for a cluster."""
         new = self._folder / "cluster.new"
         shutil.rmtree(new, ignore_errors=True)
-        locale = ["--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
+        locale = ["--no-locale", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--encoding=UTF8"]
         made = subprocess.run(  # noqa: S603 - our own binary and arguments
             [str(self._bin / "initdb"), "-D", str(new), "-U", "postgres", "-A", "trust", "--no-sync", *locale],
             preexec_fn=child_setup(signal.SIGKILL, self._become),
@@ -125,7 +140,7 @@ class EmbeddedPostgres(ChildServer):
 
         One whose number nobody has is left to PostgreSQL, which first makes sure that no child of that server lives.
         """
-        locks = (self._cluster / "postmaster.pid", self._sockets / ".s.PGSQL.5432.lock")
+        locks = (self._cluster / "postmaster.pid", self._sockets / f".s.PGSQL.{PORT}.lock")
         deadline = time.monotonic() + STOP_S
         while _is_postgres(pid := _pid_in(locks[0]), self._cluster):
             if time.monotonic() > deadline:
@@ -167,6 +182,14 @@ def _is_allowed(become: Callable[[], None]) -> bool:
     try:
         subprocess.run(["true"], preexec_fn=child_setup(signal.SIGKILL, become), check=True, start_new_session=True)  # noqa: S607
     except (OSError, subprocess.SubprocessError):
+        return False
+    return True
+
+
+def _is_known(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
         return False
     return True
 

@@ -74,7 +74,10 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[
             await _apply_one(connection, each)
             applied.append(each.name)
         elif done[each.name] != each.digest:
-            raise MigrationError(f"sql/migrations/{each.name}.sql was changed after it was applied: add a new one instead")
+            raise MigrationError(
+                f"the database was made with another sql/migrations/{each.name}.sql: take the version that made it, or another "
+                "database (DATABASE_URL, DATA_DIR); who has changed the file adds a new one instead"
+            )
     return applied
 
 
