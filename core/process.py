@@ -127,11 +127,15 @@ def socket_folder(folder: Path) -> Path:
 
 
 def make_socket_folder(folder: Path) -> None:
-    """Makes it for us alone. Raises OSError for one that another user has made before us, who could answer in our name."""
+    """Makes it for us alone. Raises OSError for a short one that is another user's, who could answer in our name."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    found = folder.lstat()
-    if folder.parent == Path(tempfile.gettempdir()) and (not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022):
-        raise PermissionError(errno.EPERM, "others may write there: remove it", str(folder))
+    if folder.parent != Path(tempfile.gettempdir()):
+        return
+    found, users = folder.lstat(), {os.geteuid()}
+    if os.geteuid() == 0:
+        users.add(pwd.getpwnam("nobody").pw_uid)  # who may serve for root
+    if not stat.S_ISDIR(found.st_mode) or found.st_mode & 0o022 or found.st_uid not in users:
+        raise PermissionError(errno.EPERM, "another user may write there; remove it", str(folder))
 
 
 def remove_socket_folder(folder: Path, kept: Path) -> None:

@@ -60,7 +60,7 @@ class EmbeddedPostgres(ChildServer):
 
     def database_url(self, name: str) -> str:
         """The URL of another database of this server."""
-        # All of it said here: what is not, asyncpg takes from PGPORT, PGSSLMODE and the like, which are another database's.
+        # What is not said here asyncpg takes from PGPORT, PGSSLMODE and the like, which are another database's.
         return (
             f"postgresql://postgres@/{name}?host={quote(str(self._sockets))}&port={PORT}"
             "&sslmode=disable&target_session_attrs=any"

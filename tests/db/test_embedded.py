@@ -10,6 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from core.process import socket_folder
 from db.embedded import EmbeddedError, EmbeddedPostgres
 
 
@@ -140,3 +141,25 @@ def test_a_cluster_that_cannot_be_started_is_told_with_the_end_of_its_log(folder
     with pytest.raises(EmbeddedError, match=r"could not find the database system") as refused:
         server.start()
     assert str(folder / "postgres.log") in str(refused.value)
+
+
+async def test_it_starts_whatever_the_environment_says_of_languages_and_of_other_databases(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LANG", "LC_ALL", "LC_MESSAGES"):
+        monkeypatch.setenv(name, "xx_XX.UTF-8")
+    for name, value in {"PGPORT": "6543", "PGSSLMODE": "verify-full", "PGTARGETSESSIONATTRS": "read-only"}.items():
+        monkeypatch.setenv(name, value)
+    assert await _works(EmbeddedPostgres(tmp_path))
+
+
+async def test_the_short_folder_of_its_socket_is_nobody_elses_and_goes_with_it(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("long" * 25))
+    short = socket_folder(tmp_path / ("long" * 25))
+    short.mkdir(mode=0o700)
+    short.chmod(0o777)
+    with pytest.raises(PermissionError, match="another user may write there"):
+        server.start()
+    short.chmod(0o700)
+    assert await _works(server)
+    assert not short.exists()
