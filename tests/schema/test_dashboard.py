@@ -173,6 +173,7 @@ async def test_the_engagement_score_is_the_sum_of_what_its_factors_contribute(as
     await crm.company(owner, "Silent")
     for stage in ("Lead", "Won", "Won", "Lost"):
         await crm.deal(owner, stages[stage], value=50, company_id=company)
+    await crm.deal(owner, stages["Lead"], company_id=company)
     for days in (1, 2, 40):
         await crm.activity(owner, company_id=company, occurred_at=now - timedelta(days=days))
     await crm.contact(owner, company_id=company)
@@ -183,10 +184,11 @@ async def test_the_engagement_score_is_the_sum_of_what_its_factors_contribute(as
     busy, silent = (edge["node"]["analytics"] for edge in data["companies"]["edges"])
     assert busy["engagementScore"] == pytest.approx(sum(each["contribution"] for each in busy["factors"]))
     assert sum(each["weight"] for each in busy["factors"]) == pytest.approx(1)
-    assert (busy["activeDeals"], busy["wonDeals"], busy["lostDeals"], busy["totalValue"]) == (1, 2, 1, 200)
+    assert (busy["activeDeals"], busy["wonDeals"], busy["lostDeals"], busy["totalValue"]) == (2, 2, 1, 200)
+    assert (busy["unpricedCount"], silent["unpricedCount"]) == (1, 0)
     assert busy["activityCount30d"] == 2
     assert [(each["stage"]["name"], each["count"]) for each in busy["dealsByStage"]] == [
-        ("Lead", 1), ("Offer", 0), ("Won", 2), ("Lost", 1),
+        ("Lead", 2), ("Offer", 0), ("Won", 2), ("Lost", 1),
     ]  # fmt: skip
     assert silent["engagementScore"] == 0
     assert silent["lastActivityAt"] is None
