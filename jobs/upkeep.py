@@ -6,6 +6,7 @@ limits see to it that several do no more than one.
 
 import asyncio
 import time
+from datetime import timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -14,7 +15,7 @@ import structlog
 from core.retention import KEYS_KEPT, RESTORABLE
 from db.pool import LOST
 from db.rows import ActingRow, FoldedRow
-from db.statements import script, statement
+from db.statements import Statement, script, statement
 
 log = structlog.get_logger("jobs")
 
@@ -40,15 +41,18 @@ class PurgedRow(NamedTuple):
 FOLD = statement("rollup.fold", FoldedRow, held=False)
 SWEEP = script("rollup.sweep")
 ACT_FOR = statement("transaction.act_for", ActingRow)
-# Children first: what belongs to a company that goes may go as well.
+# Children first: what belongs to a company that goes may go as well. What refers to them is freed before they are removed.
 PURGES = [
-    (statement(f"upkeep.purge_{name}", PurgedRow, held=False), age)
-    for name, age in (
-        ("activities", RESTORABLE),
-        ("deals", RESTORABLE),
-        ("contacts", RESTORABLE),
-        ("companies", RESTORABLE),
-        ("keys", KEYS_KEPT),
+    ([statement(f"upkeep.{step}", PurgedRow, held=False) for step in steps], age)
+    for steps, age in (
+        (["purge_activities"], RESTORABLE),
+        (["free_activities_of_deals", "purge_deals"], RESTORABLE),
+        (["free_activities_of_contacts", "free_deals_of_contacts", "purge_contacts"], RESTORABLE),
+        (
+            ["free_activities_of_companies", "free_deals_of_companies", "free_contacts_of_companies", "purge_companies"],
+            RESTORABLE,
+        ),
+        (["purge_keys"], KEYS_KEPT),
     )
 ]
 
@@ -95,13 +99,16 @@ async def fold(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
 async def purge(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     """Removes what was deleted over 30 days ago and keys used over a week ago, a thousand rows at a time; how many."""
     removed = 0
-    for each, age in PURGES:
-        purged = PURGE_AT_ONCE
-        while purged == PURGE_AT_ONCE:
-            async with connection.transaction():
-                await connection.execute(ACT_FOR.text, "upkeep", None)
-                purged = await connection.fetchval(each.text, age, PURGE_AT_ONCE)
-            removed += purged
+    for steps, age in PURGES:
+        while any(done := [await _portion(connection, each, age) for each in steps]):
+            removed += done[-1]
     if removed:
         log.info("removed what had served its time", rows=removed)
     return removed
+
+
+async def _portion(connection: "asyncpg.Connection[asyncpg.Record]", step: Statement[PurgedRow], age: timedelta) -> int:
+    async with connection.transaction():
+        await connection.execute(ACT_FOR.text, "upkeep", None)
+        done: int = await connection.fetchval(step.text, age, PURGE_AT_ONCE)
+    return done

@@ -388,6 +388,24 @@ async def test_more_than_go_at_once_go_all_the_same(sql: Sql, crm: Crm, monkeypa
     assert await sql.fetchval("select count(*) from deal") + await sql.fetchval("select count(*) from stage_change") == 0
 
 
+async def test_of_a_company_that_goes_any_number_of_rows_is_freed_a_portion_at_a_time(
+    sql: Sql, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "PURGE_AT_ONCE", 3)
+    owner, stage = await crm.user(), await crm.stage()
+    for _ in range(2):
+        company = await crm.company(owner)
+        for _ in range(7):
+            contact = await crm.contact(owner, company_id=company)
+            deal = await crm.deal(owner, stage, company_id=company, contact_id=contact, value=1)
+            await crm.activity(owner, company_id=company, deal_id=deal, contact_id=contact)
+    await sql.execute("update company set deleted_at = now() - interval '31 days'")
+    assert await upkeep.purge(sql) == 2
+    for table, number in (("contact", 14), ("deal", 14), ("activity", 14)):
+        assert await sql.fetchval(f"select count(*) from {table} where company_id is null") == number
+    assert await is_right(sql)
+
+
 @asynccontextmanager
 async def kept_up(url: str, written: asyncio.Event) -> AsyncIterator[None]:
     """Upkeep for the time of the block."""
