@@ -40,9 +40,18 @@ fold(activity.subject)
 -- define: owned
 (wanted.id is null or activity.owner_id = wanted.id)
 
+-- define: occurred
+type = timestamptz; lowest = coalesce($13::timestamptz, '-infinity'); highest = coalesce($14::timestamptz, 'infinity')
+
+-- define: last_due
+coalesce($16::timestamptz, case when $15::timestamptz is null then 'infinity'::timestamptz else '294276-12-31' end)
+
+-- define: due
+type = timestamptz; lowest = coalesce($15::timestamptz, '-infinity'); highest = {last_due}
+
 -- define: sorts
--- with sort occurred_at: key = activity.occurred_at; {times}
--- with sort due_at: key = coalesce(activity.due_at, 'infinity'); {times}
+-- with sort occurred_at: key = activity.occurred_at; {occurred}
+-- with sort due_at: key = coalesce(activity.due_at, 'infinity'); {due}
 
 -- define: written
 type, subject, body, occurred_at, due_at, completed_at, company_id, deal_id, contact_id, owner_id
@@ -63,17 +72,17 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 
 -- name: page_of_company_by_{sort}_{way} -> ActivityRow
 {ways}
--- with sort occurred_at: key = activity.occurred_at; {times}; within = activity.company_id = wanted.id
+-- with sort occurred_at: key = activity.occurred_at; {occurred}; within = activity.company_id = wanted.id
 {page};
 
 -- name: page_of_deal_by_{sort}_{way} -> ActivityRow
 {ways}
--- with sort occurred_at: key = activity.occurred_at; {times}; within = activity.deal_id = wanted.id
+-- with sort occurred_at: key = activity.occurred_at; {occurred}; within = activity.deal_id = wanted.id
 {page};
 
 -- name: page_of_contact_by_{sort}_{way} -> ActivityRow
 {ways}
--- with sort occurred_at: key = activity.occurred_at; {times}; within = activity.contact_id = wanted.id
+-- with sort occurred_at: key = activity.occurred_at; {occurred}; within = activity.contact_id = wanted.id
 {page};
 
 -- name: search_by_{sort}_{way} -> ActivityRow

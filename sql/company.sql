@@ -38,10 +38,19 @@ fold(company.name)
 -- define: owned
 (wanted.id is null or company.owner_id = wanted.id)
 
+-- define: entered
+type = timestamptz; lowest = coalesce($14::timestamptz, '-infinity'); highest = coalesce($15::timestamptz, 'infinity')
+
+-- define: least
+coalesce($12::numeric, case when $13::numeric is null then '-infinity'::numeric else 0 end)
+
+-- define: earning
+type = numeric; lowest = {least}; highest = coalesce($13::numeric, 'infinity')
+
 -- define: sorts
 -- with sort name: key = (lower(company.name) collate "C"); {texts}
--- with sort created_at: key = company.created_at; {times}
--- with sort revenue: key = coalesce(company.revenue, -1); {amounts}
+-- with sort created_at: key = company.created_at; {entered}
+-- with sort revenue: key = coalesce(company.revenue, -1); {earning}
 
 -- define: written
 name, domain, website, industry, size, revenue, location, owner_id

@@ -40,9 +40,12 @@ fold(contact.full_name)
 -- define: owned
 (wanted.id is null or contact.owner_id = wanted.id)
 
+-- define: entered
+type = timestamptz; lowest = coalesce($12::timestamptz, '-infinity'); highest = coalesce($13::timestamptz, 'infinity')
+
 -- define: sorts
 -- with sort name: key = (lower(contact.full_name) collate "C"); {texts}
--- with sort created_at: key = contact.created_at; {times}
+-- with sort created_at: key = contact.created_at; {entered}
 
 -- define: written
 first_name, last_name, email, phone, title, role, company_id, owner_id

@@ -30,6 +30,9 @@ deal.id, deal.name, deal.value::float8 as value, deal.stage_id,
 -- define: beside
 cross join lateral (select * from stage where stage.id = deal.stage_id offset 0) as stage
 
+-- define: ordered
+{table} {beside}
+
 -- define: live
 deal.deleted_at is null
 
@@ -63,10 +66,25 @@ deal_words.title
 -- define: owned
 (wanted.id is null or deal.owner_id = wanted.id)
 
+-- define: entered
+type = timestamptz; lowest = coalesce($16::timestamptz, '-infinity'); highest = coalesce($17::timestamptz, 'infinity')
+
+-- define: least
+coalesce($12::numeric, case when $13::numeric is null then '-infinity'::numeric else 0 end)
+
+-- define: worth
+type = numeric; lowest = {least}; highest = coalesce($13::numeric, 'infinity')
+
+-- define: last_closing
+coalesce($15::date, case when $14::date is null then 'infinity'::date else '5874897-12-31' end)
+
+-- define: closing
+type = date; lowest = coalesce($14::date, '-infinity'); highest = {last_closing}
+
 -- define: sorts
--- with sort created_at: key = deal.created_at; {times}
--- with sort value: key = coalesce(deal.value, -1); {amounts}
--- with sort close_date: key = coalesce(deal.expected_close_date, 'infinity'); {days}
+-- with sort created_at: key = deal.created_at; {entered}
+-- with sort value: key = coalesce(deal.value, -1); {worth}
+-- with sort close_date: key = coalesce(deal.expected_close_date, 'infinity'); {closing}
 -- with sort name: key = (lower(deal.name) collate "C"); {texts}
 
 -- define: written
@@ -110,7 +128,7 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 
 -- name: page_of_company_by_{sort}_{way} -> DealRow
 {ways}
--- with sort created_at: key = deal.created_at; {times}; within = deal.company_id = wanted.id
+-- with sort created_at: key = deal.created_at; {entered}; within = deal.company_id = wanted.id
 {page};
 
 -- name: first_of_company_{most} -> DealLine

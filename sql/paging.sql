@@ -12,6 +12,12 @@
 -- define: source
 {table} {joined}
 
+-- What a page reads in its order. A table whose `joined` may be hashed says it with what stands `beside` it instead: of a
+-- company with 50,000 deals all were joined and sorted, in 212 instead of 0.15 ms.
+
+-- define: ordered
+{source}
+
 -- define: searched
 {table}
 
@@ -28,6 +34,9 @@ case when {visible} and {matches} then true end
 -- The coalesced bounds keep both comparisons index conditions under a generic plan, where `bound is null or ...` would
 -- make them filters: 0.08 against 16.9 ms, 9,856 rows deep.
 
+-- Where the filter says from and until what of the key, `lowest` and `highest` say so too, and keys that stand for nothing are
+-- left out: within the opaque condition the whole order was walked, 2158 instead of 5 ms for one day among 1.2 million.
+
 -- define: in_window
 ({key}, {table}.id) > (coalesce(wanted.lower_key::{type}, {lowest}), coalesce(wanted.lower_id, '00000000-0000-0000-0000-000000000000'))
       and ({key}, {table}.id) < (coalesce(wanted.upper_key::{type}, {highest}), coalesce(wanted.upper_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff'))
@@ -43,12 +52,6 @@ case when {visible} and {matches} then true end
 -- define: times
 type = timestamptz; lowest = '-infinity'; highest = 'infinity'
 
--- define: days
-type = date; lowest = '-infinity'; highest = 'infinity'
-
--- define: amounts
-type = numeric; lowest = '-infinity'; highest = 'infinity'
-
 -- No text of at most 300 characters comes after 301 of the last character there is.
 
 -- define: texts
@@ -58,7 +61,7 @@ type = text; lowest = ''; highest = repeat(chr(1114111), 301)
 {wanted}
 cross join lateral (
     select {columns}, ({key})::text as sort_key
-    from {source}
+    from {ordered}
     where {within} and {live} and {kept} and {in_window}
     order by {key} {order}, {table}.id {order}
     limit wanted.size
