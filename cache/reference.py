@@ -12,16 +12,16 @@ from cache.freshness import Freshness
 
 # More rows than this under one tag are not reference data.
 MOST_ROWS = 10_000
-# Then they are read again: answers with older rows in them are of no use to a process that has listened for less long.
+# Then they are read again, where answers are shared: one with older rows in it is of no use to who has listened for less long.
 KEPT_S = 60.0
 
 
 class Kept(dict[Hashable, Any]):
     """Rows, and until when. ``xmin`` is the oldest transaction that was open before any of them was read."""
 
-    def __init__(self, until: float) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.until = until
+        self.until = float("inf")
         self.xmin = 0
 
 
@@ -38,13 +38,12 @@ class Reference:
         if not self._freshness.is_hearing:
             return None
         number, kept = self._kept.get(tag, (0, None))
-        now = self._now()
-        if kept is None or kept.until < now:
-            kept, number = Kept(now + KEPT_S), 0
+        if kept is None or kept.until < self._now():
+            kept, number = Kept(), 0
         heard = max(self._freshness.number, 1)
         if number != heard:  # looked at once for each notification, not for each request
             if number and self._freshness.written_since((tag,), number):
-                kept = Kept(now + KEPT_S)
+                kept = Kept()
             self._kept[tag] = heard, kept
         return kept
 
@@ -54,5 +53,9 @@ class Reference:
         ``xmin`` is the oldest transaction that was open before that; 0 where nobody shares answers.
         """
         if began_with is not None and self.of(tag) is began_with and len(began_with) < MOST_ROWS:
-            began_with.xmin = min(xmin, began_with.xmin) if began_with else xmin
+            if not began_with:
+                began_with.xmin = xmin
+                if xmin:
+                    began_with.until = self._now() + KEPT_S
+            began_with.xmin = min(xmin, began_with.xmin)
             began_with.update(values)

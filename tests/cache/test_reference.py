@@ -46,7 +46,7 @@ def test_of_more_rows_than_reference_data_has_no_others_are_kept(monkeypatch: py
     assert reference.of("users") == {0: 0, 1: 1, 2: 2}
 
 
-def test_what_is_kept_is_as_old_as_the_first_of_it_and_is_read_again_after_a_minute() -> None:
+def test_what_is_kept_is_as_old_as_the_first_of_it_and_where_that_counts_read_again_after_a_minute() -> None:
     clock = Clock()
     reference = Reference(hearing(), clock)
     for name, xmin in (("ada", 7), ("bob", 5), ("cid", 9)):
@@ -56,3 +56,6 @@ def test_what_is_kept_is_as_old_as_the_first_of_it_and_is_read_again_after_a_min
     assert (set(kept), kept.xmin) == ({"ada", "bob", "cid"}, 5)
     clock.now += 61
     assert reference.of("users") == {}
+    reference.keep("users", reference.of("users"), [("ada", 7)], 0)
+    clock.now += 3600
+    assert reference.of("users") == {"ada": 7}, "nobody shares what it is in"
