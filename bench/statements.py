@@ -33,7 +33,8 @@ async def execute(
 ) -> ExecutionResult:
     """What the schema answers to a scenario, without HTTP around it."""
     now = datetime.now(UTC)
-    context = Context(EVERYONE, Loaders(database, EVERYONE, now, reference), CursorCodec([bytes(KEY_BYTES)]), now, database)
+    loaders = Loaders(database, EVERYONE, now, reference, is_kept=False)
+    context = Context(EVERYONE, loaders, CursorCodec([bytes(KEY_BYTES)]), now, database)
     document = executable.document(scenario.document)
     operation = document.operation(None)
     assert operation is not None
