@@ -136,3 +136,22 @@ async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
 async def test_the_gate_is_free_again_after_everybody_has_gone(empty: httpx2.AsyncClient) -> None:
     answers = await asyncio.gather(*(ask(empty, f"{{ b{number}: stages {{ id }} }}") for number in range(200)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_one_operation_leaves_connections_for_others_whatever_it_asks_for(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    waiting = """select count(*) from pg_stat_activity
+                 where application_name = 'dealgraph' and datname = current_database() and wait_event_type = 'Lock'"""
+    counts = " ".join(f"a{number}: activities(search: \"{number}\") {{ totalCount }}" for number in range(12))
+    async with serving(settings_for(database_url, valkey, pool_size=4)) as client:
+        async with sql.transaction():
+            await sql.execute("lock table activity")
+            greedy = asyncio.create_task(ask(client, f"{{ {counts} }}"))
+            async with asyncio.timeout(5):
+                while await sql.fetchval(waiting) < 2:
+                    await asyncio.sleep(0.01)
+            answer = await ask(client, "{ deals(first: 1) { totalCount } }")
+            assert answer.json()["data"] == {"deals": {"totalCount": 0}}
+            assert await sql.fetchval(waiting) == 2
+        assert len((await greedy).json()["data"]) == 12
