@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     jwks_refresh_s: float = Field(default=300.0, gt=0, le=86_400, description="The keys of JWT_JWKS are read again so often.")
 
     pool_size: int = Field(
-        default=8, ge=1, le=200, description="PostgreSQL connections of each process, half of them at most for an operation."
+        default=8, ge=1, le=200, description="PostgreSQL connections of each process, five of them at most for an operation."
     )
     pool_wait_s: float = Field(default=2.0, gt=0, le=60, description="Longest wait for a free connection.")
     pool_queue: int = Field(default=1000, ge=1, le=100_000, description="Most requests waiting for a connection at once.")

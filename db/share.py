@@ -5,6 +5,16 @@ import asyncio
 from db.database import Database
 from db.statements import Row, Statement
 
+# A Dashboard takes three at once, and a batch of REST reads five at a time.
+MOST = 5
+LEFT_FOR_OTHERS = 3
+LEAST = 2
+
+
+def share_of(connections: int) -> int:
+    """How many of so many connections an operation has."""
+    return max(LEAST, min(MOST, connections - LEFT_FOR_OTHERS))
+
 
 class Share:
     """At most so many statements of an operation at a time; the others wait for those, and nobody else does.

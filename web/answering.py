@@ -16,7 +16,7 @@ from graphql import ExecutionResult, GraphQLError, OperationDefinitionNode, Oper
 
 from core.errors import AppError, BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.viewer import Viewer
-from db.share import Share
+from db.share import Share, share_of
 from loaders import Loaders
 from resolvers.context import Context, IdempotencyKey
 from schema.cost import CostPlan, as_extension, too_expensive
@@ -118,7 +118,7 @@ async def prepare(state: State, asked: GraphQLRequest, viewer: Viewer, *, strict
 def context_of(state: State, viewer: Viewer, idempotency_key: IdempotencyKey | None = None) -> Context:
     """What the resolvers of one request share."""
     now = datetime.now(UTC)
-    share = Share(state["database"], max(2, state["settings"].pool_size // 2))
+    share = Share(state["database"], share_of(state["settings"].pool_size))
     loaders = Loaders(share, viewer, now, state["reference"], is_kept=state["responses"].is_on)
     return Context(viewer, loaders, state["cursors"], now, state["database"], idempotency_key)
 
