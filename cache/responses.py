@@ -155,10 +155,7 @@ class ResponseCache:
     async def _join(
         self, key: bytes, make: Callable[[], Awaitable[Made]], refresh: bool, began: int | None
     ) -> Found:
-        """Joins whoever is at it, unless something was written since they began: they may not have seen it.
-
-        Who does not hear what is written joins nobody.
-        """
+        """Joins whoever is at it, unless something was written since they began, or may have been, where it is not heard."""
         flight = self._flights.get(key)
         if flight is None or refresh or flight.began != self.freshness.number or not self.freshness.is_hearing:
             task = asyncio.create_task(self._fly(key, make, refresh, began))

@@ -83,7 +83,6 @@ async def listen(url: str, hears: Hears) -> None:
     """Runs until it is cancelled, and comes back whenever the line was cut."""
     pause = RECONNECT_S
     while True:
-        began = False
         try:
             connection = await asyncpg.connect(url, timeout=5)
         except (*LOST, asyncpg.PostgresError):
@@ -92,7 +91,7 @@ async def listen(url: str, hears: Hears) -> None:
             continue
         try:
             begun = await _begin(url, connection, hears)
-            began, pause = True, RECONNECT_S
+            pause = RECONNECT_S
             await _go_on(connection, hears, *begun)
         except (*LOST, asyncpg.PostgresError, UnannouncedError) as error:
             told = str(error) or type(error).__name__
@@ -102,7 +101,7 @@ async def listen(url: str, hears: Hears) -> None:
             connection.terminate()
         # Who may connect is not sure to hear: a hot standby takes connections, and no LISTEN.
         await asyncio.sleep(pause)
-        pause = pause if began else min(pause * 2, SLOWEST_RECONNECT_S)
+        pause = min(pause * 2, SLOWEST_RECONNECT_S)
 
 
 async def _begin(url: str, connection: "asyncpg.Connection[Any]", hears: Hears) -> tuple[str, asyncio.Event]:
