@@ -46,29 +46,38 @@ FIRST: dict[Noun, dict[int, Statement[Any]]] = {
 }
 SIZES = {noun: sorted(of_size) for noun, of_size in FIRST.items()}
 COUNTS: dict[str, Statement[CountRow]] = {
-    name: each for noun in ROWS for name, each in family(f"{noun}.count_of_", CountRow).items()
+    name: each for noun in ROWS for name, each in family(f"{noun}.count_", CountRow).items()
 }
 
 
 class Listing(NamedTuple):
-    """What a list is made of, apart from whose it is: everything that chooses the statement and its filter."""
+    """What a list is made of, apart from whose it is: everything that chooses the statement and its filter.
+
+    ``lookup`` is what of the filter its rows are looked up by.
+    """
 
     noun: Noun
     scope: str
     sort: str
     filter: tuple[Any, ...]
+    lookup: str | None = None
     search: str | None = None
     with_totals: bool = False
 
     def page_statement(self, way: str) -> Statement[Any]:
         """The statement that reads pages ``up`` or ``down`` the sort key."""
+        if self.search is not None:
+            return PAGES[f"{self.noun}.search_by_{self.sort}_{way}"]
         page = "counted_page" if self.with_totals else "page"
-        kind = f"{page}_of_{self.scope}" if self.search is None else "search"
-        return PAGES[f"{self.noun}.{kind}_by_{self.sort}_{way}"]
+        return PAGES[f"{self.noun}.{page}_{self._which}_by_{self.sort}_{way}"]
 
     def count_statement(self) -> Statement[CountRow]:
         """The statement that counts the list."""
-        return COUNTS[f"{self.noun}.count_of_{self.scope if self.search is None else 'search'}"]
+        return COUNTS[f"{self.noun}.count_{self._which if self.search is None else 'of_search'}"]
+
+    @property
+    def _which(self) -> str:
+        return f"of_{self.scope}" if self.lookup is None else f"with_{self.lookup}"
 
     @property
     def asked(self) -> tuple[str, ...]:

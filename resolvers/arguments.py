@@ -46,6 +46,11 @@ def enum_list(values: Iterable[Enum] | None, name: str) -> tuple[Any, ...] | Non
     return None if values is None else tuple(each.value for each in bounded(values, name))
 
 
+def first_given(**named: Any) -> str | None:
+    """The name of the first value that was given, or None."""
+    return next((name for name, value in named.items() if value is not None), None)
+
+
 def bounded(values: Iterable[T], name: str) -> list[T]:
     """The values of a list that has at most ``PAGE_MOST``."""
     found = list(values)

@@ -54,6 +54,9 @@ class HasValues(Protocol):
     def values(self) -> tuple[Any, ...]:
         """The parameters of statements, in their order."""
 
+    def lookup(self) -> str | None:
+        """What of it rows are looked up by, as statements name it: what leaves the fewest. None where order serves better."""
+
 
 class HasOrder(Protocol):
     """A sort as clients give it."""
@@ -109,5 +112,6 @@ def page_of_all(
     order = best if sort is None else sort.order()
     scope = "owner" if owner else "all"
     values = usual.no_filter if filter_ is None else filter_.values()
-    listing = Listing(noun, scope, order.sort, values, words, with_totals=with_totals and words is None)
+    lookup = None if filter_ is None else filter_.lookup()
+    listing = Listing(noun, scope, order.sort, values, lookup, words, with_totals=with_totals and words is None)
     return read_page(context, ListOf(listing, owner, order.descending), asked)

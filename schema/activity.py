@@ -8,7 +8,7 @@ import strawberry
 
 from db.rows import ActivityLine, ActivityRow
 from execution import instance_of
-from resolvers.arguments import enum_list, moment_argument, optional_uuid
+from resolvers.arguments import enum_list, first_given, moment_argument, optional_uuid
 from resolvers.lists import Listed
 from schema.arguments import SortDirection, Sorted
 from schema.follow import follow
@@ -112,6 +112,10 @@ class ActivityFilter:
             moment_argument(self.due_from, "filter.dueFrom"),
             moment_argument(self.due_before, "filter.dueBefore"),
         )
+
+    def lookup(self) -> str | None:
+        """What of it activities are looked up by."""
+        return first_given(deal=self.deal_id, contact=self.contact_id, company=self.company_id)
 
 
 OF_COMPANY, OF_DEAL, OF_CONTACT = (

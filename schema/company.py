@@ -11,7 +11,7 @@ from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow, CountedCompany
 from execution import instance_of
 from resolvers.analytics import Factor as FactorOf
 from resolvers.analytics import deals_by_stage, factors_of
-from resolvers.arguments import moment_argument, money_argument, text_argument, text_list
+from resolvers.arguments import first_given, moment_argument, money_argument, text_argument, text_list
 from resolvers.context import Info
 from resolvers.stats import StageStats as StageStatsOf
 from schema import activity, contact, deal
@@ -159,3 +159,7 @@ class CompanyFilter:
             moment_argument(self.created_from, "filter.createdFrom"),
             moment_argument(self.created_before, "filter.createdBefore"),
         )
+
+    def lookup(self) -> str | None:
+        """What of it companies are looked up by."""
+        return first_given(domain=self.domain)

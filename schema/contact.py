@@ -8,7 +8,7 @@ import strawberry
 
 from db.rows import ContactLine, ContactRow
 from execution import instance_of
-from resolvers.arguments import moment_argument, optional_uuid, text_argument, text_list
+from resolvers.arguments import first_given, moment_argument, optional_uuid, text_argument, text_list
 from resolvers.lists import Listed
 from schema.activity import OF_CONTACT, Activity
 from schema.arguments import SortDirection, Sorted
@@ -76,6 +76,10 @@ class ContactFilter:
             moment_argument(self.created_from, "filter.createdFrom"),
             moment_argument(self.created_before, "filter.createdBefore"),
         )
+
+    def lookup(self) -> str | None:
+        """What of it contacts are looked up by."""
+        return first_given(email=self.email, company=self.company_id)
 
 
 OF_COMPANY = Listed("contact", "company", "name", False, ContactFilter().values())

@@ -8,7 +8,7 @@ import strawberry
 
 from db.rows import DealLine, DealName, DealRow
 from execution import instance_of
-from resolvers.arguments import enum_list, moment_argument, money_argument, optional_uuid, uuid_list
+from resolvers.arguments import enum_list, first_given, moment_argument, money_argument, optional_uuid, uuid_list
 from resolvers.lists import Listed
 from schema.activity import OF_DEAL, Activity
 from schema.arguments import SortDirection, Sorted
@@ -110,6 +110,10 @@ class DealFilter:
             moment_argument(self.created_from, "filter.createdFrom"),
             moment_argument(self.created_before, "filter.createdBefore"),
         )
+
+    def lookup(self) -> str | None:
+        """What of it deals are looked up by."""
+        return first_given(contact=self.contact_id, company=self.company_id)
 
 
 OF_COMPANY = Listed("deal", "company", "created_at", True, DealFilter().values())

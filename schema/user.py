@@ -70,3 +70,7 @@ class UserFilter:
             moment_argument(self.created_from, "filter.createdFrom"),
             moment_argument(self.created_before, "filter.createdBefore"),
         )
+
+    def lookup(self) -> str | None:
+        """Nothing: of users there are not many."""
+        return None

@@ -53,6 +53,11 @@ type = timestamptz; lowest = coalesce($15::timestamptz, '-infinity'); highest = 
 -- with sort occurred_at: key = activity.occurred_at; {occurred}
 -- with sort due_at: key = coalesce(activity.due_at, 'infinity'); {due}
 
+-- define: lookups
+-- with lookup deal: within = activity.deal_id = $11 and {owned}
+-- with lookup contact: within = activity.contact_id = $12 and {owned}
+-- with lookup company: within = activity.company_id = $10 and {owned}
+
 -- define: written
 type, subject, body, occurred_at, due_at, completed_at, company_id, deal_id, contact_id, owner_id
 
@@ -68,6 +73,12 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 {sorts}
 {ways}
 {scopes}
+{page};
+
+-- name: page_with_{lookup}_by_{sort}_{way} -> ActivityRow
+{sorts}
+{ways}
+{lookups}
 {page};
 
 -- name: page_of_company_by_{sort}_{way} -> ActivityRow
@@ -96,6 +107,10 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 -- with scope company: within = activity.company_id = wanted.id
 -- with scope deal: within = activity.deal_id = wanted.id
 -- with scope contact: within = activity.contact_id = wanted.id
+{count};
+
+-- name: count_with_{lookup} -> CountRow
+{lookups}
 {count};
 
 -- name: count_of_search -> CountRow

@@ -52,6 +52,9 @@ type = numeric; lowest = {least}; highest = coalesce($13::numeric, 'infinity')
 -- with sort created_at: key = company.created_at; {entered}
 -- with sort revenue: key = coalesce(company.revenue, -1); {earning}
 
+-- define: lookups
+-- with lookup domain: within = lower(company.domain) = lower($11::text) and {owned}
+
 -- define: written
 name, domain, website, industry, size, revenue, location, owner_id
 
@@ -74,6 +77,14 @@ cross join lateral (
     where company_id = page.id and ($1::uuid is null or owner_id = $1)
 ) as deals
 
+-- A page, and the totals of its companies along with it.
+
+-- define: counted
+select page.*, wanted.place, contacts.contacts, deals.deals, deals.deals_value, deals.unpriced
+from {pages}
+{totals}
+order by wanted.place
+
 -- name: by_ids -> CompanyRow
 -- $1 visible owner; $2 ids. An id of nothing, or of what may not be seen, has no row.
 {by_ids};
@@ -84,15 +95,23 @@ cross join lateral (
 {scopes}
 {page};
 
+-- name: page_with_{lookup}_by_{sort}_{way} -> CompanyRow
+{sorts}
+{ways}
+{lookups}
+{page};
+
 -- name: counted_page_of_{scope}_by_{sort}_{way} -> CountedCompanyRow
--- A page, and the totals of its companies along with it.
 {sorts}
 {ways}
 {scopes}
-select page.*, wanted.place, contacts.contacts, deals.deals, deals.deals_value, deals.unpriced
-from {pages}
-{totals}
-order by wanted.place;
+{counted};
+
+-- name: counted_page_with_{lookup}_by_{sort}_{way} -> CountedCompanyRow
+{sorts}
+{ways}
+{lookups}
+{counted};
 
 -- name: search_by_{sort}_{way} -> CompanyRow
 {sorts}
@@ -102,6 +121,10 @@ order by wanted.place;
 
 -- name: count_of_{scope} -> CountRow
 {scopes}
+{count};
+
+-- name: count_with_{lookup} -> CountRow
+{lookups}
 {count};
 
 -- name: count_of_search -> CountRow

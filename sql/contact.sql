@@ -47,6 +47,10 @@ type = timestamptz; lowest = coalesce($12::timestamptz, '-infinity'); highest = 
 -- with sort name: key = (lower(contact.full_name) collate "C"); {texts}
 -- with sort created_at: key = contact.created_at; {entered}
 
+-- define: lookups
+-- with lookup email: within = lower(contact.email) = lower($10::text) and {owned}
+-- with lookup company: within = contact.company_id = $8 and {owned}
+
 -- define: written
 first_name, last_name, email, phone, title, role, company_id, owner_id
 
@@ -62,6 +66,12 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 {sorts}
 {ways}
 {scopes}
+{page};
+
+-- name: page_with_{lookup}_by_{sort}_{way} -> ContactRow
+{sorts}
+{ways}
+{lookups}
 {page};
 
 -- name: page_of_company_by_{sort}_{way} -> ContactRow
@@ -82,6 +92,10 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 -- name: count_of_{scope} -> CountRow
 {scopes}
 -- with scope company: within = contact.company_id = wanted.id
+{count};
+
+-- name: count_with_{lookup} -> CountRow
+{lookups}
 {count};
 
 -- name: count_of_search -> CountRow

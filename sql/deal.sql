@@ -87,6 +87,10 @@ type = date; lowest = coalesce($14::date, '-infinity'); highest = {last_closing}
 -- with sort close_date: key = coalesce(deal.expected_close_date, 'infinity'); {closing}
 -- with sort name: key = (lower(deal.name) collate "C"); {texts}
 
+-- define: lookups
+-- with lookup contact: within = deal.contact_id = $11 and {owned}
+-- with lookup company: within = deal.company_id = $10 and {owned}
+
 -- define: written
 name, value, stage_id, probability, expected_close_date, company_id, contact_id, owner_id, closed_at
 
@@ -126,6 +130,12 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 {scopes}
 {page};
 
+-- name: page_with_{lookup}_by_{sort}_{way} -> DealRow
+{sorts}
+{ways}
+{lookups}
+{page};
+
 -- name: page_of_company_by_{sort}_{way} -> DealRow
 {ways}
 -- with sort created_at: key = deal.created_at; {entered}; within = deal.company_id = wanted.id
@@ -144,6 +154,10 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 -- name: count_of_{scope} -> CountRow
 {scopes}
 -- with scope company: within = deal.company_id = wanted.id
+{count};
+
+-- name: count_with_{lookup} -> CountRow
+{lookups}
 {count};
 
 -- name: count_of_search -> CountRow

@@ -1,7 +1,8 @@
 -- Lists, page by page: what the files of tables that `use` this share. Each of them says what it means by
 --   table, joined (what it joins, if anything), columns, live (not deleted), visible, matches (the filter, from $8 on),
 --   asked (the words of a search, the last parameter), searched (where its words are, if not in the table itself), words
---   (the text index), title (what a search may resemble, folded), owned, sorts.
+--   (the text index), title (what a search may resemble, folded), owned, lookups (what of the filter leaves so few rows that
+--   they are looked up by it, whatever the order), sorts.
 --
 -- The parameters of a page: $1 visible owner; then an array entry for each window: $2 whose list, $3-$4 and $5-$6 the
 -- positions it lies between, null for the ends of the list, $7 its size; from $8 the filter, null where it does not
@@ -30,6 +31,9 @@ unnest($2::uuid[], $3::text[], $4::uuid[], $5::text[], $6::uuid[], $7::int[]) wi
 
 -- define: kept
 case when {visible} and {matches} then true end
+
+-- What of the filter leaves a few rows of all stands outside of it once more, as `lookups`, and they are sorted: in the order of
+-- the list 500,000 activities were walked for those of one deal, in 570 instead of 0.2 ms.
 
 -- The coalesced bounds keep both comparisons index conditions under a generic plan, where `bound is null or ...` would
 -- make them filters: 0.08 against 16.9 ms, 9,856 rows deep.

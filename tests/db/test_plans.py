@@ -16,6 +16,7 @@ from tests.conftest import all_statements
 
 FIRST = [name for name in all_statements() if re.search(r"\.first_of_", name)]
 PAGES = [name for name in all_statements() if re.search(r"\.(counted_)?page_of_", name)]
+LOOKED_UP = [name for name in all_statements() if re.search(r"\.(counted_)?page_with_", name)]
 FILTERS = {
     "deal": DealFilter().values(), "company": CompanyFilter().values(), "contact": ContactFilter().values(),
     "activity": ActivityFilter().values(), "app_user": UserFilter().values(),
@@ -41,10 +42,22 @@ insert into activity (type, subject, company_id, owner_id, occurred_at, deal_id,
 analyze;
 """
 
+# And many companies that have a few of all.
+FEW_EACH = """
+create temp table small as select id, owner_id, row_number() over () as n from company;
+update company set domain = 'domain-' || n from small where small.id = company.id;
+insert into contact (first_name, email, company_id, owner_id) select 'Contact', 'email-' || n, id, owner_id from small;
+insert into deal (name, stage_id, company_id, contact_id, owner_id)
+    select 'Deal', (select id from stage limit 1), company_id, id, owner_id from contact where email is not null;
+insert into activity (type, subject, company_id, owner_id, deal_id, contact_id)
+    select 'CALL', 'Call', company_id, owner_id, id, contact_id from deal where contact_id is not null;
+analyze;
+"""
+
 
 def test_every_statement_that_reads_the_first_of_an_order_is_looked_at_here() -> None:
     ordered = {name for name in all_statements() if re.search(r"order by.*limit", REGISTRY[name].text, re.S)}
-    assert {name for name in ordered if not OTHERWISE.search(name)} == {*FIRST, *PAGES}
+    assert {name for name in ordered if not OTHERWISE.search(name)} == {*FIRST, *PAGES, *LOOKED_UP}
 
 
 @pytest.mark.parametrize("mode", ["force_generic_plan", "force_custom_plan"])
@@ -81,6 +94,19 @@ async def test_the_first_rows_of_many_lists_stay_in_their_order(sql: "asyncpg.Co
         await sql.execute("deallocate first")
         assert re.search(r"Limit.*?->  .*?Index Scan( Backward)? using \w+ on ", plan, re.S), f"{name}\n{plan}"
         assert not re.search(r"Sort|Hash Join|Merge Join", plan), f"{name}\n{plan}"
+
+
+async def test_what_a_filter_looks_up_is_found_by_it_whatever_the_order(sql: "asyncpg.Connection[asyncpg.Record]") -> None:
+    await sql.execute(FILL + FEW_EACH)
+    await sql.execute("set plan_cache_mode = force_generic_plan; set random_page_cost = 1.1")
+    assert LOOKED_UP
+    for name in [*LOOKED_UP, *(name for name in all_statements() if ".count_with_" in name)]:
+        noun, looked_up = re.fullmatch(r"(\w+)\.\w+_with_([a-z]+)\w*", name).groups()  # type: ignore[union-attr]
+        await sql.execute(f"prepare found as {REGISTRY[name].text}")
+        written = ", ".join(map(_literal, [None, [None], [None], [None], [None], [None], [20], *FILTERS[noun]]))
+        plan = "\n".join(row[0] for row in await sql.fetch(f"explain execute found ({written})"))
+        await sql.execute("deallocate found")
+        assert re.search(rf"Index Scan( Backward)? (using|on) {noun}_of_{looked_up}", plan), f"{name}\n{plan}"
 
 
 def _literal(value: Any) -> str:

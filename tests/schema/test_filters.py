@@ -110,6 +110,31 @@ async def test_each_condition_looks_at_what_it_is_called_after(ask: Asker, sql: 
 
 
 @pytest.mark.usefixtures("all_different")
+@pytest.mark.parametrize("roots", LISTS.keys() - {"users"})
+async def test_what_a_filter_looks_up_is_still_only_of_the_owner_who_is_asked_for(ask: Asker, sql: Sql, roots: str) -> None:
+    table, kind = LISTS[roots], argument(roots, "filter")
+    owners = [row[0] for row in await sql.fetch(f"select distinct owner_id from {table}")]
+    text = f"query ($filter: {kind}, $ownerId: ID) {{ {roots}(filter: $filter, ownerId: $ownerId) {{ totalCount edges {{ node {{ id }} }} }} }}"
+    for name in kind.fields.keys() & {"companyId", "dealId", "contactId", "email", "domain"}:
+        column, _ = meaning(name)
+        for row in await sql.fetch(f"select id, owner_id, {column} as value from {table} where {column} is not null"):
+            for owner in owners:
+                found = (await ask(text, filter={name: str(row["value"])}, ownerId=str(owner)))[roots]
+                expected = [{"node": {"id": str(row["id"])}}] if owner == row["owner_id"] else []
+                assert found == {"totalCount": len(expected), "edges": expected}, name
+
+
+@pytest.mark.usefixtures("all_different")
+async def test_the_totals_of_a_company_that_is_looked_up_come_along(ask: Asker, sql: Sql) -> None:
+    (domain, people), *_ = await sql.fetch(
+        "select domain, count(*) from company join contact on contact.company_id = company.id where domain is not null group by domain"
+    )
+    text = "query ($domain: String!) { companies(filter: {domain: $domain}) { edges { node { domain contactCount } } } }"
+    found = await ask(text, domain=domain.upper())
+    assert found["companies"]["edges"] == [{"node": {"domain": domain, "contactCount": people}}]
+
+
+@pytest.mark.usefixtures("all_different")
 @pytest.mark.parametrize("roots", LISTS)
 async def test_every_row_has_its_place_in_every_order(ask: Asker, sql: Sql, roots: str) -> None:
     there = {str(row[0]) for row in await sql.fetch(f"select id from {LISTS[roots]}")}
