@@ -53,7 +53,8 @@ COUNTS: dict[str, Statement[CountRow]] = {
 class Listing(NamedTuple):
     """What a list is made of, apart from whose it is: everything that chooses the statement and its filter.
 
-    ``lookup`` is what of the filter its rows are looked up by.
+    ``lookup`` is what of the filter its rows are looked up by. ``whose`` is the owner among whose rows is searched: which are
+    answers is found out once for all windows of a statement.
     """
 
     noun: Noun
@@ -62,6 +63,7 @@ class Listing(NamedTuple):
     filter: tuple[Any, ...]
     lookup: str | None = None
     search: str | None = None
+    whose: UUID | None = None
     with_totals: bool = False
 
     def page_statement(self, way: str) -> Statement[Any]:

@@ -112,6 +112,9 @@ def page_of_all(
     order = best if sort is None else sort.order()
     scope = "owner" if owner else "all"
     values = usual.no_filter if filter_ is None else filter_.values()
-    lookup = None if filter_ is None else filter_.lookup()
-    listing = Listing(noun, scope, order.sort, values, lookup, words, with_totals=with_totals and words is None)
+    if words is None:
+        lookup = None if filter_ is None else filter_.lookup()
+        listing = Listing(noun, scope, order.sort, values, lookup, with_totals=with_totals)
+    else:
+        listing = Listing(noun, scope, order.sort, values, search=words, whose=owner)
     return read_page(context, ListOf(listing, owner, order.descending), asked)

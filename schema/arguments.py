@@ -25,8 +25,8 @@ ShortLimit = Annotated[int | None, argument(description="How many at most: 0 to 
 Search = Annotated[
     str | None,
     argument(
-        description="Words to look for; spelling mistakes are forgiven. The best answers come first unless `sort` is "
-        "given. Blank is no search.",
+        description="Words to look for; spelling mistakes are forgiven, unless thousands have the words as they are. The best "
+        "answers come first unless `sort` is given; among many thousands, the best of the latest. Blank is no search.",
         metadata={COST: Extra(10)},
     ),
 ]

@@ -37,6 +37,9 @@ to_tsvector('simple', fold(activity.subject || ' ' || coalesce(activity.body, ''
 -- define: title
 fold(activity.subject)
 
+-- define: recent
+activity.occurred_at
+
 -- define: owned
 (wanted.id is null or activity.owner_id = wanted.id)
 
@@ -98,9 +101,12 @@ given.type, given.subject, given.body, given.occurred_at, given.due_at, given.co
 
 -- name: search_by_{sort}_{way} -> ActivityRow
 {sorts}
-{ranks}
 {ways}
 {search};
+
+-- name: search_by_{sort}_{way} -> ActivityRow
+{ways}
+{best};
 
 -- name: count_of_{scope} -> CountRow
 {scopes}

@@ -46,9 +46,12 @@ true
 
 -- name: search_by_{sort}_{way} -> UserRow
 {sorts}
-{ranks}
 {ways}
 {search};
+
+-- name: search_by_{sort}_{way} -> UserRow
+{ways}
+{best};
 
 -- name: count_of_{scope} -> CountRow
 -- with scope all: within = true

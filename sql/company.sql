@@ -115,9 +115,12 @@ order by wanted.place
 
 -- name: search_by_{sort}_{way} -> CompanyRow
 {sorts}
-{ranks}
 {ways}
 {search};
+
+-- name: search_by_{sort}_{way} -> CompanyRow
+{ways}
+{best};
 
 -- name: count_of_{scope} -> CountRow
 {scopes}

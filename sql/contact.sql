@@ -85,9 +85,12 @@ given.first_name, given.last_name, given.email, given.phone, given.title, given.
 
 -- name: search_by_{sort}_{way} -> ContactRow
 {sorts}
-{ranks}
 {ways}
 {search};
+
+-- name: search_by_{sort}_{way} -> ContactRow
+{ways}
+{best};
 
 -- name: count_of_{scope} -> CountRow
 {scopes}

@@ -54,8 +54,11 @@ deal.deleted_at is null
 -- define: asked
 $18::text
 
+-- define: texts_of
+deal_words
+
 -- define: searched
-deal_words join deal on deal.id = deal_words.deal_id
+{texts_of} join deal on deal.id = deal_words.deal_id
 
 -- define: words
 deal_words.search
@@ -147,9 +150,12 @@ where deal.id = any($2::uuid[]) and {live} and {visible};
 
 -- name: search_by_{sort}_{way} -> DealRow
 {sorts}
-{ranks}
 {ways}
 {search};
+
+-- name: search_by_{sort}_{way} -> DealRow
+{ways}
+{best};
 
 -- name: count_of_{scope} -> CountRow
 {scopes}

@@ -88,6 +88,45 @@ async def test_pages_of_search_results_neither_repeat_nor_lose_a_row(ask: Asker,
     assert set(seen) == wanted
 
 
+async def test_of_words_that_thousands_have_the_latest_are_ranked_and_all_are_listed(
+    ask: Asker, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    owner = await crm.user()
+    best, best_of_the_rest = [await crm.contact(owner, "Renewal of a renewal") for _ in range(2)]
+    await crm.contact(owner, "Renewalls")  # would be forgiven if hardly anybody had the word
+    await sql.execute(
+        """insert into contact (first_name, owner_id, created_at)
+           select 'Renewal of contract ' || n, $1, now() - n * interval '1 minute' from generate_series(1, 5008) n""",
+        owner,
+    )
+    await sql.execute("update contact set created_at = now() - interval '1 year' where id = $1", best_of_the_rest)
+    page = """query ($after: String) { contacts(search: "renewal", first: 100, after: $after) {
+                edges { node { id } } pageInfo { hasNextPage endCursor } totalCount } }"""
+    seen: list[str] = []
+    found: dict[str, Any] = {"pageInfo": {"hasNextPage": True, "endCursor": None}}
+    while found["pageInfo"]["hasNextPage"]:
+        found = (await ask(page, after=found["pageInfo"]["endCursor"]))["contacts"]
+        assert found["totalCount"] == 5010
+        seen += [edge["node"]["id"] for edge in found["edges"]]
+    assert len(seen) == len(set(seen)) == 5010
+    assert seen[0] == str(best)
+    assert str(best_of_the_rest) in seen[5000:]
+
+
+async def test_each_search_of_a_request_is_among_the_rows_of_its_own_owner(ask: Asker, crm: Crm) -> None:
+    ada, grace = await crm.user("Ada"), await crm.user("Grace")
+    hers = {owner: str(await crm.company(owner, "Analytical Engines")) for owner in (ada, grace)}
+    found = await ask(
+        "query ($a: ID, $g: ID) {"
+        "  a: companies(search: \"analytical\", ownerId: $a) { edges { node { id } } totalCount }"
+        "  g: companies(search: \"analytical\", ownerId: $g) { edges { node { id } } totalCount }"
+        "  all: companies(search: \"analytical\") { totalCount } }",
+        a=str(ada), g=str(grace),
+    )  # fmt: skip
+    assert [edge["node"]["id"] for edge in found["a"]["edges"] + found["g"]["edges"]] == [hers[ada], hers[grace]]
+    assert [found[name]["totalCount"] for name in ("a", "g", "all")] == [1, 1, 2]
+
+
 async def test_every_noun_can_be_searched_with_a_misspelling(ask: Asker, crm: Crm) -> None:
     owner = await crm.user("Katherine Johnson")
     stage = await crm.stage()
