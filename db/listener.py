@@ -80,25 +80,26 @@ class Hears(Protocol):
 
 
 async def listen(url: str, hears: Hears) -> None:
-    """Runs until it is cancelled, and comes back whenever the line was cut."""
-    pause = RECONNECT_S
+    """Runs until it is cancelled, and comes back whenever the line was cut: the log has why, once, and when it is back."""
+    pause, reason = RECONNECT_S, ""
     while True:
+        connection = None
         try:
             connection = await asyncpg.connect(url, timeout=5)
-        except (*LOST, asyncpg.PostgresError):
-            await asyncio.sleep(pause)
-            pause = min(pause * 2, SLOWEST_RECONNECT_S)
-            continue
-        try:
             begun = await _begin(url, connection, hears)
-            pause = RECONNECT_S
+            if reason:
+                log.info("what others write is heard again")
+            pause, reason = RECONNECT_S, ""
             await _go_on(connection, hears, *begun)
         except (*LOST, asyncpg.PostgresError, UnannouncedError) as error:
             told = str(error) or type(error).__name__
-            log.warning("what others write is not heard for a moment; no answer comes from the cache", error=told)
+            if told != reason:
+                log.warning("what others write is not heard for a moment; no answer comes from the cache", error=told)
+            reason = told
         finally:
             hears.lost()
-            connection.terminate()
+            if connection is not None:
+                connection.terminate()
         # Who may connect is not sure to hear: a hot standby takes connections, and no LISTEN.
         await asyncio.sleep(pause)
         pause = min(pause * 2, SLOWEST_RECONNECT_S)
@@ -144,6 +145,7 @@ async def _hear_another(url: str, heard: asyncio.Event) -> None:
 
 
 async def _go_on(connection: "asyncpg.Connection[Any]", hears: Hears, triggers: str, gone: asyncio.Event) -> None:
+    """Asks for as long as it is answered. Raises what ends that, an UnannouncedError where nothing else does."""
     while not gone.is_set() and hears.is_listening:
         sent_at = time.monotonic()
         if await connection.fetchval(TRIGGERS.text, timeout=BEAT_TIMEOUT_S) != triggers:
@@ -155,3 +157,4 @@ async def _go_on(connection: "asyncpg.Connection[Any]", hears: Hears, triggers: 
                 await gone.wait()
         except TimeoutError:
             continue
+    raise UnannouncedError("the line was closed" if gone.is_set() else "a write of this process was not heard in time")

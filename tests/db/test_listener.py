@@ -2,15 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
 
 import asyncpg
 import pytest
+from structlog.testing import capture_logs
 
 from cache.freshness import Freshness
 from core.tags import everything_of, listed, rows
 from core.viewer import EVERYONE
 from db import listener
 from db.database import Database, PooledDatabase
+from db.embedded import EmbeddedPostgres
 from db.listener import SnapshotRow, listen
 from db.rows import DealRow
 from db.statements import Statement, statement
@@ -65,6 +68,30 @@ async def test_a_row_and_every_list_it_is_in_are_heard_of(freshness: Freshness, 
     ]  # fmt: skip
     await until(lambda: all(freshness.written_since([tag], began) for tag in heard))
     assert not freshness.written_since([listed("activity", "owner", other), "deals", *rows("deal", [deal])], began)
+
+
+async def test_that_nothing_is_heard_is_told_once_and_so_is_that_it_is_heard_again(
+    database_url: str, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "RECONNECT_S", 0.02)
+    monkeypatch.setattr(listener, "SLOWEST_RECONNECT_S", 0.02)
+    heard, name, admin = Freshness(), urlsplit(database_url).path.removeprefix("/"), await asyncpg.connect(postgres.url)
+    with capture_logs() as logged:
+        task = asyncio.create_task(listen(database_url, heard))
+        await until(lambda: heard.is_hearing)
+        assert logged == []
+        await admin.execute(f'alter database "{name}" allow_connections false')
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        await until(lambda: not heard.is_hearing)
+        await asyncio.sleep(0.3)
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        await until(lambda: heard.is_hearing)
+        task.cancel()
+    await admin.close()
+    *warnings, back = logged
+    assert warnings and {each["log_level"] for each in warnings} == {"warning"}
+    assert len({each["error"] for each in warnings}) == len(warnings), "each reason once, however often it is met"
+    assert back == {"event": "what others write is heard again", "log_level": "info"}
 
 
 async def test_both_lists_hear_of_a_row_that_moves_between_them(
