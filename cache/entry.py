@@ -21,7 +21,8 @@ class Made:
 
     ``xmin`` is the oldest transaction that was open when it began to read, ``kept_xmin`` when rows were read that the process
     had kept (``cache/reference.py``), None if there are none of them in it; ``brotli`` is empty for a short body. What
-    ``is_unavailable`` could not be made for want of a database. ``etag`` tells the body from any other.
+    ``is_unavailable`` could not be made for want of a database. ``etag`` tells the body from any other. ``made_at`` is
+    when it was made, by whichever process.
     """
 
     body: bytes
@@ -34,6 +35,7 @@ class Made:
     brotli: bytes = b""
     is_unavailable: bool = False
     etag: str = ""
+    made_at: float = 0.0
 
 
 def etag_of(body: bytes) -> str:
@@ -47,7 +49,6 @@ class Entry:
 
     key: bytes
     made: Made
-    made_at: float
     etag: str
     hits: int = 0
     forms: dict[Encoding, bytes] = field(default_factory=dict)

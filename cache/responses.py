@@ -8,7 +8,7 @@ import asyncio
 import time
 from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from cache.encoding import Encoding, encoded, encoded_aside
@@ -132,7 +132,7 @@ class ResponseCache:
     def find_stale(self, key: bytes) -> Entry | None:
         """What was fresh when the line was cut, if that may be served, for an answer that cannot be made."""
         entry = self._stale.get(key)
-        if entry is None or self._now() - entry.made_at > self._stale_s:
+        if entry is None or self._now() - entry.made.made_at > self._stale_s:
             return None
         self.stats[entry.made.document].stale += 1
         return entry
@@ -181,7 +181,7 @@ class ResponseCache:
                 return found, found.made, "HIT"
         began, was_hearing = self.freshness.number if began is None else began, self.freshness.is_hearing
         try:
-            made = await make()
+            made = replace(await make(), made_at=self._now())
         except BaseException:
             if shared is not None:
                 await shared.release(key)
@@ -232,7 +232,7 @@ class ResponseCache:
         if self._stale and self._stale_until < self._now():  # all of it is older than may be served
             self._stale = {}
         etag = made.etag or etag_of(made.body)
-        entry = Entry(key, made, self._now(), etag, forms={"br": made.brotli} if made.brotli else {})
+        entry = Entry(key, made, etag, forms={"br": made.brotli} if made.brotli else {})
         if entry.size > self._most_bytes // 4:
             return entry
         self._remove(key)

@@ -18,7 +18,7 @@ from cache.lookups import Lookups
 from cache.redis import Breaker
 
 log = structlog.get_logger("cache")
-PREFIX = b"dealgraph:response:3:"
+PREFIX = b"dealgraph:response:4:"
 LEADER = b"dealgraph:leader:"
 # A process that dies while it makes an answer keeps the others waiting so long at most.
 LEAD_MS = 1000
@@ -106,13 +106,13 @@ async def _written(made: Made) -> bytes:
     """A line of JSON that says what it is, then the body, then its brotli form."""
     brotli = made.brotli or (await encoded_aside(made.body, "br") if len(made.body) >= SMALLEST_BYTES else b"")
     etag = made.etag or etag_of(made.body)
-    times = made.good_until, made.xmin, made.kept_xmin
+    times = made.good_until, made.xmin, made.kept_xmin, made.made_at
     head = [made.status, made.document, sorted(made.tags or ()), *times, len(made.body), etag]
     return orjson.dumps(head) + b"\n" + made.body + brotli
 
 
 def _made(kept: bytes) -> Made:
     head, _, rest = kept.partition(b"\n")
-    status, document, tags, good_until, xmin, kept_xmin, length, etag = orjson.loads(head)
+    status, document, tags, good_until, xmin, kept_xmin, made_at, length, etag = orjson.loads(head)
     ages = float(good_until), int(xmin), None if kept_xmin is None else int(kept_xmin)
-    return Made(rest[:length], int(status), document, frozenset(tags), *ages, rest[length:], etag=etag)
+    return Made(rest[:length], int(status), document, frozenset(tags), *ages, rest[length:], etag=etag, made_at=float(made_at))

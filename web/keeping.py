@@ -199,5 +199,5 @@ async def _make(state: State, ready: Ready, context: Context, together: Together
 def _marked(stale: Entry) -> bytes:
     """The body of a stale answer, which says that it is."""
     body: dict[str, Any] = orjson.loads(stale.made.body)
-    told = {"status": "STALE", "age": int(time.time() - stale.made_at)}
+    told = {"status": "STALE", "age": int(time.time() - stale.made.made_at)}
     return orjson.dumps(body | {"extensions": {**body.get("extensions", {}), "cache": told}})

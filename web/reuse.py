@@ -32,4 +32,4 @@ class Reuse:
 
 def age_s(entry: Entry) -> int:
     """Whole seconds since the answer was made."""
-    return max(0, int(time.time() - entry.made_at))
+    return max(0, int(time.time() - entry.made.made_at))

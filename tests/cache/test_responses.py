@@ -339,12 +339,24 @@ async def test_two_processes_make_a_cold_answer_once(redis: "Redis") -> None:
     assert make.asked == 1
 
 
+async def test_an_answer_is_as_old_as_it_was_made_whoever_made_it(redis: "Redis") -> None:
+    began, now = time.time(), [time.time()]
+    one, other = (a_cache(shared=SharedResponses(redis, hearing()), stale_s=20, now=lambda: now[0]) for _ in range(2))
+    await one.find_or_make(b"k", Maker())
+    now[0] = began + 30
+    entry, _, outcome = await other.find_or_make(b"k", Maker())
+    assert outcome == "HIT" and entry is not None
+    assert abs(entry.made.made_at - began) < 1
+    other.freshness.lost()
+    assert other.find_stale(b"k") is None, "what is 30 seconds old may not be served where 20 are the most"
+
+
 async def test_of_many_answers_that_are_made_at_once_none_takes_redis_for_away(redis: "Redis") -> None:
     cache, before = a_cache(shared=SharedResponses(redis, hearing())), len(await redis.client_list())
     with capture_logs() as told:
         await asyncio.gather(*[cache.find_or_make(b"%d" % number, Maker()) for number in range(300)])
     assert told == []
-    assert await redis.exists(*[b"dealgraph:response:3::%d" % number for number in range(300)]) == 300
+    assert await redis.exists(*[b"dealgraph:response:4::%d" % number for number in range(300)]) == 300
     assert len(await redis.client_list()) <= before + MOST_AT_ONCE + 1  # one more looks up
 
 
