@@ -87,6 +87,8 @@ class SharedLimits:
     async def _answers(self, asked: list[list[Any]]) -> list[list[Any] | None]:
         """What the script answers to each; None where it did not."""
         found: list[Any] = [None] * len(asked)
+        if self._breaker.is_open:  # since those before were asked
+            return found
         with self._breaker:
             async with self._client.pipeline(transaction=False) as pipeline:
                 for each in asked:

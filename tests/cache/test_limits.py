@@ -1,6 +1,8 @@
 """What clients may have is counted once, whoever asks: in Redis for all processes, by the same rules in this one without it."""
 
 import asyncio
+import os
+import signal
 import time
 from collections.abc import AsyncIterator
 from itertools import count
@@ -174,6 +176,26 @@ async def test_a_mistake_of_ours_is_told_to_all_who_wait_and_later_ones_are_judg
             told = await asyncio.gather(*(limits.ask(Ask(who, (OVERALL,))) for _ in range(5)), return_exceptions=True)
     assert [type(each) for each in told] == [KeyError] * 5
     assert not (await limits.ask(Ask(client(), (OVERALL,)))).is_local
+
+
+async def test_who_waits_behind_many_while_redis_hangs_waits_for_one_answer_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cache.limits.MOST_AT_ONCE", 10)
+    server = EmbeddedValkey(tmp_path)
+    server.start()
+    cache = RedisCache(server.url, timeout_s=0.2)
+    limits = SharedLimits(cache.client, RULES)
+    assert not (await limits.ask(Ask(client(), (OVERALL,)))).is_local
+    assert server.pid is not None
+    os.kill(server.pid, signal.SIGSTOP)
+    with capture_logs() as logged:
+        verdicts = await asyncio.gather(*(limits.ask(Ask(client(), (OVERALL,))) for _ in range(100)))
+    os.kill(server.pid, signal.SIGCONT)
+    assert all(verdict.is_local for verdict in verdicts)
+    assert len(logged) == 1
+    await cache.close()
+    server.stop()
 
 
 async def test_without_redis_this_process_counts_and_nobody_waits(tmp_path: Path) -> None:
