@@ -1,5 +1,6 @@
 """For operators: what this process has been doing, and a broom for kept answers."""
 
+import asyncio
 import os
 import re
 import resource
@@ -11,15 +12,17 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import BadRequest
+from core.errors import BadRequest, DeadlineExceeded
 from core.histogram import Histogram
 from core.tags import PLURALS, document, everything_of
 from db.database import Database
 from db.rows import ToldRow
 from db.statements import statement
+from web.answering import TOO_LATE, deadline
 from web.auth import viewer_of
 from web.call import Call
 from web.charging import charge_request
+from web.deadline import keep_time
 from web.health import pool_told, responses_told
 from web.operating import require_operator
 from web.reading import read_json
@@ -43,17 +46,24 @@ async def clear_cache(request: Request[State]) -> Response:
     """Makes kept answers out of date everywhere: ``{"all": true}``, those of ``documents``, those that have any of ``tags``.
 
     It is announced as a write is, on the way that every process trusts: none of them serves such an answer any more, also
-    not one from Redis, and this one not from before it says so. Raises NotForClients, BadRequest, Unavailable.
+    not one from Redis, and this one not from before it says so. Raises NotForClients,
+    BadRequest, Unavailable, DeadlineExceeded.
     """
     require_operator(request)
-    tags = _tags(await read_json(request, Call.of(request.scope)))
-    responses = state_of(request)["responses"]
+    call, state = Call.of(request.scope), state_of(request)
+    keep_time(call)
+    tags = _tags(await read_json(request, call))
+    responses = state["responses"]
     before = len(responses)
 
     async def announce(db: Database) -> None:
         await db.fetch(ANNOUNCE, " ".join(tags))
 
-    await state_of(request)["database"].write(viewer_of(request), announce, is_repeatable=True)
+    try:
+        async with asyncio.timeout_at(deadline(state)):
+            await state["database"].write(viewer_of(request), announce, is_repeatable=True)
+    except TimeoutError:
+        raise DeadlineExceeded(TOO_LATE) from None
     cleared = max(0, before - len(responses))
     return rest_response(request, RestAnswer(200, {"data": {"tags": tags, "cleared": cleared}}))
 
