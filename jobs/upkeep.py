@@ -6,6 +6,7 @@ limits see to it that several do no more than one.
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -73,13 +74,18 @@ async def keep_up(url: str, written: asyncio.Event) -> None:
 
 async def _keep_up(connection: "asyncpg.Connection[asyncpg.Record]", written: asyncio.Event) -> None:
     unswept, purged_at = 0, float("-inf")
-    while True:
+
+    async def fold_and_sweep() -> None:
+        nonlocal unswept
         unswept += await fold(connection)
         if unswept >= SWEEP_AFTER:
             await connection.execute(SWEEP)
             unswept = 0
+
+    while True:
+        await fold_and_sweep()
         if time.monotonic() - purged_at > PURGE_EVERY_S:
-            await purge(connection)
+            await purge(connection, fold_and_sweep)  # dashboards add up what is not folded, and a purge may take minutes
             purged_at = time.monotonic()
         try:
             async with asyncio.timeout(AT_LEAST_EVERY_S):
@@ -96,12 +102,19 @@ async def fold(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     return folded
 
 
-async def purge(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
-    """Removes what was deleted over 30 days ago and keys used over a week ago, a thousand rows at a time; how many."""
+async def purge(
+    connection: "asyncpg.Connection[asyncpg.Record]", between: Callable[[], Awaitable[None]] | None = None
+) -> int:
+    """Removes what was deleted over 30 days ago and keys used over a week ago, a thousand rows at a time; how many.
+
+    ``between`` is called after each thousand.
+    """
     removed = 0
     for steps, age in PURGES:
         while any(done := [await _portion(connection, each, age) for each in steps]):
             removed += done[-1]
+            if between is not None:
+                await between()
     if removed:
         log.info("removed what had served its time", rows=removed)
     return removed

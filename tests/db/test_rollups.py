@@ -388,6 +388,21 @@ async def test_more_than_go_at_once_go_all_the_same(sql: Sql, crm: Crm, monkeypa
     assert await sql.fetchval("select count(*) from deal") + await sql.fetchval("select count(*) from stage_change") == 0
 
 
+async def test_figures_are_folded_between_the_portions_of_a_purge(sql: Sql, crm: Crm, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "PURGE_AT_ONCE", 10)
+    owner, stage, folded = await crm.user(), await crm.stage(), [0]
+    await sql.copy_records_to_table("deal", records=[(owner, stage, "Old")] * 35, columns=["owner_id", "stage_id", "name"])
+    await sql.execute("update deal set deleted_at = now() - interval '31 days'")
+    await upkeep.fold(sql)
+
+    async def somebody_writes() -> None:
+        await crm.deal(owner, stage)
+        folded.append(await upkeep.fold(sql))
+
+    await upkeep.purge(sql, somebody_writes)
+    assert len(folded) >= 4 and all(folded[1:])
+
+
 async def test_of_a_company_that_goes_any_number_of_rows_is_freed_a_portion_at_a_time(
     sql: Sql, crm: Crm, monkeypatch: pytest.MonkeyPatch
 ) -> None:
