@@ -11,6 +11,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -18,6 +19,8 @@ from core.process import ChildServer, child_setup, leave_root, make_socket_folde
 
 START_S = 60.0
 STOP_S = 30.0
+# A log that is longer when the server starts is begun anew, beside the one before.
+MOST_LOG_BYTES = 10_000_000
 STILL_THERE = b"pre-existing shared memory block"
 PORT = 5432  # of the socket's name
 # One that nobody uses takes 40 kB.
@@ -76,6 +79,8 @@ class EmbeddedPostgres(ChildServer):
         self._forget_dead_server()
         wanted = SETTINGS | {"max_connections": str(self._connections)}
         settings = [part for name, value in wanted.items() for part in ("-c", f"{name}={value}")]
+        if self._log.exists() and self._log.stat().st_size > MOST_LOG_BYTES:
+            self._log.replace(self._log.with_suffix(".old.log"))
         command = [str(self._bin / "postgres"), "-D", str(self._cluster), "-k", str(self._sockets), "-p", str(PORT), *settings]
         deadline = time.monotonic() + STOP_S
         while True:
@@ -85,7 +90,7 @@ class EmbeddedPostgres(ChildServer):
             if self._is_ready():
                 return
             # A session of a server that was killed notices when its statement ends, and keeps the shared memory until then.
-            if STILL_THERE not in self._log.read_bytes()[begins:] or time.monotonic() > deadline:
+            if STILL_THERE not in _since(self._log, begins) or time.monotonic() > deadline:
                 raise EmbeddedError(f"PostgreSQL stopped while starting; the end of {self._log}:\n{_tail(self._log)}")
             time.sleep(0.2)
 
@@ -147,7 +152,8 @@ class EmbeddedPostgres(ChildServer):
                 raise EmbeddedError(
                     f"another PostgreSQL (process {pid}) uses {self._cluster}: stop it, or set DATA_DIR to another folder"
                 )
-            os.kill(pid, signal.SIGINT)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGINT)
             time.sleep(0.1)
         for lock in locks:
             if not _nobody_is(_pid_in(lock)):
@@ -242,9 +248,17 @@ def _is_postgres(pid: int, cluster: Path) -> bool:
         return False
     try:
         return os.fsencode(cluster) in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # it may end while it is looked at
         return not Path("/proc/self").exists() and not _nobody_is(pid)
 
 
+def _since(log: Path, begins: int) -> bytes:
+    with log.open("rb") as written:
+        written.seek(begins)
+        return written.read()
+
+
 def _tail(log: Path) -> str:
-    return "\n".join(log.read_text("utf-8", "replace").splitlines()[-10:])
+    """Its last lines."""
+    written = _since(log, max(0, log.stat().st_size - 10_000))
+    return "\n".join(written.decode("utf-8", "replace").splitlines()[-10:])

@@ -27,6 +27,8 @@ from db.embedded import CONNECTIONS, EmbeddedError, EmbeddedPostgres
 ATTACH_S = 60.0
 CONNECT_S = 10.0
 LOOK_EVERY_S = 0.5
+# What does not start is tried less and less often: no sooner than this at last.
+SLOWEST_START_S = 30.0
 
 log = structlog.get_logger("ops")
 
@@ -135,12 +137,15 @@ def _keep_running(server: EmbeddedPostgres | EmbeddedValkey, name: str, stack: E
 
 
 def _watch(server: EmbeddedPostgres | EmbeddedValkey, name: str, over: threading.Event) -> None:
-    while not over.wait(LOOK_EVERY_S):
+    pause = LOOK_EVERY_S
+    while not over.wait(pause):
         if server.pid is None or server.has_ended:  # it has no process where it took too long to start
             log.error(f"the embedded {name} has ended, and is started again")
             try:
                 server.start()
+                pause = LOOK_EVERY_S
             except (EmbeddedError, ValkeyError, OSError) as error:
+                pause = min(2 * pause, SLOWEST_START_S)
                 log.error(f"the embedded {name} does not start", error=str(error))
 
 

@@ -143,6 +143,16 @@ def test_a_cluster_that_cannot_be_started_is_told_with_the_end_of_its_log(folder
     assert str(folder / "postgres.log") in str(refused.value)
 
 
+def test_a_log_that_has_grown_long_is_begun_anew_and_the_one_before_stays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("db.embedded.MOST_LOG_BYTES", 100)
+    (folder / "postgres.log").write_bytes(b"long ago\n" * 20)
+    server = EmbeddedPostgres(folder)
+    server.start()
+    server.stop()
+    assert b"long ago" not in (folder / "postgres.log").read_bytes()
+    assert (folder / "postgres.old.log").read_bytes() == b"long ago\n" * 20
+
+
 async def test_it_starts_whatever_the_environment_says_of_languages_and_of_other_databases(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
