@@ -271,8 +271,10 @@ def _pause_s(attempt: int) -> float:
 
 def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:
     """The error a caller sees; a connection that cannot be trusted any more is discarded."""
-    if isinstance(error, asyncpg.IntegrityConstraintViolationError) and error.constraint_name:
-        return ConstraintViolated(error.constraint_name)
+    if isinstance(error, asyncpg.IntegrityConstraintViolationError):
+        error.detail = None  # it quotes the whole row, and the log would have it
+        if error.constraint_name:
+            return ConstraintViolated(error.constraint_name)
     if isinstance(error, CONTENDED):
         return _ContendedError()
     if isinstance(error, asyncpg.DataError) or _sqlstate(error).startswith("22"):

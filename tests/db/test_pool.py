@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import traceback
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ import pytest
 
 from core.errors import BadInput, DeadlineExceeded, Overloaded, Unavailable
 from core.viewer import EVERYONE
-from db.database import Database, PooledDatabase
+from db.database import ConstraintViolated, Database, PooledDatabase
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Connection
@@ -359,6 +360,21 @@ async def test_a_primary_that_has_become_a_standby_is_unavailable_to_who_writes(
         await db.write(EVERYONE, add_stage, is_repeatable=False)
     await sql.execute(f'alter database "{name}" reset default_transaction_read_only')
     assert await db.write(EVERYONE, add_stage, is_repeatable=False)
+
+
+@pytest.mark.parametrize(("position", "probability"), [(None, 0.5), (1, 7.0)])
+async def test_what_is_told_of_a_row_that_is_refused_does_not_quote_it(
+    db: PooledDatabase, position: int | None, probability: float
+) -> None:
+    text = "insert into stage (name, position, probability) values ($1::text, $2::int, $3::float8) returning true"
+    add, name = Statement("add", PingRow, text), "Wolpertinger"
+
+    async def work(inside: Database) -> object:
+        return await inside.fetch(add, name, position, probability)
+
+    with pytest.raises((asyncpg.NotNullViolationError, ConstraintViolated)) as refused:
+        await db.write(EVERYONE, work, is_repeatable=False)
+    assert name not in "".join(traceback.format_exception(refused.value))
 
 
 async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase) -> None:
