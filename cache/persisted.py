@@ -14,7 +14,8 @@ from redis.exceptions import RedisError
 from cache.redis import Breaker
 from core.errors import Unavailable
 
-REGISTERED = "dealgraph:document:"  # followed by an id; by none it is the set of all ids
+# Followed by an id; by none it is the set of all ids. What is in braces puts all of them into one slot of a cluster.
+REGISTERED = "dealgraph:{document}:"
 AUTOMATIC = "dealgraph:apq:"  # followed by a hash
 MOST_AT_ONCE = 100
 # What an entry takes in memory besides its text: its key, its place, two objects.

@@ -200,7 +200,7 @@ def _refused(
 
 def _undecided(name: str | None) -> GraphQLError:
     if name is not None:
-        return GraphQLError(f"There is no operation named {name!r} in the document.")
+        return GraphQLError(f"There is no operation named {name[:200]!r} in the document.")
     return GraphQLError("The document has several operations: `operationName` must say which.")
 
 

@@ -11,7 +11,7 @@ from cache.persisted import AutomaticDocuments, RegisteredDocuments
 from core.errors import Unavailable
 from core.settings import Settings
 from core.viewer import Viewer
-from schema.documents import TrustedDocuments, reasons, same_ids
+from schema.documents import HASH, TrustedDocuments, reasons, same_ids
 from schema.operation import Document, Executable, document_id
 from web.document_errors import (
     HashMismatch,
@@ -108,19 +108,19 @@ class Documents:
     async def _of_id(self, name: str) -> Document:
         found = self.trusted.of_id(name) or await self._stored(name)
         if found is None:
-            raise NotInList(f"Persisted query '{name}' not found in the persisted query list")
+            raise NotInList(f"Persisted query '{name[:200]}' not found in the persisted query list")
         return found
 
     async def _of_hash(self, digest: str) -> Document:
         found = self.trusted.of_id(digest)
-        if found is None and self._registers:
+        if found is None and self._registers and HASH.fullmatch(digest):
             text = await self._automatic.get(digest)
             found = None if text is None else self._executable.document(text.decode())
         found = found or await self._stored(digest)
         if found is not None:
             return found
         if self._mode == "trusted-only":
-            raise NotInList(f"Persisted query '{digest}' not found in the persisted query list")
+            raise NotInList(f"Persisted query '{digest[:200]}' not found in the persisted query list")
         raise NotFound("PersistedQueryNotFound") if self._registers else NotSupported("PersistedQueryNotSupported")
 
     async def _of_hash_and_text(self, digest: str, text: str, viewer: Viewer) -> Document:
@@ -146,7 +146,7 @@ class Documents:
         if found is not None:
             return found
         if name:
-            raise NotInList(f"There is no `query`, and no trusted operation is named '{name}'.")
+            raise NotInList(f"There is no `query`, and no trusted operation is named '{name[:200]}'.")
         if self._mode == "trusted-only":
             raise IdRequired("Only trusted documents run here: send the `documentId` of one.")
         raise MalformedRequest(

@@ -174,13 +174,13 @@ async def test_what_was_removed_from_redis_is_forgotten_at_the_next_reading_and_
         return await closed.find(GraphQLRequest(document_id="x"), EVERYONE)
 
     assert (await found()).is_trusted
-    await redis.client.rename("dealgraph:document:", "elsewhere")
-    await redis.client.set("dealgraph:document:", "not a set")  # Redis answers with an error
+    await redis.client.rename("dealgraph:{document}:", "elsewhere")
+    await redis.client.set("dealgraph:{document}:", "not a set")  # Redis answers with an error
     with capture_logs() as logs:
         await closed.load()
     assert [entry["event"] for entry in logs] == ["the registered documents were not read"]
     assert (await found()).is_trusted
-    await redis.client.rename("elsewhere", "dealgraph:document:")
+    await redis.client.rename("elsewhere", "dealgraph:{document}:")
     await registered.remove(["x"])
     await closed.load()
     with pytest.raises(NotInList):
