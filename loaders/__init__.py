@@ -136,9 +136,9 @@ class Loaders:
     def forget(self) -> None:
         """Drops what has been read: the request has written something, and reads again."""
         self.stop()
-        kept = {name: vars(self)[name] for name in ("db", "visible_owner", "now", "reads", "reference", "batches")}
-        vars(self).clear()
-        vars(self).update(kept, _made={}, company_names={}, deal_names={})
+        for name in [name for name, each in vars(self).items() if isinstance(each, Loader)]:
+            delattr(self, name)
+        self._made, self.company_names, self.deal_names = {}, {}, {}
 
     def stop(self) -> None:
         """Cancels the batches under way, and with them their statements: nobody waits for them any more."""

@@ -14,9 +14,8 @@ LIST = timedelta(minutes=2)
 class Reads:
     """Filled by the loaders of a request as they read, if its answer ``is_kept`` by any cache: nobody else asks.
 
-    What ``is_personal`` is of the one who asks, whoever they see. ``xmin`` is the oldest transaction that was open before the
-    first read, 0 where answers are not shared, None where nobody has looked; ``kept_xmin`` the same of what this process had
-    kept, None if nothing of that is in it.
+    ``xmin`` is the oldest transaction that was open before the first read, 0 where answers are not shared, None where nobody
+    has looked; ``kept_xmin`` the same of what this process had kept, None if nothing of that is in it.
     """
 
     def __init__(self, now: datetime, *, is_kept: bool = True) -> None:
@@ -24,7 +23,6 @@ class Reads:
         self.is_kept = is_kept
         self.tags: set[str] = set()
         self.until = now + REFERENCE
-        self.is_personal = False
         self.xmin: int | None = None
         self.kept_xmin: int | None = None
 

@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 
 from db.rows import CompanyAnalyticsRow
-from resolvers.context import Context
-from resolvers.stats import StageStats, deal_stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +19,3 @@ def factors_of(analytics: CompanyAnalyticsRow) -> list[Factor]:
     """The factors of the score, heaviest first."""
     columns = (analytics.names, analytics.weights, analytics.found, analytics.points)
     return [Factor(*each) for each in zip(*columns, strict=True)]
-
-
-async def deals_by_stage(context: Context, analytics: CompanyAnalyticsRow) -> list[StageStats]:
-    """The company's deals by every stage."""
-    return (await deal_stats(context, "company", analytics.id)).stages

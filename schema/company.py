@@ -2,18 +2,21 @@
 
 from datetime import datetime
 from enum import Enum
+from operator import attrgetter
 from typing import Any
 
 import strawberry
 from strawberry import Parent
 
+from core.later import Later
 from db.rows import CompanyAnalyticsRow, CompanyName, CompanyRow, CountedCompanyRow
 from execution import instance_of
 from resolvers.analytics import Factor as FactorOf
-from resolvers.analytics import deals_by_stage, factors_of
+from resolvers.analytics import factors_of
 from resolvers.arguments import first_given, moment_argument, money_argument, text_argument, text_list
 from resolvers.context import Info
 from resolvers.stats import StageStats as StageStatsOf
+from resolvers.stats import deal_stats
 from schema import activity, contact, deal
 from schema.activity import Activity, ActivityFilter
 from schema.arguments import SortDirection, Sorted
@@ -39,14 +42,14 @@ class EngagementFactor:
     contribution: float = strawberry.field(description="The points it adds to the score: at most 100 times its weight.")
 
 
-async def factors(analytics: Parent[CompanyAnalyticsRow]) -> list[FactorOf]:
+def factors(analytics: Parent[CompanyAnalyticsRow]) -> list[FactorOf]:
     """The factors of the score."""
     return factors_of(analytics)
 
 
-async def stages(analytics: Parent[CompanyAnalyticsRow], info: Info) -> list[StageStatsOf]:
+def stages(analytics: Parent[CompanyAnalyticsRow], info: Info) -> Later[list[StageStatsOf]]:
     """The company's deals by stage."""
-    return await deals_by_stage(info.context, analytics)
+    return deal_stats(info.context, "company", analytics.id).map(attrgetter("stages"))
 
 
 @strawberry.type(description="How a company is doing.")

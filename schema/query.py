@@ -183,5 +183,4 @@ class Query:
 
     @strawberry.field(graphql_type=Viewer, description="Who asks.")
     def viewer(self, info: Info) -> WhoAsks:
-        info.context.loaders.reads.is_personal = True
         return info.context.viewer

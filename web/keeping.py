@@ -191,7 +191,7 @@ async def _make(state: State, ready: Ready, context: Context, together: Together
         context.loaders.reads.xmin = xmin
         answer = await run_now(state, ready, context, until, strict=True)
     reads, name = context.loaders.reads, label_of(ready.document, ready.operation)
-    tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not reads.is_personal else None
+    tags = bounded(reads.tags) | {document(name)} if answer.is_whole and not ready.document.is_personal else None
     good_until, is_away = reads.until.timestamp(), answer.is_unavailable
     return Made(answer.body, answer.status, name, tags, good_until, xmin, reads.kept_xmin, is_unavailable=is_away), answer.spent
 

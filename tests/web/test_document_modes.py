@@ -153,6 +153,19 @@ async def test_a_flood_of_documents_does_not_fill_the_log(redis: RedisCache, mon
     assert max(len(str(entry)) for entry in logs) < 3_000
 
 
+@pytest.mark.parametrize("mode", ["open", "trusted-only"])
+async def test_of_what_cannot_be_a_name_little_is_said_back(url_without_a_row: str, valkey: EmbeddedValkey, mode: str) -> None:
+    long = "x" * 100_000
+    asked: list[dict[str, object]] = [
+        {"documentId": long}, {"operationName": long}, {"query": STAGES, "operationName": long},
+        {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": long}}},
+    ]  # fmt: skip
+    async with serving(settings_for(url_without_a_row, valkey, documents=mode)) as client:
+        for each in asked:
+            answer = await post(client, each)
+            assert answer.json()["errors"] and len(answer.content) < 600, each.keys()
+
+
 async def test_an_open_server_logs_nothing_of_documents(redis: RedisCache) -> None:
     open_to_all = documents(redis)
     asked = GraphQLRequest("{ stages { id } }")

@@ -10,6 +10,7 @@ from cache.embedded import EmbeddedValkey
 from core.api_key import digest_of, new_key
 from db.embedded import EmbeddedPostgres
 from tests.crm import Crm
+from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
 from tests.web.rest import Shop, open_shop
 
@@ -57,6 +58,14 @@ async def test_what_is_to_be_cleared_must_be_said_and_be_there(shop: Shop) -> No
     for body in wrong:
         response = await shop.client.post("/api/performance/clear-cache", json=body)
         assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (400, "BAD_REQUEST"), body
+
+
+async def test_clearing_on_a_line_that_hangs_ends_at_the_deadline(shop: Shop, valkey: EmbeddedValkey) -> None:
+    async with Line(shop.url).open() as line, serving(settings_for(line.url, valkey, request_deadline_s=0.5)) as client:
+        line.hang_at(b"transaction.announce")
+        response = await client.post("/api/performance/clear-cache", json={"all": True}, timeout=5)
+        assert line.reached.is_set()
+        assert (response.status_code, response.json()["errors"][0]["extensions"]["code"]) == (504, "DEADLINE_EXCEEDED")
 
 
 async def test_every_kind_of_tag_can_be_cleared(shop: Shop) -> None:
