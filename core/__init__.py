@@ -1,4 +1,4 @@
-"""The pure parts: settings, errors, viewer, cursor. No network and no files, but for what ``process.py`` asks of the system.
+"""The pure parts, such as settings, errors and cursors. No network and no files, but for what ``process.py`` does.
 
 Nothing of ours is imported here.
 """

@@ -47,14 +47,17 @@ class Later(Generic[T]):
             each(outcome)
 
     def then(self, wanting: Callable[[Any], object]) -> None:
-        """Calls ``wanting`` with the value or the error when it is given, now if it has been. Who gives gets what it raises."""
+        """Calls ``wanting`` with the value or the error when it is given, now if it has been.
+
+        What ``wanting`` raises is raised to whoever calls ``give``, or here.
+        """
         if self._wanted_by is None:
             wanting(self._outcome)
         else:
             self._wanted_by.append(wanting)
 
     def map(self, change: "Callable[[T], S | Later[S]]") -> "Later[S]":
-        """What ``change`` makes of the value: also an error, by raising it. An error of this one is that of the other."""
+        """What ``change`` makes of the value. If it raises, that error is the outcome; an error of this one is passed on."""
         changed: Later[S] = Later()
         self.then(partial(_give_changed, changed, change))
         return changed

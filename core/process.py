@@ -1,7 +1,7 @@
 """Child processes of ours: what one needs so that it cannot outlive us, and so that PostgreSQL can be run by root.
 
 Linux does both by itself: a process may ask for a signal when its parent dies, however it dies (prctl(2),
-PR_SET_PDEATHSIG), and may live in a user namespace of its own (user_namespaces(7)). Elsewhere these do nothing, and a
+PR_SET_PDEATHSIG), and may live in a user namespace of its own (user_namespaces(7)). Elsewhere nothing of that is done, and a
 server left behind by ``kill -9`` is found by its pid file at the next start.
 """
 

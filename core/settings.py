@@ -91,7 +91,7 @@ class Settings(BaseSettings):
         description="HTTP status of an answer with errors of fields, for who accepts graphql-response+json: 200 or 294.",
     )
     refused_status: Literal[400, 422] = Field(
-        default=422, description="That of a request which is understood and cannot be: 400 as before the draft of 2026-04."
+        default=422, description="Status of a request that is understood but invalid: 400 as before the draft of 2026-04."
     )
 
     max_document_bytes: int = Field(

@@ -6,7 +6,7 @@ from uuid import UUID
 READ, READ_ALL = "crm:read", "crm:read:all"
 WRITE, WRITE_ALL = "crm:write", "crm:write:all"
 EXPLORE, ADMIN = "crm:explore", "crm:admin"
-# Own rows or everyone's, to be read or, which includes reading, written; the schema and documents of one's own; operation.
+# Read and write (which includes reading) one's own rows, or everyone's; see the schema and run documents of one's own; operate.
 SCOPES = frozenset((READ, READ_ALL, WRITE, WRITE_ALL, EXPLORE, ADMIN))
 
 # No row is owned by these: `everyone()` of sql/migrations/0002_writes.sql, and whoever may see nothing (RFC 9562, 5.9, 5.10).

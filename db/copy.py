@@ -13,8 +13,7 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 async def copy_into(connection: Connection, table: str, **how: Any) -> str:
     """What ``copy_records_to_table`` answers. Raises ConnectionDoesNotExistError if the connection is lost meanwhile.
 
-    asyncpg 0.32 waits for ever where PostgreSQL had taken the rows more slowly than they came: for a line that is gone to
-    take more of them.
+    asyncpg 0.32 does not notice a lost connection while it waits for PostgreSQL to accept more rows: it would wait for ever.
     """
     gone: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 

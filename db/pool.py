@@ -123,8 +123,8 @@ class Pool:
         self.size = size
         self.opened = 0
         self._idle: deque[Connection] = deque()
-        # A waiter gets a connection, or None: the place of one, to open it in. Each waits until a time by the clock of the
-        # loop, the first of them the shortest: one timer is enough for all, and a timeout for each would take 5 us of it.
+        # A waiter gets a connection, or None: leave to open one. Deadlines, by the clock of the loop, are in the order of the
+        # queue, so one timer serves all; a timeout for each waiter would cost 5 us.
         self._waiters: deque[tuple[float, asyncio.Future[Connection | None]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()  # of connections that settle or are closed

@@ -127,7 +127,7 @@ def unwrapped(declared: StrawberryField, info_class: type[Any]) -> tuple[Callabl
     """
     resolver = declared.base_resolver
     assert resolver is not None
-    call = resolver.wrapped_func if callable(resolver.wrapped_func) else resolver  # which says so when it is called
+    call = resolver.wrapped_func if callable(resolver.wrapped_func) else resolver  # else the call tells
     as_self = resolver.self_parameter is not None
     by_name = [each.name for each in (resolver.parent_parameter, resolver.root_parameter) if each is not None]
     info_name = resolver.info_parameter.name if resolver.info_parameter else None

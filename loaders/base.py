@@ -29,8 +29,8 @@ Loading: TypeAlias = Sequence[T] | Later[Sequence[T]]
 class Loader(DataLoader[Key, Value]):
     """A per-request loader. Subclasses say what they answer, how a list of keys is loaded, and what it depends on.
 
-    There are two ways in: ``load``, whose futures graphql-core awaits, and ``load_all`` with ``one``, which plans go on from by
-    a ``Later``. A key that was asked for by either is loaded once for both.
+    There are two ways in: ``load`` gives a future, for graphql-core; ``load_all`` and ``one`` give a ``Later``, for plans. A
+    key that is asked for in both ways is loaded once.
     """
 
     good_for: ClassVar[timedelta] = LIST

@@ -74,7 +74,7 @@ def create(
 ) -> None:
     """Make a key and write it to standard output, once: only its hash is kept."""
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
-        raise typer.BadParameter(f"a name has 1 to {LONGEST_NAME} characters to be read")
+        raise typer.BadParameter(f"a name must have 1 to {LONGEST_NAME} printable characters")
     strange = sorted(set(scope) - SCOPES)
     if strange:
         raise typer.BadParameter(f"there is no scope {', '.join(strange)}: there are {', '.join(sorted(SCOPES))}")
@@ -124,7 +124,7 @@ def revoke(
 def _readable(text: str) -> None:
     """Raises BadParameter for what no id, e-mail address, ``jti`` or ``sub`` can be."""
     if len(text) > LONGEST_NAME * 4 or not text.isprintable():
-        raise typer.BadParameter(f"this has at most {LONGEST_NAME * 4} characters to be read")
+        raise typer.BadParameter(f"must have at most {LONGEST_NAME * 4} printable characters")
 
 
 async def _create(

@@ -28,7 +28,7 @@ class Dashboard:
 
     @property
     def itself(self) -> Self:
-        """The dashboard: by nothing else its parts are told apart. Not kept, which would be a cycle for the collector."""
+        """The dashboard, as the key under which its parts are loaded. A property: an attribute would be a reference cycle."""
         return self
 
     overview = recent = itself

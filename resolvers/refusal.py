@@ -7,7 +7,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class ValidationError:
-    """A value that cannot be; ``field`` is the argument or input field, as the schema names it."""
+    """An invalid value; ``field`` is the argument or input field, as the schema names it."""
 
     code: ClassVar[str] = "VALIDATION"
 

@@ -28,7 +28,7 @@ async def create(call: Call, writable: Writable, given: Mapping[str, Any]) -> Pa
         errors.append(NOT_A_TASK)
 
     async def work(db: Database) -> Any:
-        _refuse_other_owner(call, patch, errors)
+        _refuse_invalid(call, patch, errors)
         await _check_references(call, db, writable, patch, None)
         return (await db.fetch(writable.create, _writable(call), as_json(patch)))[0]
 
@@ -43,7 +43,7 @@ async def update(
 
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
-        _refuse_other_owner(call, patch, errors)
+        _refuse_invalid(call, patch, errors)
         is_paired = writable is DEAL and not patch.keys().isdisjoint(("company_id", "contact_id"))
         await _check_references(call, db, writable, patch, await _current(call, db, writable, wanted) if is_paired else None)
         return await _updated(call, db, writable, wanted, patch, expected_version)
@@ -56,7 +56,7 @@ async def delete(call: Call, writable: Writable, row_id: str, expected_version: 
 
     async def work(db: Database) -> Any:
         wanted = _identified(row_id)
-        # Held first: once it is deleted nobody can tell one that was not there from one whose stage came after the snapshot.
+        # Locked first: when the delete finds no row, that it is missing must be told apart from a version that has changed.
         current = await _current(call, db, writable, wanted)
         rows = await db.fetch(writable.delete, _writable(call), wanted, expected_version)
         if not rows:
@@ -87,7 +87,7 @@ async def reassign(call: Call, row_id: str, owner_id: str, expected_version: int
     async def work(db: Database, writable: Writable, wanted: UUID) -> Any:
         # First of all: what is wrong with the owner would tell that the row is there.
         await _current(call, db, writable, wanted)
-        _refuse_other_owner(call, patch, errors)
+        _refuse_invalid(call, patch, errors)
         await _check_references(call, db, writable, patch, None)
         return await _updated(call, db, writable, wanted, patch, expected_version)
 
@@ -128,8 +128,8 @@ async def _written(call: Call, writable: Writable, work: Work[Any]) -> Payload:
 async def _of_any_noun(call: Call, row_id: str, work: Any) -> Payload:
     """Runs ``work`` with the noun that the id is of, whoever may see the row.
 
-    An id of nothing that can be written is taken for a deal's, which is not found: refused here it would be told sooner than
-    what is wrong with the call, and an id of another's row later.
+    An unknown id goes the way of a deal, which is then not found there: an id of nothing and an id of somebody else's row must
+    be refused at the same point, so that neither can be told from the other.
     """
     try:
         refuse_readers(call)
@@ -172,8 +172,8 @@ async def _check_references(call: Call, db: Database, writable: Writable, patch:
         raise Refused(*errors)
 
 
-def _refuse_other_owner(call: Call, patch: Mapping[str, Any], errors: list[ValidationError]) -> None:
-    """Raises Refused for fields that cannot be, and for one who writes their own rows and would write somebody else's."""
+def _refuse_invalid(call: Call, patch: Mapping[str, Any], errors: list[ValidationError]) -> None:
+    """Raises Refused for the errors of fields, or for a viewer who may write only their own rows and names another owner."""
     if errors:
         raise Refused(*errors)
     if _writable(call) is not None and patch.get("owner_id", _writable(call)) != _writable(call):

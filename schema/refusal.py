@@ -13,7 +13,7 @@ class MutationError:
     code: str = strawberry.field(description="The reason, for programs: VALIDATION, NOT_FOUND, CONFLICT or FORBIDDEN.")
 
 
-@strawberry.type(description="A value that cannot be.")
+@strawberry.type(description="An invalid value.")
 class ValidationError(MutationError):
     field: str = strawberry.field(
         description="The argument or field of the input, `updates.stageId` for one within another; `Idempotency-Key` "

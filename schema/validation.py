@@ -21,7 +21,7 @@ from graphql import (
 )
 from graphql.utilities.validate_input_value import validate_input_literal
 
-# No number of the schema has as many; Python refuses to read 4,300 and says how to make it.
+# No number of the schema has as many. Python refuses 4,300 with advice on how to raise its limit, which is nothing for clients.
 MOST_DIGITS = 400
 
 

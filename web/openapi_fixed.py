@@ -6,7 +6,7 @@ from typing import Any
 from resolvers.mutation import LONGEST_KEY
 
 REASONS = {
-    400: "A parameter or field that cannot be, or that there is not.",
+    400: "A parameter or field that is invalid or unknown.",
     403: "Not for this client.",
     404: "There is nothing with this id, or nothing that may be seen.",
     409: "Somebody else changed it first.",

@@ -110,8 +110,8 @@ class BoundedProtocol(StraightProtocol):
         if not self._waits_for and is_idle and self.idle_since is None:
             self._waits_for = "head"  # empty lines before it, which end uvicorn's patience with an idle connection
         if self._waits_for:
-            # Of a head that is whole the exact size is known. This is for one that does not end, and for what comes with a body
-            # and is none of it: trailers, which httptools gathers for ever. Four clients had 0.5 GB by them, and all the time.
+            # The size of a complete head is checked exactly elsewhere. This is for a head that does not end, and for trailers,
+            # which httptools gathers without a bound: four clients took 0.5 GB and all of the processor with them.
             is_more = self._waits_for == phase and self._message == message and self.pieces == pieces
             self._loose_bytes = self._loose_bytes + len(data) if is_more else 0
             if self._loose_bytes > self._bounds.head_bytes + self._bounds.url_bytes:

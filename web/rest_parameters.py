@@ -49,7 +49,7 @@ class UnknownParameter(BadRequest):
 
 
 class WrongParameters(Exception):
-    """Parameters that cannot be, each with the reason; ``count`` of all, if these are only the first."""
+    """Invalid parameters, each with the reason; ``count`` of all, if these are only the first."""
 
     kind: ClassVar[Literal["parameter", "field"]] = "parameter"
 
@@ -60,7 +60,7 @@ class WrongParameters(Exception):
 
 
 class WrongFields(WrongParameters):
-    """Fields of a body that cannot be."""
+    """Invalid fields of a body."""
 
     kind = "field"
 

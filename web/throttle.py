@@ -30,7 +30,7 @@ LARGEST_LEASE = 10_000
 # More are taken when a fourth is left.
 RENEWED_AT = 4
 MOST_LEASES = 10_000
-# Who may not even have what is kept is told so without another question, for so long after the answer to the last one.
+# A client whose overall limit is used up is refused for so long without asking Redis again.
 BLOCKED_S = 1.0
 MOST_BLOCKED = 10_000
 

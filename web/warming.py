@@ -16,7 +16,7 @@ from web.state import State
 
 log = structlog.get_logger("web")
 
-# For whom answers are made before anybody asks, where who asks has to say so: most who see everything may not explore.
+# With AUTH on, answers are warmed for a viewer who sees everything, and with no more scopes: it is part of their key.
 ALL_SEEING = Viewer(EVERYONE.subject, None, frozenset({READ_ALL}))
 
 

@@ -58,7 +58,7 @@ class BulkDealResult:
 @strawberry.type(description="What became of the deals of a bulk change.")
 class BulkDealsPayload:
     results: list[BulkDealResult] = strawberry.field(
-        description="A result for each id, in the order they were given; empty if the input cannot be.",
+        description="A result for each id, in the order they were given; empty if the input is invalid.",
         metadata={COST: Price(weight=0, as_asked=True)},
     )
     updated_count: int = strawberry.field(description="How many were changed; in a dry run, would be.")
