@@ -3,6 +3,19 @@
 httptools gathers a header however long it is, and uvicorn waits for the rest of a head or body however long that takes:
 one client with two thousand slow connections would hold them for ever. A request that arrives as a whole, as nearly all
 do, costs no timer here.
+
+A connection has one protocol, of five classes on top of uvicorn's. Each does one thing and leaves the rest to the next::
+
+    BoundedProtocol     here              refuses: what is too much, too slow, or no HTTP/1.1
+    StraightProtocol    straight.py       takes short requests for GraphQL to the endpoint, without ASGI
+    ShortcutProtocol    shortcut.py       answers from memory, or that the server is full, without a task
+    OneProtocol         one_protocol.py   passes over offers of another protocol
+    LineProtocol        line.py           goes on with the next request of the connection, and knows since when it is idle
+    HttpToolsProtocol   uvicorn           parses, and makes an ASGI request of all that is left
+
+A request on its way: ``data_received`` parses; ``on_headers_complete`` checks the head (bounded) and keeps a request
+that may be short from becoming an ASGI request (shortcut); ``on_message_complete`` answers it from memory, or by ``go_on`` from
+the endpoint (straight), or else makes the ASGI request now; ``on_response_complete`` begins the next one (line).
 """
 
 import re
