@@ -15,7 +15,7 @@ import structlog
 from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.histogram import ms
 from core.viewer import Viewer
-from db.pool import LOST, SETTLE_S, Connection, Pool
+from db.pool import FULL, LOST, SETTLE_S, Connection, Pool
 from db.rows import ActingRow, ToldRow
 from db.statements import Statement, statement
 
@@ -145,22 +145,29 @@ class PooledDatabase:
 
     async def write(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]], *, is_repeatable: bool) -> T:
         """What ``work`` answers, committed; see ``Writer.write``."""
-        for attempt in range(TRIES_TO_WRITE):
-            is_last = attempt == TRIES_TO_WRITE - 1
-            try:
-                answer = await self._transaction(viewer, work)
-                self.written.set()
-                return answer
-            except OutcomeUnknown as error:
-                if is_last or not is_repeatable or isinstance(error.__cause__, asyncio.CancelledError):
-                    raise
-            except Unavailable:
-                if attempt >= TRIES - 1:
-                    raise
-            except _ContendedError as error:
-                if is_last:
-                    raise Overloaded(CONTENTION) from error
-            await asyncio.sleep(_pause_s(attempt))
+        unknown: OutcomeUnknown | None = None
+        try:
+            for attempt in range(TRIES_TO_WRITE):
+                is_last = attempt == TRIES_TO_WRITE - 1
+                try:
+                    answer = await self._transaction(viewer, work)
+                    self.written.set()
+                    return answer
+                except OutcomeUnknown as error:
+                    if is_last or not is_repeatable or isinstance(error.__cause__, asyncio.CancelledError):
+                        raise
+                    unknown = error
+                except Unavailable:
+                    if attempt >= TRIES - 1:
+                        raise
+                except _ContendedError as error:
+                    if is_last:
+                        raise Overloaded(CONTENTION) from error
+                await asyncio.sleep(_pause_s(attempt))
+        except (Unavailable, Overloaded, DeadlineExceeded, asyncio.CancelledError) as error:
+            if unknown is None or isinstance(error, OutcomeUnknown):
+                raise
+            raise unknown from error  # a try before this one may have been committed
         raise AssertionError("the last try returns or raises")
 
     async def _transaction(self, viewer: Viewer, work: Callable[[Database], Awaitable[T]]) -> T:
@@ -282,7 +289,8 @@ def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:
     if isinstance(error, asyncpg.QueryCanceledError):
         return DeadlineExceeded("The database stopped the statement at its time limit. Ask for less at once.")
     if isinstance(error, (*LOST, *OUTDATED)):
-        pool.discard(held)
+        if not isinstance(error, FULL):
+            pool.discard(held)
         return Unavailable("The database did not answer. Try again shortly.")
     return error
 

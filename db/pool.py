@@ -41,11 +41,14 @@ LOST = (
     asyncpg.InsufficientResourcesError,  # connections, its disk, its memory
     asyncpg.ReadOnlySQLTransactionError,  # it is a primary no more
 )
+# Of these, what ends a statement only: its disk or its memory is full, and no new connection might be had.
+FULL = (asyncpg.DiskFullError, asyncpg.exceptions.OutOfMemoryError)
 # What it says to one whom it lets in no more, or not in time.
 REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InsufficientPrivilegeError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that takes no connections
     asyncpg.QueryCanceledError,
 )
 

@@ -385,6 +385,21 @@ async def test_a_value_that_postgres_cannot_hold_is_bad_input(db: PooledDatabase
         await db.fetch(DEALS, None, ["not a uuid"])
 
 
+@pytest.mark.parametrize("what", ["disk_full", "out_of_memory"])
+async def test_a_session_that_a_statement_was_too_large_for_is_kept(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]", what: str
+) -> None:
+    await sql.execute(
+        f"create function fill() returns bool language plpgsql as $$ begin raise 'no room' using errcode = '{what}'; end $$"
+    )
+    await db.fetch(PING)
+    before = db.pool.opened, list(db.pool._idle)
+    with pytest.raises(Unavailable):
+        await db.fetch(Statement("fill", PingRow, "select fill()"))
+    assert (db.pool.opened, list(db.pool._idle)) == before
+    assert await db.fetch(PING) == [PingRow(True)]
+
+
 async def test_a_statement_that_is_given_too_few_parameters_is_no_outage(db: PooledDatabase) -> None:
     await db.fetch(STAGES)
     before = db.pool.opened

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from db.embedded import EmbeddedPostgres
 from tests.faults.conftest import until
 from tests.faults.creating import Pipeline, check_each_is_there_once, created, post, refusal
 from tests.faults.line import Line
@@ -97,6 +98,24 @@ async def test_with_a_key_a_commit_whose_answer_was_lost_is_answered_with_what_i
             given = pipeline.deal(f"Deal {number}")
             acknowledged[given["name"]] = created(await post(client, given, f"key {number}"))
     await check_each_is_there_once(database_url, acknowledged)
+
+
+async def test_where_the_database_stays_away_what_it_was_lost_in_is_still_an_unknown_outcome(
+    database_url: str, postgres: EmbeddedPostgres, valkey: EmbeddedValkey, sql: Sql, pipeline: Pipeline
+) -> None:
+    name, admin = await sql.fetchval("select current_database()"), await asyncpg.connect(postgres.url)
+    given = pipeline.deal("Renewal")
+    async with Line(database_url).open() as line, serving(settings_for(line.url, valkey, pool_size=1)) as client:
+        created(await post(client, pipeline.deal("Before"), None))
+        await admin.execute(f'alter database "{name}" allow_connections false')
+        line.cut_after("COMMIT;")
+        told = refusal(await post(client, given, "mine"))
+        await admin.execute(f'alter database "{name}" allow_connections true')
+        assert await sql.fetchval(DEALS) == 2
+        again = created(await post(client, given, "mine"))
+    await admin.close()
+    assert told == UNKNOWN
+    assert str(await sql.fetchval("select id from deal where name = 'Renewal'")) == again
 
 
 async def test_a_deadline_that_ends_in_the_commit_does_not_say_that_the_change_was_stopped(
