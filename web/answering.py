@@ -164,9 +164,21 @@ async def run_now(
         return _executed(result, state, ready, context, strict=strict)
     except TimeoutError:
         failure: AppError = DeadlineExceeded(TOO_LATE)
+    except asyncio.CancelledError:  # the server goes down, and waits no longer
+        if not context.made:
+            raise
+        failure = OutcomeUnknown(MADE)
+        stay()
     except AppError as error:
         failure = error
     return refusal(state, OutcomeUnknown(MADE) if context.made else failure, strict=strict)
+
+
+def stay() -> None:
+    """Takes back that this task was cancelled: a change that was made must be told before it ends."""
+    task = asyncio.current_task()
+    assert task is not None
+    task.uncancel()
 
 
 def refused_status(state: State, *, strict: bool) -> int:

@@ -12,9 +12,10 @@ from itertools import groupby
 
 import orjson
 
+from core.errors import OutcomeUnknown
 from resolvers.context import Context, of_item
 from schema.cost import COST_ESTIMATED_TOO_EXPENSIVE
-from web.answering import Answer, Ready, Refused, deadline, prepare, run
+from web.answering import MADE, Answer, Ready, Refused, deadline, prepare, refusal, run, stay
 from web.charging import charge, charge_little, limited, settled
 from web.graphql_request import GraphQLRequest
 from web.state import State
@@ -37,12 +38,16 @@ async def answer_batch(state: State, batch: Sequence[GraphQLRequest], context: C
         *(_charged(state, asked, each, context) for asked, each in zip(batch, prepared, strict=True))
     )
     prepared = [each if isinstance(due, Charge | None) else due for each, due in zip(prepared, charged, strict=True)]
+    contexts = [_of_item(context, place) for place in range(len(batch))]
     answers: list[Answer] = []
-    for _, group in groupby(enumerate(prepared), key=lambda each: _runs_alone(*each)):
-        some = [each for _place, each in group]
-        answers += await asyncio.gather(
-            *(_answer(state, each, _of_item(context, len(answers) + place), until) for place, each in enumerate(some))
-        )
+    try:
+        for _, group in groupby(zip(prepared, contexts, range(len(batch)), strict=True), key=_runs_alone):
+            answers += await asyncio.gather(*(_answer(state, each, own, until) for each, own, _ in group))
+    except asyncio.CancelledError:  # the server goes down, and waits no longer
+        if not any(own.made for own in contexts):
+            raise
+        stay()
+        return refusal(state, OutcomeUnknown(MADE), strict=False)
     answers = [
         settled(due, answer) if isinstance(due, Charge) else answer for answer, due in zip(answers, charged, strict=True)
     ]
@@ -71,7 +76,8 @@ def _cost(prepared: Ready | Answer) -> int:
     return prepared.cost if isinstance(prepared, Ready) and not prepared.document.is_trusted else 0
 
 
-def _runs_alone(place: int, prepared: Ready | Answer) -> int | None:
+def _runs_alone(item: tuple[Ready | Answer, Context, int]) -> int | None:
+    prepared, _, place = item
     return place if isinstance(prepared, Ready) and not prepared.is_query else None
 
 

@@ -16,9 +16,9 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from core.errors import AppError, BadRequest
+from core.errors import AppError, BadRequest, OutcomeUnknown
 from resolvers.context import of_item
-from web.answering import context_of
+from web.answering import MADE, context_of, stay
 from web.auth import Asker, asker_of
 from web.call import Call
 from web.charging import charge_little
@@ -124,11 +124,15 @@ class RestBatch:
 
 async def _answers(state: State, items: Sequence[Item], asker: Asker, *, refresh: bool) -> list[dict[str, Any]]:
     answers: list[dict[str, Any]] = []
-    turns = asyncio.Semaphore(AT_ONCE)
+    turns, has_changed = asyncio.Semaphore(AT_ONCE), False
 
     async def answer(item: Item) -> dict[str, Any]:
+        nonlocal has_changed
         async with turns:
-            return await _answer(state, item, asker, refresh=refresh)
+            told = await _answer(state, item, asker, refresh=refresh)
+        codes = {each["extensions"]["code"] for each in (told["body"] or {}).get("errors", ())}
+        has_changed = has_changed or (item.changes and codes <= {OutcomeUnknown.code})
+        return told
 
     for _, group in groupby(enumerate(items), key=lambda each: each[0] if each[1].changes else None):
         # What reads loaded before a change is no longer so.
@@ -136,6 +140,11 @@ async def _answers(state: State, items: Sequence[Item], asker: Asker, *, refresh
         state["together"] = together
         try:
             answers += await asyncio.gather(*(answer(item) for _, item in group))
+        except asyncio.CancelledError:  # the server goes down, and waits no longer
+            if not has_changed:
+                raise
+            stay()
+            raise OutcomeUnknown(MADE) from None
         finally:
             together.close()
     return answers

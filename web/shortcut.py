@@ -86,6 +86,15 @@ class ShortcutProtocol(OneProtocol):
         if not self._answer(call, body) and not self._send_away(call):
             self.go_on(call, body)
 
+    def shutdown(self) -> None:
+        """The server goes down: a request that waits for its short body becomes one like any other, for which uvicorn waits."""
+        if self._held is not None:
+            (_, pieces), self._held = self._held, None
+            self._begin()
+            for each in pieces:
+                super().on_body(each)
+        super().shutdown()
+
     def go_on(self, call: Call, body: bytes) -> None:
         """Makes a request for the application of what has come, and was not answered here."""
         self._begin()

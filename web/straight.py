@@ -14,14 +14,12 @@ from typing import TypeAlias
 
 from starlette.types import Scope
 
-from core.errors import Unavailable
 from web.cached import VIEWER, is_plain, ready_encoding
 from web.call import Call
 from web.client import client_named
-from web.errors import app_error, error_reply
 from web.graphql import answer
 from web.graphql_request import GraphQLRequest
-from web.middleware.last_resort import masked
+from web.middleware.last_resort import STOPPING, masked
 from web.middleware.rate_limits import counted
 from web.middleware.request_id import request_id_of
 from web.reading import asks_for_page, requested
@@ -33,7 +31,6 @@ ADDRESS = re.compile(rb"/graphql(?:/([\w.~:@!$&'()*+,;=-]+))?(?:\?([!-\"$-~]*))?
 CLOSE = (b"connection", b"close")
 # What makes the bytes of an answer, given the headers that are of this request only.
 Write: TypeAlias = Callable[[RawHeaders], bytes]
-STOPPING = error_reply(Unavailable.status, app_error(Unavailable("The server is going down.")))
 
 
 class Turn:

@@ -2,18 +2,23 @@
 
 import asyncio
 import random
+from contextlib import AsyncExitStack
 from typing import Any, TypeAlias
+from uuid import UUID
 
 import asyncpg
 import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from server import create_app
 from tests.crm import Crm
-from tests.faults.conftest import until
+from tests.faults.conftest import connected, until
 from tests.faults.creating import Pipeline, check_each_is_there_once, created, post, refusal
 from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
+from tests.web.serving import serving as serving_app
+from web.protocol import bounded_protocol
 
 POOL = 4
 CLIENTS = 150
@@ -74,6 +79,33 @@ async def test_what_is_acknowledged_after_a_change_that_was_cut_off_is_kept(
         rows = await sql.fetch("select id from company where name <> 'Cut off' order by name")
         assert [str(row["id"]) for row in rows] == ids
         await until(sql, QUIET)
+
+
+@pytest.mark.parametrize("way", ["one request", "array", "REST"])
+async def test_a_server_that_stops_behind_a_change_does_not_say_that_there_was_none(
+    database_url: str, valkey: EmbeddedValkey, sql: Sql, crm: Crm, way: str
+) -> None:
+    owner, stage = await crm.user(), await crm.stage()
+    free, locked = [str(await crm.deal(owner, stage, value=1)) for _ in range(2)]
+    price = "updateDeal(id: \"%s\", input: {value: 2}) { errors { message } }"
+    asked: Any = {"query": f"mutation {{ a: {price % free} b: {price % locked} }}"}
+    if way == "array":
+        asked = [{"query": f"mutation {{ {price % each} }}"} for each in (free, locked)]
+    elif way == "REST":
+        bulk = {"operation": "UPDATE_VALUE", "updates": {"value": 2}}
+        asked = [{"id": each, "method": "POST", "path": "/api/deals/bulk", "body": bulk | {"dealIds": [each]}} for each in (free, locked)]
+    settings = settings_for(database_url, valkey, batch_most=2)
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(serving_app(create_app(settings), bounded_protocol(settings), 1))
+        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as client, sql.transaction():
+            await sql.execute("select 1 from deal where id = $1 for update", UUID(locked))
+            telling = asyncio.create_task(client.post("/api/batch" if way == "REST" else "/graphql", json=asked))
+            async with connected(database_url) as watching:
+                await until(watching, "select exists (select from pg_stat_activity where wait_event_type = 'Lock')")
+            await stack.aclose()
+            told = refusal(await telling)
+    assert told == (503, "OUTCOME_UNKNOWN")
+    assert {each["id"]: each["value"] for each in await sql.fetch("select id::text, value from deal")} == {free: 2, locked: 1}
 
 
 async def _create_company(client: httpx2.AsyncClient, owner_id: str, name: str) -> httpx2.Response:

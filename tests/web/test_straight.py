@@ -306,6 +306,39 @@ async def test_a_server_that_waits_no_longer_says_so(
         assert orjson.loads(body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
 
 
+@pytest.mark.parametrize("length", [200, 20_000])
+async def test_a_body_that_is_on_its_way_when_the_server_stops_is_waited_for_and_answered(
+    database_url: str, valkey: EmbeddedValkey, length: int
+) -> None:
+    async with AsyncExitStack() as stack:
+        port, _ = await stack.enter_async_context(counted(database_url, valkey))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        sent = Asked(body=STAGES + b" " * length).sent()
+        writer.write(sent[:-length])
+        await asyncio.sleep(0.2)
+        stopping = asyncio.create_task(stack.aclose())
+        await asyncio.sleep(0.2)
+        writer.write(sent[-length:])
+        async with asyncio.timeout(10):
+            status, _, body = await told(reader)
+            await stopping
+        writer.close()
+    assert (status, orjson.loads(body)["data"]) == (200, {"stages": []})
+
+
+async def test_a_body_that_does_not_end_is_told_that_the_server_has_stopped(database_url: str, valkey: EmbeddedValkey) -> None:
+    async with AsyncExitStack() as stack:
+        port, _ = await stack.enter_async_context(counted(database_url, valkey, patience_s=1))
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(Asked(body=STAGES + b" " * 20_000).sent()[:-10_000])
+        await asyncio.sleep(0.2)
+        await stack.aclose()
+        status, headers, body = await told(reader)
+        writer.close()
+    assert (status, dict(headers)["content-type"]) == (503, "application/json; charset=utf-8")
+    assert orjson.loads(body)["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
+
+
 async def test_who_sends_more_than_waits_is_not_read_and_then_refused(
     database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:

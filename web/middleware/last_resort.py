@@ -1,13 +1,16 @@
 """What nobody expected, on its way to a client: one masked error in JSON, and everything else in the log."""
 
+import asyncio
+
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from core.errors import AppError
-from web.errors import MASKED, error_reply
+from core.errors import AppError, Unavailable
+from web.errors import MASKED, app_error, error_reply
 from web.reply import Reply
 
 log = structlog.get_logger("web")
+STOPPING = error_reply(Unavailable.status, app_error(Unavailable("The server is going down.")))
 
 
 class LastResort:
@@ -30,6 +33,10 @@ class LastResort:
 
         try:
             await self.app(scope, receive, send_noticing)
+        except asyncio.CancelledError:  # the server goes down, and waits no longer
+            if has_begun:
+                raise
+            await STOPPING(scope, receive, send)
         except Exception as error:
             if has_begun:
                 raise  # the server cuts the connection, which says that the answer is not whole
