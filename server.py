@@ -98,7 +98,7 @@ def create_app(settings: Settings) -> ASGIApp:
     executable = Executable(build_schema(), Limits.of(settings), breadth_first=breadth_first)
     trusted = TrustedDocuments(executable)
     url = _secret(settings.database_url)
-    version = version_of(executable, url)
+    version = version_of(executable, url, settings.cursor_key_bytes[0])
 
     async def page(request: Request[State]) -> Response:
         return graphiql_page(request, ASSETS)
@@ -283,6 +283,7 @@ def _serve(settings: Settings, listening: socket.socket, end: EndOnSignal) -> No
         proxy_headers=False,
         log_level="warning",
         timeout_graceful_shutdown=5,
+        timeout_worker_healthcheck=30,  # a worker that imports does not answer, on a slow machine for more than the usual 5 s
     )
     open_many_files()
     ready = partial(_announce, settings)

@@ -41,15 +41,17 @@ class Kept:
     outcome: Outcome
 
 
-def version_of(executable: Executable, database_url: str) -> bytes:
-    """What makes the same question another one: the schema, all that it is read and made with, and which database.
+def version_of(executable: Executable, database_url: str, cursor_key: bytes) -> bytes:
+    """What makes the same question another one: the schema, all that it is read and made with, which database, and the key of
+    cursors.
 
-    Two of them may share one Redis, as while a new build takes the place of an older one. Names and passwords in the URL are
-    of no account.
+    Two of them may share one Redis, as while a new build takes the place of an older one, or while keys are rotated. Names and
+    passwords in the URL are of no account.
     """
     url = urlsplit(database_url)
     elsewhere = [value for name, value in parse_qsl(url.query) if name in ("host", "port", "dbname")]
     digest = hashlib.blake2b(executable.sdl.encode(), digest_size=16)
+    digest.update(hashlib.blake2b(b"cursors", key=cursor_key).digest())
     digest.update(repr((url.netloc.rpartition("@")[2], url.path, elsewhere)).encode())  # of several hosts there is no port
     for name in sorted(TEXTS):
         digest.update(TEXTS[name][1].encode())

@@ -206,6 +206,25 @@ async def test_servers_of_two_databases_may_share_one_redis(
     assert (await empty.post("/graphql", json=asked)).json()["data"] == {"stages": []}
 
 
+async def test_servers_whose_cursors_have_other_keys_may_share_one_redis(
+    database_url: str, valkey: EmbeddedValkey, crm: Crm
+) -> None:
+    """As while keys are rotated: no server hands on a cursor, of another, that it could not read itself."""
+    for number in range(3):
+        await crm.user(f"User {number}")
+    page = "query ($after: String) { users(first: 1, after: $after) { edges { node { name } } pageInfo { endCursor } } }"
+    old, new = "5e" * 32, "6f" * 32
+    before, after = settings_for(database_url, valkey, cursor_keys=old), settings_for(database_url, valkey, cursor_keys=f"{new},{old}")
+    async with serving(before) as one, serving(after) as other:
+        for client in (other, one):
+            async with asyncio.timeout(5):
+                while outcomes(first := await ask(client, page)) == ["BYPASS"]:
+                    await asyncio.sleep(0.01)
+            cursor = first.json()["data"]["users"]["pageInfo"]["endCursor"]
+            found = (await ask(client, page, {"after": cursor})).json()
+            assert found["data"]["users"]["edges"] == [{"node": {"name": "User 1"}}]
+
+
 async def test_errors_mutations_and_what_is_personal_are_never_kept(warm: httpx2.AsyncClient) -> None:
     for query in ("{ deals(first: 101) { totalCount } }", "{ viewer { subject } }"):
         assert outcomes(await ask(warm, query), await ask(warm, query)) == ["BYPASS", "BYPASS"]
