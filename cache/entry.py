@@ -11,6 +11,8 @@ from core.histogram import make_room
 Outcome = Literal["HIT", "MISS", "STALE", "BYPASS"]
 # What an entry takes besides its bytes: its tags in two indexes, keys, headers.
 OVERHEAD_BYTES = 2_000
+# Clocks of machines differ by so much.
+SKEW_S = 1.0
 # Clients name their documents as they like.
 MOST_DOCUMENTS = 500
 
@@ -36,6 +38,11 @@ class Made:
     is_unavailable: bool = False
     etag: str = ""
     made_at: float = 0.0
+
+
+    def is_good(self, now: float) -> bool:
+        """Whether it is not too old, and not of a clock that has been set right since."""
+        return self.made_at - SKEW_S <= now < self.good_until
 
 
 def etag_of(body: bytes) -> str:

@@ -1,4 +1,5 @@
 -- One request of one client against all of its limits, as cache/tally.py tells it; nothing else reads or writes its key.
+-- Besides, this server's clock may be set back, and what was counted by the wrong one is forgotten.
 -- KEYS[1]  the client: a hash with a field for each window and one for the points, five numbers in each
 -- ARGV     now in ms or 0 for this server's clock, longest wait ms, heal ms, points in the bucket, points per s,
 --          cost, refund, lease, count; then name, most and period in ms of each window
@@ -22,17 +23,23 @@ local function read(text, number)
     return {at = found[1], number = found[2], blocked = found[3], violations = found[4], violated = found[5]}
 end
 
+local function forget_wrong(each, longest)
+    if each.blocked - now > math.max(wait_most, longest) then each.blocked, each.violated = 0, 0 end
+end
+
 local points = read(stored[1], capacity)
+forget_wrong(points, capacity * 1000 / per_s + 1)
 local elapsed = math.max(0, now - points.at)
 points.number = tonumber(string.format('%.3f', math.min(capacity, points.number + elapsed * per_s / 1000 + refund)))
-points.at = math.max(now, points.at)
+points.at = now
 local expiry = (capacity - points.number + cost) * 1000 / per_s
 
 local windows, worst = {}, nil
 for i = 10, #ARGV, 3 do
     local each = read(stored[#windows + 2], 0)
     each.name, each.most, each.period = ARGV[i], tonumber(ARGV[i + 1]), tonumber(ARGV[i + 2])
-    if now >= each.at + each.period then each.at, each.number = now, 0 end
+    if now >= each.at + each.period or now < each.at then each.at, each.number = now, 0 end
+    forget_wrong(each, each.period)
     each.wait, each.is_new = math.max(0, each.blocked - now), false
     if each.wait == 0 and each.number + count > each.most then
         each.wait, each.is_new = each.at + each.period - now, true

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from cache.encoding import Encoding, encoded, encoded_aside
-from cache.entry import Entry, Found, Made, SharedTier, Stats, etag_of
+from cache.entry import SKEW_S, Entry, Found, Made, SharedTier, Stats, etag_of
 from cache.freshness import Freshness
 from core.tags import everything_of
 
@@ -67,7 +67,7 @@ class ResponseCache:
         entry = self._entries.get(key)
         if entry is None or not self.freshness.is_hearing:
             return None
-        if entry.made.good_until <= self._now():
+        if not entry.made.is_good(self._now()):
             self._remove(key)
             return None
         self._entries.move_to_end(key)
@@ -132,7 +132,7 @@ class ResponseCache:
     def find_stale(self, key: bytes) -> Entry | None:
         """What was fresh when the line was cut, if that may be served, for an answer that cannot be made."""
         entry = self._stale.get(key)
-        if entry is None or self._now() - entry.made.made_at > self._stale_s:
+        if entry is None or not -SKEW_S <= self._now() - entry.made.made_at <= self._stale_s:
             return None
         self.stats[entry.made.document].stale += 1
         return entry
@@ -218,7 +218,7 @@ class ResponseCache:
 
     def _vouched(self, key: bytes, made: Made | None, began: int) -> Entry | None:
         """The entry of what another process made, if this one, which began to look at that number, can vouch for it."""
-        if made is None or made.tags is None or made.good_until <= self._now():
+        if made is None or made.tags is None or not made.is_good(self._now()):
             return None
         return self._keep(key, made, began) if self.freshness.vouches(made.tags, made.xmin, made.kept_xmin) else None
 

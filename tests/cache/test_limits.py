@@ -114,6 +114,19 @@ def test_of_too_many_clients_the_one_that_was_away_longest_is_forgotten(monkeypa
     assert tally.ask(Ask("b", once)).denied is None
 
 
+async def test_a_clock_of_redis_that_was_wrong_and_is_set_right_keeps_nobody_out(cache: RedisCache) -> None:
+    clock, who = Clock(), client()
+    limits = SharedLimits(cache.client, RULES, clock)
+    clock.now += 3_600_000
+    for _ in range(8):
+        verdict = await limits.ask(Ask(who, (OVERALL,), cost=20))
+    assert verdict.denied
+    clock.now -= 3_600_000
+    assert (await limits.ask(Ask(who, (OVERALL,)))).denied is None
+    clock.now += 10_000
+    assert (await limits.ask(Ask(who, (OVERALL,), cost=RULES.points))).denied is None, "points have come again"
+
+
 async def test_many_at_once_over_two_processes_get_exactly_what_there_is(cache: RedisCache, valkey: EmbeddedValkey) -> None:
     other = RedisCache(valkey.url, timeout_s=10)
     processes = [SharedLimits(cache.client, RULES), SharedLimits(other.client, RULES)]

@@ -5,6 +5,7 @@ import gc
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from redis.asyncio import Redis
@@ -349,6 +350,21 @@ async def test_an_answer_is_as_old_as_it_was_made_whoever_made_it(redis: "Redis"
     assert abs(entry.made.made_at - began) < 1
     other.freshness.lost()
     assert other.find_stale(b"k") is None, "what is 30 seconds old may not be served where 20 are the most"
+
+
+async def test_what_was_made_by_a_clock_that_was_wrong_goes_when_it_is_set_right(redis: "Redis") -> None:
+    right, now = time.time(), [time.time() + 3600]
+    one, other = (a_cache(shared=SharedResponses(redis, hearing()), stale_s=60, now=lambda: now[0]) for _ in range(2))
+    await one.find_or_make(b"k", Maker(replace(made(), good_until=now[0] + 60)))
+    one.freshness.lost()
+    now[0] = right
+    assert one.find_stale(b"k") is None
+    make = Maker()
+    assert (await other.find_or_make(b"k", make))[2] == "MISS"
+    assert make.asked == 1
+    assert other.find(b"k") is not None
+    now[0] = right - 3600
+    assert other.find(b"k") is None
 
 
 async def test_of_many_answers_that_are_made_at_once_none_takes_redis_for_away(redis: "Redis") -> None:
