@@ -14,9 +14,10 @@ from core.viewer import EVERYONE
 from db import listener
 from db.database import Database, PooledDatabase
 from db.embedded import EmbeddedPostgres
-from db.listener import SnapshotRow, listen
+from db.listener import CHANNEL, SnapshotRow, listen
 from db.rows import DealRow
 from db.statements import Statement, statement
+from jobs.recount import recount
 from tests.conftest import open_pool
 from tests.crm import Crm
 
@@ -283,3 +284,61 @@ async def test_what_is_written_past_the_usual_triggers_is_heard_of_as_well(
     before = freshness.number
     await sql.execute(written)
     await until(lambda: freshness.written_since(rows("company", [company]), before))
+
+
+@pytest.mark.parametrize(
+    ("table", "tag"),
+    [
+        ("company", "companies"), ("contact", "contacts"), ("deal", "deals"), ("activity", "activities"), ("app_user", "users"),
+        ("stage", "stages"), ("stage_change", "deals"), ("api_key", "api_key"),
+    ],
+)  # fmt: skip
+async def test_a_table_that_is_emptied_tells_at_once_that_all_of_it_is_out_of_date(
+    sql: "asyncpg.Connection[asyncpg.Record]", table: str, tag: str
+) -> None:
+    # Without its foreign keys, so that it is not a table emptied along with it that tells of it.
+    references = await sql.fetch(
+        "select conrelid::regclass::text, conname from pg_constraint"
+        " where contype = 'f' and confrelid = $1::text::regclass", table,
+    )  # fmt: skip
+    for referring, name in references:
+        await sql.execute(f"alter table {referring} drop constraint {name}")
+    told: list[list[str]] = []
+    await sql.add_listener(CHANNEL, lambda *each: told.append(str(each[-1]).split()[1:]))
+    await sql.execute(f"truncate {table}")
+    await sql.fetchval("select 1")
+    assert told == [[tag]]
+
+
+async def test_a_recount_tells_that_what_was_kept_of_wrong_figures_is_out_of_date(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    told: list[list[str]] = []
+    await sql.add_listener(CHANNEL, lambda *each: told.append(str(each[-1]).split()[1:]))
+    await recount(database_url)
+    await sql.fetchval("select 1")
+    assert told == [["companies", "contacts", "deals", "activities"]]
+
+
+async def test_companies_and_contacts_tell_of_every_list_that_they_come_to_and_leave(
+    crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    ada, bob = await crm.user("Ada"), await crm.user("Bob")
+    told: list[set[str]] = []
+    await sql.add_listener(CHANNEL, lambda *each: told.append(set(str(each[-1]).split()[1:])))
+    one, other = await crm.company(ada), await crm.company(bob)
+    contact = await crm.contact(ada, company_id=one)
+    await sql.execute("update contact set owner_id = $1, company_id = $2", bob, other)
+    await sql.execute("update company set owner_id = $1 where id = $2", bob, one)
+    await sql.execute("delete from contact")
+    of_company = [listed("contact", "company", each) for each in (one, other)]
+    of_owner = [listed("contact", "owner", each) for each in (ada, bob)]
+    companies = [listed("company", "owner", each) for each in (ada, bob)]
+    assert told == [
+        {*rows("company", [one]), companies[0]},
+        {*rows("company", [other]), companies[1]},
+        {*rows("contact", [contact]), of_owner[0], of_company[0]},
+        {*rows("contact", [contact]), *of_owner, *of_company},
+        {*rows("company", [one]), *companies},
+        {*rows("contact", [contact]), of_owner[1], of_company[1]},
+    ]

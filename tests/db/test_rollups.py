@@ -166,9 +166,12 @@ async def test_a_load_counts_its_activities_straight_into_the_rollup(sql: Sql, c
             await sql.execute("set local dealgraph.loading = 'on'")
             for _ in range(2):  # the second adds to what the first has put there
                 await sql.copy_records_to_table("activity", records=rows, columns=columns)
+            # Of the same owner and hour: who folded it now would wait for the load.
+            await Crm(other).activity(owners[0], occurred_at=rows[0][-1])
             assert await other.fetchval("select fold_rollups()") == 0
+        assert await other.fetchval("select fold_rollups()") == 1
         assert (await deltas(sql))["owner_activities"] == 0
-        assert await sql.fetchval("select sum(activities) from owner_activities where owner_id = everyone()") == 1 + 2 * 480
+        assert await sql.fetchval("select sum(activities) from owner_activities where owner_id = everyone()") == 2 + 2 * 480
         assert await is_right(sql)
 
 
@@ -195,6 +198,19 @@ async def test_a_statement_adds_deltas_for_the_groups_it_changes_and_not_for_eac
     assert await added(sql.execute("update deal set deleted_at = now()")) == (1, 1)
     assert await added(sql.execute("update deal set value = 3, stage_id = $1", stages["Lead"])) == (0, 0)  # of deleted ones
     assert await added(sql.execute("delete from deal")) == (0, 0)
+
+
+async def test_each_figure_that_changes_alone_is_counted(sql: Sql, crm: Crm) -> None:
+    owner, other, stage = await crm.user(), await crm.user("Bob"), await crm.stage()
+    await crm.deal(owner, stage, value=0, company_id=await crm.company(owner))
+    for changed in ("value = null", "value = 0", "value = 100", "probability = 0", "probability = 0.5"):
+        await sql.execute(f"update deal set {changed}")
+        assert await is_right(sql), changed
+        assert await sql.fetchval("select sum(unpriced) from company_deals") == (changed == "value = null")
+    await sql.execute("select fold_rollups()")
+    await sql.execute("update company set owner_id = $1", other)
+    assert await is_right(sql)
+    assert await sql.fetchval("select sum(companies) from owner_companies where owner_id = $1", other) == 1
 
 
 async def test_what_a_switched_off_trigger_left_wrong_is_found_and_put_right(sql: Sql, crm: Crm, database_url: str) -> None:
@@ -497,3 +513,39 @@ async def test_the_id_by_which_a_row_is_counted_and_audited_does_not_change(
     with pytest.raises(asyncpg.IntegrityConstraintViolationError, match=f"the id of a {table} does not change"):
         await sql.execute(f"update {table} set id = uuidv7()")
     await sql.execute(f"update {table} set id = id")
+
+
+COMES = "update deal set company_id = $1 where name = 'Elsewhere'"
+LEAVES = "update deal set company_id = null where company_id = $1"
+IS_DELETED = "update deal set deleted_at = now() where company_id = $1"
+IS_RESTORED = "update deal set deleted_at = null where company_id = $1 and name = 'Gone'"
+IS_PURGED = "delete from deal where company_id = $1"
+
+
+@pytest.mark.parametrize("written", [COMES, LEAVES, IS_DELETED, IS_RESTORED, IS_PURGED])
+async def test_a_company_keeps_its_owner_until_who_tells_them_of_its_deals_has_committed(
+    sql: Sql, crm: Crm, database_url: str, written: str
+) -> None:
+    ada, bob, stage = await crm.user("Ada"), await crm.user("Bob"), await crm.stage()
+    company = await crm.company(ada)
+    await crm.deal(ada, stage, company_id=company)
+    await crm.deal(ada, stage, "Gone", company_id=company, deleted_at=datetime.now(UTC))
+    await crm.deal(ada, stage, "Elsewhere")
+    async with connections(database_url, 1) as (other,):
+        async with sql.transaction():
+            await sql.execute(written, company)
+            await other.execute("update company set name = 'Renamed' where id = $1", company)
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await other.execute("update company set owner_id = $2 where id = $1", company, bob)
+        await other.execute("update company set owner_id = $2 where id = $1", company, bob)
+
+
+async def test_who_saw_a_company_with_another_owner_brings_it_no_deal(sql: Sql, crm: Crm, database_url: str) -> None:
+    ada, bob, stage = await crm.user("Ada"), await crm.user("Bob"), await crm.stage()
+    company = await crm.company(ada)
+    async with connections(database_url, 1) as (other,):
+        with pytest.raises(asyncpg.SerializationError):
+            async with other.transaction(isolation="repeatable_read"):
+                await other.fetchval("select owner_id from company")
+                await sql.execute("update company set owner_id = $2 where id = $1", company, bob)
+                await Crm(other).deal(ada, stage, company_id=company)

@@ -92,6 +92,50 @@ async def test_rows_already_there_of_the_same_source_can_be_referred_to(database
     assert report.is_imported
 
 
+async def test_rows_of_another_source_and_of_nobody_are_left_alone_and_cannot_be_referred_to(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    folder = write(tmp_path, users=USERS, companies="id,name,owner\nC1,Acme,U1\n")
+    await canonical(database_url, folder)
+    ours = "source = 'canonical' and external_id = 'C1'"
+    for source in ("elsewhere", None):
+        await sql.execute(
+            "insert into company (name, owner_id, source, external_id)"
+            f" select 'Theirs', owner_id, $1, $2 from company where {ours}",
+            source, source and "C1",
+        )  # fmt: skip
+    bo = "'Bo', 'bo@example.com', 'elsewhere', 'U2'"
+    await sql.execute(f"insert into app_user (name, email, source, external_id) values ({bo})")
+    (folder / "companies.csv").write_text("id,name,owner\nC1,Acme Corp,U1\n")
+    assert (await canonical(database_url, folder)).tallies["companies"].updated == 1
+    assert await sql.fetchval(f"select name from company where {ours}") == "Acme Corp"
+    theirs = "select array_agg(name || version) from company where source is distinct from 'canonical'"
+    assert await sql.fetchval(theirs) == ["Theirs1"] * 2
+    for owner in ("U2", "Bo", "bo@example.com"):
+        (folder / "companies.csv").write_text(f"id,name,owner\nC2,Bolt,{owner}\n")
+        assert len((await canonical(database_url, folder)).bad) == 1, owner
+
+
+async def test_the_audit_tells_of_which_source_an_import_was(database_url: str, sql: "Connection", tmp_path: Path) -> None:
+    await canonical(database_url, write(tmp_path, users=USERS, companies="id,name,owner\nC1,Acme,U1\n"))
+    await canonical(database_url, write(tmp_path, companies="id,name,owner\nC1,Acme Corp,U1\n"))
+    told = await sql.fetch("select actor, action, row_count from audit where kind = 'company' order by id")
+    assert [tuple(each) for each in told] == [("import of canonical", "LOAD", 1), ("import of canonical", "UPDATE", 1)]
+
+
+async def test_a_stage_that_a_change_is_told_to_come_from_is_not_overwritten(
+    database_url: str, sql: "Connection", tmp_path: Path
+) -> None:
+    deals = "id,name,stage,owner\nD1,One,S3,U1\nD2,Two,S3,U1\n"
+    head, told, earlier = "deal_id,from_stage,to_stage,changed_at\n", "{},S2,S3,2026-01-05\n", "{},,S1,2026-01-01\n"
+    write(tmp_path, users=USERS, stages=STAGES + "S2,Met,2,0.5\nS3,Won,3,1\n", deals=deals)
+    at_once = head + told.format("D1") + told.format("D2") + earlier.format("D2")
+    await canonical(database_url, write(tmp_path, stage_changes=at_once))
+    await canonical(database_url, write(tmp_path, stage_changes=head + earlier.format("D1")))
+    for deal in ("D1", "D2"):
+        assert await history(sql, deal) == ["None > New", "Met > Won"]
+
+
 async def test_all_that_is_wrong_is_told_at_once_and_nothing_comes_in(
     database_url: str, sql: "Connection", tmp_path: Path
 ) -> None:

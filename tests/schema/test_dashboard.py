@@ -85,6 +85,9 @@ async def test_who_cannot_be_an_owner_has_nothing(ask: Asker, crm: Crm) -> None:
     assert overview["activities"] == {"today": 0, "thisWeek": 0}
     assert overview["deals"] == {"total": 0, "pipelineValue": 0, "wonValue": 0, "winRate": None, "unpricedCount": 0}
     assert {each["count"] for each in data["dashboard"]["pipeline"]} == {0}
+    text = "query ($o: ID) { pipelineStats(ownerId: $o) { total } contactStats(ownerId: $o) { total } }"
+    stats = await ask(text, o=str(UUID(int=0)))
+    assert stats == {"pipelineStats": {"total": 0}, "contactStats": {"total": 0}}
 
 
 async def test_unknown_values_are_counted_apart_and_never_as_zero(ask: Asker, crm: Crm) -> None:

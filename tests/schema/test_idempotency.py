@@ -198,6 +198,18 @@ async def test_keys_of_two_subjects_do_not_meet(ask: Asker, sql: Sql, sales: Sal
     assert await sql.fetchval("select count(*) from company") == 2
 
 
+async def test_what_another_did_under_the_same_key_is_neither_compared_nor_answered(
+    ask: Asker, sql: Sql, sales: Sales
+) -> None:
+    text, variables = change("bulk", sales)
+    for subject, value in (("bob", 5), ("ada", 6)):
+        first = await ask(text, manager(subject), **{**variables, "updates": {"value": value}}, key="same")
+        assert refusals(first) == []
+    before = await changes(sql)
+    assert await ask(text, manager("ada"), **{**variables, "updates": {"value": 6}}, key="same") == first
+    assert await changes(sql) == before
+
+
 async def test_what_may_not_be_seen_any_more_is_not_answered_again(ask: Asker, sql: Sql, sales: Sales) -> None:
     text, variables = change("create", sales)
     assert refusals(await ask(text, manager("bob"), **variables, key="mine")) == []

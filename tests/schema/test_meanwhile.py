@@ -21,6 +21,9 @@ __all__ = ["sales"]  # the fixture, for pytest to find here
 TO_OTHER_STAGE = "update deal set stage_id = (select id from stage where id <> stage_id limit 1) where id = $1"
 NEW_STAGE = "insert into stage (name, position, probability) values ('Brand new', 9, 0.3) returning id"
 REVIVED, REMOVED = "update deal set deleted_at = null where id = $1", "update deal set deleted_at = now() where id = $1"
+REFER_TO: dict[str, tuple[str, ...]] = {
+    "company": ("contact", "deal", "activity"), "contact": ("deal", "activity"), "deal": ("activity",), "activity": (),
+}  # fmt: skip
 # What is left of the 30 days in which a row can be restored.
 BRINK = "now() - interval '30 days' + interval '1 second'"
 
@@ -109,6 +112,18 @@ async def test_a_deal_is_closed_when_it_moves(ask: Asker, sql: Sql, sales: Sales
     assert await sql.fetchval("select closed_at = updated_at from deal where id = $1", UUID(deal))
 
 
+@pytest.mark.parametrize("is_bulk", [False, True])
+async def test_a_deal_that_changes_after_its_mover_has_begun_is_closed_when_it_moves(
+    ask: Asker, sql: Sql, sales: Sales, monkeypatch: pytest.MonkeyPatch, *, is_bulk: bool
+) -> None:
+    deal, won = sales["deal"], sales["Won"]
+    once_after(monkeypatch, "reference.found", lambda: sql.execute("update deal set name = 'Later' where id = $1", UUID(deal)))
+    moving = bulk(ask, "UPDATE_STAGE", [deal], {"stageId": won}) if is_bulk else mutate(ask, "moveDeal", id=deal, stageId=won)
+    assert (await moving)["errors"] == []
+    row = await sql.fetchrow("select name, version, closed_at = updated_at as is_then from deal where id = $1", UUID(deal))
+    assert tuple(row or ()) == ("Later", 3, True)
+
+
 @pytest.mark.parametrize(
     ("operation", "updates", "before", "meanwhile"),
     [
@@ -130,6 +145,19 @@ async def test_a_bulk_change_leaves_no_deal_as_it_was_not_asked(
         waiting = asyncio.create_task(bulk(ask, operation, [str(first), str(second)], updates))
         await until_waiting(sql, waiting)
     assert [each["status"] for each in (await waiting)["results"]] == ["UPDATED", "UPDATED"]
+
+
+async def test_a_deal_that_a_bulk_change_leaves_alone_stays_as_it_is_told_until_the_end(
+    ask: Asker, sql: Sql, sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def changed_meanwhile() -> None:
+        await sql.execute("set lock_timeout = '100ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await sql.execute("update deal set value = 6 where id = $1", UUID(sales["deal"]))
+
+    once_after(monkeypatch, "deal.versions", changed_meanwhile)
+    (told,) = (await bulk(ask, "UPDATE_VALUE", [sales["deal"]], {"value": 100}))["results"]
+    assert (told["status"], told["version"]) == ("UNCHANGED", 1)
 
 
 async def test_a_stage_that_is_removed_before_the_deals_move_is_told(
@@ -163,6 +191,20 @@ async def test_what_is_restored_in_the_last_moment_is_not_purged(sql: Sql, sales
     finally:
         await purger.close()
     assert await sql.fetchval(f"select count(*) from {noun} where id = $1 and deleted_at is null", row) == 1
+    for child in REFER_TO[noun]:  # nor has it lost what refers to it
+        assert await sql.fetchval(f"select count(*) from {child} where {noun}_id = $1", row) > 0, child
+
+
+@pytest.mark.parametrize(("noun", "child"), [(noun, child) for noun, children in REFER_TO.items() for child in children])
+async def test_what_is_written_just_now_keeps_what_it_refers_to_from_being_purged_and_the_purge_goes_on(
+    sql: Sql, sales: Sales, other: Sql, noun: str, child: str
+) -> None:
+    await sql.execute(f"update {noun} set deleted_at = now() - interval '31 days' where id = $1", UUID(sales[noun]))
+    async with other.transaction():
+        await other.execute(f"update {child} set updated_at = now() where {noun}_id = $1", UUID(sales[noun]))
+        async with asyncio.timeout(10):
+            assert await upkeep.purge(sql) == 0
+    assert await upkeep.purge(sql) == 1
 
 
 async def test_a_key_whose_week_ends_while_it_is_used_is_free_again(

@@ -107,3 +107,24 @@ async def test_contacts_are_counted_with_the_companies_that_they_are_shown_with(
         shown = [edge["node"]["company"] for edge in data["contacts"]["edges"]]
         companies = [company["id"] for company in shown if company]
         assert (len(shown), len(companies), len(set(companies))) == expected
+
+
+async def test_names_that_come_along_with_what_happened_last_are_of_what_is_there_and_may_be_seen(
+    ask: Asker, crm: Crm
+) -> None:
+    ada, bob, stage = await crm.user("Ada"), await crm.user("Bob"), await crm.stage()
+    for name, owner, deleted_at in (("Mine", ada, None), ("Theirs", bob, None), ("Gone", ada, NOON)):
+        company = await crm.company(owner, name, deleted_at=deleted_at)
+        deal = await crm.deal(owner, stage, name, deleted_at=deleted_at)
+        for kind in ("NOTE", "TASK"):
+            await crm.activity(ada, kind, name, occurred_at=NOON, company_id=company, deal_id=deal)
+    below = "{ subject company { id name } deal { id name } }"
+    text = f"query ($o: ID) {{ dashboard(ownerId: $o) {{ recent {{ activities {below} tasks {below} }} }} }}"
+    for viewer, seen in ((EVERYONE, {"Mine", "Theirs"}), (rep(ada), {"Mine"})):
+        for whose in (None, str(ada)):
+            recent = (await ask(text, viewer, o=whose))["dashboard"]["recent"]
+            assert (len(recent["activities"]), len(recent["tasks"])) == (6, 3)
+            for each in (*recent["activities"], *recent["tasks"]):
+                expected = each["subject"] if each["subject"] in seen else None
+                names = [each[noun] and each[noun]["name"] for noun in ("company", "deal")]
+                assert names == [expected] * 2, (viewer.subject, each)
