@@ -22,6 +22,7 @@ from tests.conftest import open_pool
 from tests.crm import Crm
 
 RENAME = statement("deal.update", DealRow)
+OTHERS = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
 
 
 @pytest.fixture
@@ -215,6 +216,24 @@ async def test_a_cut_line_is_noticed_at_once_and_comes_back(
     assert freshness.written_since(["anything"], number)
 
 
+async def test_a_cut_line_is_noticed_before_the_next_heartbeat(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "BEAT_EVERY_S", 60.0)
+    freshness = Freshness()
+    task = asyncio.create_task(listen(database_url, freshness))
+    await until(lambda: freshness.is_hearing)
+    number = freshness.number
+    await sql.execute(f"select pg_terminate_backend(pid) {OTHERS}")
+    await until(lambda: freshness.number > number and freshness.is_hearing)
+    task.cancel()
+
+
+async def test_a_line_that_is_taken_for_dead_is_made_anew(freshness: Freshness) -> None:
+    freshness.lost()
+    await until(lambda: freshness.is_hearing)
+
+
 async def test_who_may_connect_and_not_listen_tries_again_after_a_pause(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(listener, "SNAPSHOT", Statement("snapshot", SnapshotRow, "select nothing from nowhere"))
     told = 0
@@ -228,6 +247,85 @@ async def test_who_may_connect_and_not_listen_tries_again_after_a_pause(database
     await asyncio.sleep(5 * listener.RECONNECT_S)
     task.cancel()
     assert 1 <= told <= 5
+
+
+async def test_who_has_begun_again_comes_back_as_soon_the_next_time(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "RECONNECT_S", 0.01)
+    monkeypatch.setattr(listener, "SLOWEST_RECONNECT_S", 1_000.0)
+    freshness = Freshness()
+    task = asyncio.create_task(listen(database_url, freshness))
+    for _ in range(12):  # twice as long each time it would be 40 s in the end
+        await until(lambda: freshness.is_hearing)
+        number = freshness.number
+        await sql.execute(f"select pg_terminate_backend(pid) {OTHERS}")
+        await until(lambda number=number: freshness.number > number)
+    task.cancel()
+
+
+async def test_who_cannot_begin_tries_again_and_leaves_no_connection_open(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "SNAPSHOT", Statement("snapshot", SnapshotRow, "select nothing from nowhere"))
+    monkeypatch.setattr(listener, "RECONNECT_S", 0.01)
+    monkeypatch.setattr(listener, "SLOWEST_RECONNECT_S", 0.01)
+    enough, told = asyncio.Event(), 0
+
+    class Counting(Freshness):
+        def lost(self) -> None:
+            nonlocal told
+            told += 1
+            if told == 10:
+                enough.set()
+
+    task = asyncio.create_task(listen(database_url, Counting()))
+    async with asyncio.timeout(10):
+        await enough.wait()
+        # One that listens, one that says hello, and one of each that PostgreSQL is about to see gone.
+        while await sql.fetchval(f"select count(*) {OTHERS}") > 4:
+            await asyncio.sleep(0.01)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_who_is_not_let_in_yet_listens_once_they_are(
+    database_url: str, postgres: EmbeddedPostgres, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    name = await sql.fetchval("select current_database()")
+    admin = await asyncpg.connect(postgres.url)
+    await admin.execute(f"alter database {name} allow_connections false")
+    freshness = Freshness()
+    task = asyncio.create_task(listen(database_url, freshness))
+    await asyncio.sleep(listener.RECONNECT_S / 2)
+    assert not task.done()
+    await admin.execute(f"alter database {name} allow_connections true")
+    await admin.close()
+    await until(lambda: freshness.is_hearing)
+    task.cancel()
+
+
+async def test_what_was_committed_before_it_began_counts_as_heard_though_older_ones_are_open(
+    database_url: str, crm: Crm, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    begun = []
+
+    class Noting(Freshness):
+        def begin(self, snapshot_xmax: int, incarnation: str) -> None:
+            begun.append(snapshot_xmax)
+            super().begin(snapshot_xmax, incarnation)
+
+    other = await asyncpg.connect(database_url)
+    async with other.transaction():
+        older = await other.fetchval("select pg_current_xact_id()::text::bigint")
+        await crm.user()
+        freshness = Noting()
+        task = asyncio.create_task(listen(database_url, freshness))
+        await until(lambda: freshness.is_hearing)
+    task.cancel()
+    await other.close()
+    newer = await sql.fetchval("select xmin::text::bigint from app_user")
+    assert older < newer < begun[0]
 
 
 async def test_every_table_that_is_read_announces_what_is_written(sql: "asyncpg.Connection[asyncpg.Record]") -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 import traceback
 from pathlib import Path
 from typing import NamedTuple
@@ -10,9 +11,9 @@ from typing import NamedTuple
 import asyncpg
 import pytest
 
-from core.errors import BadInput, DeadlineExceeded, Overloaded, Unavailable
+from core.errors import BadInput, DeadlineExceeded, OutcomeUnknown, Overloaded, Unavailable
 from core.viewer import EVERYONE
-from db.database import ConstraintViolated, Database, PooledDatabase
+from db.database import ConstraintViolated, Database, PooledDatabase, _Inside
 from db.embedded import EmbeddedPostgres
 from db.migrate import migrate
 from db.pool import Connection
@@ -20,6 +21,7 @@ from db.rows import CompanyRow, DealRow, StageRow
 from db.statements import REGISTRY, Statement, statement
 from schema.company import CompanyFilter
 from tests.conftest import open_pool
+from tests.faults.line import Line
 
 
 class PingRow(NamedTuple):
@@ -90,6 +92,46 @@ async def test_whoever_gives_up_waiting_is_told_and_holds_up_nobody(database_url
         assert pool.waiting == 0
     async with pool.connection():
         pass
+    assert (pool.opened, pool.idle) == (1, 1)
+    await pool.close()
+
+
+async def test_whoever_waits_after_another_gave_up_gives_up_as_well(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, wait_s=0.05)
+    async with pool.connection(), asyncio.timeout(5):
+        for _ in range(2):
+            with pytest.raises(Overloaded):
+                await pool.take()
+    await pool.close()
+
+
+async def test_whoever_goes_away_just_before_their_time_is_up_holds_up_nobody_behind_them(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, wait_s=0.01)
+    async with pool.connection(), asyncio.timeout(5):
+        gone, next_in_line = asyncio.create_task(pool.take()), asyncio.create_task(pool.take())
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251  # the loop has no turn: the timer is due in the one that comes
+        await asyncio.sleep(0)
+        gone.cancel()
+        with pytest.raises(Overloaded):
+            await next_in_line
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+    await pool.close()
+
+
+async def test_whoever_goes_away_just_after_their_time_is_up_has_gone_away(database_url: str) -> None:
+    pool = open_pool(database_url, size=1, wait_s=0.01)
+    async with pool.connection(), asyncio.timeout(5):
+        gone = asyncio.create_task(pool.take())
+        await asyncio.sleep(0)
+        time.sleep(0.02)  # noqa: ASYNC251
+        for _ in range(2):
+            await asyncio.sleep(0)
+        assert pool.waiting == 0
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
     assert (pool.opened, pool.idle) == (1, 1)
     await pool.close()
 
@@ -186,6 +228,44 @@ async def test_a_connection_that_cannot_be_made_ready_is_not_left_open(
     async with asyncio.timeout(5):
         while await sql.fetchval("select count(*) from pg_stat_activity where " + OURS):
             await asyncio.sleep(0.01)
+
+
+async def test_a_pool_that_is_warm_has_all_its_connections_and_keeps_those_that_could_be_opened(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    pool = open_pool(database_url, size=3)
+    await pool.warm()
+    assert (pool.opened, pool.idle) == (3, 3)
+    await pool.close()
+    await sql.execute("drop role if exists single; create role single login connection limit 1")
+    pool = open_pool(database_url.replace("postgres@", "single@"), size=2)
+    with pytest.raises(Unavailable):
+        await pool.warm()
+    assert (pool.opened, pool.idle) == (1, 1)
+    await pool.close()
+
+
+async def test_a_connection_that_settles_while_the_pool_closes_is_closed_as_well(database_url: str) -> None:
+    pool = open_pool(database_url, size=1)
+    held = await pool.take()
+    running = asyncio.create_task(held.run(PING, ()))
+    await asyncio.sleep(0)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    pool.give_back(held)
+    assert pool.idle == 0, "it settles"
+    await pool.close()
+    assert held.raw.is_closed()
+    assert (pool.opened, pool._tasks) == (0, set()), "there is nothing left to wait for"
+
+
+async def test_connections_run_no_compiled_and_no_custom_plans_and_stop_at_the_time_limit(database_url: str) -> None:
+    pool = open_pool(database_url, statement_timeout_s=1.5)
+    async with pool.connection() as held:
+        names = ("application_name", "jit", "plan_cache_mode", "statement_timeout")
+        found = [await held.raw.fetchval(f"show {name}") for name in names]
+    assert found == ["dealgraph", "off", "force_generic_plan", "1500ms"]
+    await pool.close()
 
 
 async def test_what_comes_back_after_the_pool_was_closed_is_closed_as_well_and_can_be_waited_for(database_url: str) -> None:
@@ -293,22 +373,189 @@ async def add_stage(inside: Database) -> bool:
     return is_made
 
 
+async def raise_in_commits(sql: "asyncpg.Connection[asyncpg.Record]", error: str, *, most: int = 1_000) -> None:
+    """From now on the commits of new stages raise this, so many of them."""
+    await sql.execute(
+        f"""create sequence commits;
+            create function fail() returns trigger language plpgsql as $$
+            begin
+                if nextval('commits') <= {most} then raise {error}; end if;
+                return null;
+            end $$;
+            create constraint trigger fails after insert on stage deferrable initially deferred
+                for each row execute function fail();"""
+    )
+
+
 async def test_a_change_that_met_another_one_in_its_commit_is_made_again(
     db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    await sql.execute(
-        """create sequence commits;
-           create function collide() returns trigger language plpgsql as $$
-           begin
-               if nextval('commits') = 1 then raise serialization_failure; end if;
-               return null;
-           end $$;
-           create constraint trigger collides after insert on stage deferrable initially deferred
-               for each row execute function collide();"""
-    )
+    await raise_in_commits(sql, "serialization_failure", most=1)
     assert await db.write(EVERYONE, add_stage, is_repeatable=False)
     assert await sql.fetchval("select last_value from commits") == 2
     assert len(await db.fetch(STAGES)) == 1
+
+
+async def test_a_change_that_meets_others_every_time_is_overloaded_after_six_tries(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await raise_in_commits(sql, "serialization_failure")
+    with pytest.raises(Overloaded, match="same rows"):
+        await db.write(EVERYONE, add_stage, is_repeatable=False)
+    assert await sql.fetchval("select last_value from commits") == 6
+    assert await db.fetch(STAGES) == []
+
+
+async def test_a_commit_that_is_stopped_at_its_time_limit_is_an_unknown_outcome(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await raise_in_commits(sql, "query_canceled")
+    with pytest.raises(OutcomeUnknown):
+        await db.write(EVERYONE, add_stage, is_repeatable=False)
+    assert await sql.fetchval("select last_value from commits") == 1
+    assert db.pool.opened == 0
+
+
+async def test_a_change_that_can_be_repeated_is_an_unknown_outcome_after_six_lost_commits(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1)
+        db, tries = PooledDatabase(pool, slow_s=10), 0
+
+        async def work(inside: Database) -> bool:
+            nonlocal tries
+            tries += 1
+            line.cut_after("COMMIT;")
+            return await add_stage(inside)
+
+        with pytest.raises(OutcomeUnknown):
+            await db.write(EVERYONE, work, is_repeatable=True)
+        assert tries == 6
+        await pool.close()
+
+
+async def test_a_change_that_is_cancelled_in_its_commit_is_not_made_again_though_it_could_be(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1)
+        db, tries = PooledDatabase(pool, slow_s=10), 0
+
+        async def work(inside: Database) -> bool:
+            nonlocal tries
+            tries += 1
+            return await add_stage(inside)
+
+        line.hold("COMMIT;")
+        writing = asyncio.create_task(db.write(EVERYONE, work, is_repeatable=True))
+        await line.reached.wait()
+        writing.cancel()
+        with pytest.raises(OutcomeUnknown):
+            await writing
+        assert tries == 1
+        line.go_on.set()
+        await pool.close()
+
+
+async def test_a_change_whose_connection_is_cut_before_it_begins_is_made_by_another(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1)
+        line.cut_after("BEGIN;")
+        assert await PooledDatabase(pool, slow_s=10).write(EVERYONE, add_stage, is_repeatable=False)
+        assert await sql.fetchval("select count(*) from stage") == 1
+        await pool.close()
+
+
+async def test_a_change_whose_connection_dies_between_its_statements_is_made_by_another(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    tries = 0
+
+    async def work(inside: Database) -> bool:
+        nonlocal tries
+        tries += 1
+        assert isinstance(inside, _Inside)
+        if tries == 1:
+            await sql.execute(CUT)
+            async with asyncio.timeout(5):
+                while not inside.held.raw.is_closed():
+                    await asyncio.sleep(0.01)
+        return await add_stage(inside)
+
+    assert await db.write(EVERYONE, work, is_repeatable=False)
+    assert (tries, db.pool.opened) == (2, 1)
+
+
+async def test_who_is_cancelled_while_a_change_that_failed_is_rolled_back_is_cancelled(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1)
+
+        async def work(inside: Database) -> None:
+            raise ValueError("a mistake")
+
+        line.hold("ROLLBACK;")
+        writing = asyncio.create_task(PooledDatabase(pool, slow_s=10).write(EVERYONE, work, is_repeatable=False))
+        await line.reached.wait()
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+        assert pool.opened == 0
+        line.go_on.set()
+        await pool.close()
+
+
+class Told:
+    """Whoever has to hear of a write."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, int]] = []
+
+    def expect(self, xid: int) -> None:
+        self.calls.append(("expect", xid))
+
+    def forget(self, xid: int) -> None:
+        self.calls.append(("forget", xid))
+
+    async def echo(self, xid: int) -> None:
+        self.calls.append(("echo", xid))
+
+
+async def test_whoever_has_to_hear_of_a_write_is_told_before_the_commit_and_of_one_that_failed(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    told = Told()
+    db = PooledDatabase(db.pool, slow_s=10, echoes=told)
+    await db.write(EVERYONE, add_stage, is_repeatable=False)
+    xid = await sql.fetchval("select xmin::text::bigint from stage")
+    assert told.calls == [("expect", xid), ("echo", xid)]
+    told.calls.clear()
+    await raise_in_commits(sql, "query_canceled")
+    with pytest.raises(OutcomeUnknown):
+        await db.write(EVERYONE, add_stage, is_repeatable=False)
+    ((expected, xid), forgotten) = told.calls
+    assert (expected, forgotten) == ("expect", ("forget", xid))
+
+
+@pytest.mark.parametrize("is_write", [False, True], ids=["a read", "a change"])
+async def test_what_finds_the_database_away_is_tried_three_times(
+    db: PooledDatabase, monkeypatch: pytest.MonkeyPatch, is_write: bool
+) -> None:
+    tried = 0
+
+    async def take() -> Connection:
+        nonlocal tried
+        tried += 1
+        raise Unavailable("away")
+
+    monkeypatch.setattr(db.pool, "take", take)
+    with pytest.raises(Unavailable):
+        await (db.write(EVERYONE, add_stage, is_repeatable=True) if is_write else db.fetch(PING))
+    assert tried == 3
+
+
+async def test_a_rule_without_a_name_that_refuses_a_row_comes_out_as_it_is(db: PooledDatabase) -> None:
+    nameless = Statement("nameless", PingRow, "insert into stage (name) values (null) returning true")
+    with pytest.raises(asyncpg.NotNullViolationError):
+        await db.fetch(nameless)
 
 
 async def test_who_tidies_up_is_told_of_a_change_that_was_committed(db: PooledDatabase) -> None:
@@ -318,11 +565,14 @@ async def test_who_tidies_up_is_told_of_a_change_that_was_committed(db: PooledDa
     assert db.written.is_set()
 
 
-async def test_a_database_without_room_is_unavailable(db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]") -> None:
-    raising = "begin raise exception 'no space left' using errcode = 'disk_full'; end"
-    await sql.execute(f"create function without_room() returns bool language plpgsql as $$ {raising} $$")
+@pytest.mark.parametrize("code", ["disk_full", "out_of_memory", "cannot_connect_now", "admin_shutdown", "crash_shutdown"])
+async def test_a_database_without_room_or_on_its_way_up_or_down_is_unavailable(
+    db: PooledDatabase, sql: "asyncpg.Connection[asyncpg.Record]", code: str
+) -> None:
+    raising = f"begin raise exception 'not now' using errcode = '{code}'; end"
+    await sql.execute(f"create function not_now() returns bool language plpgsql as $$ {raising} $$")
     with pytest.raises(Unavailable):
-        await db.fetch(Statement("full", PingRow, "select without_room() as answers"))
+        await db.fetch(Statement("not now", PingRow, "select not_now() as answers"))
 
 
 async def test_a_database_that_lets_nobody_in_any_more_is_unavailable(
@@ -332,6 +582,24 @@ async def test_a_database_that_lets_nobody_in_any_more_is_unavailable(
     pool = open_pool(database_url.replace("postgres@", "guest@"))
     with pytest.raises(Unavailable):
         await PooledDatabase(pool, slow_s=10).fetch(PING)
+    assert pool.opened == 0
+    await pool.close()
+
+
+@pytest.mark.parametrize("why", ["no such database", "no right to connect"])
+async def test_a_database_that_is_not_there_or_not_ours_is_unavailable(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]", why: str
+) -> None:
+    name = await sql.fetchval("select current_database()")
+    if why == "no such database":
+        url = database_url.replace(name, "not_there")
+    else:
+        await sql.execute("drop role if exists visitor; create role visitor login")
+        await sql.execute(f'revoke connect on database "{name}" from public')
+        url = database_url.replace("postgres@", "visitor@")
+    pool = open_pool(url)
+    with pytest.raises(Unavailable):
+        await pool.take()
     assert pool.opened == 0
     await pool.close()
 
@@ -425,6 +693,10 @@ async def test_statements_are_counted_and_timed(db: PooledDatabase, sql: "asyncp
     stats = db.stats["stage.all"]
     assert (stats.calls, stats.rows, stats.slow, stats.failed) == (3, 6, 3, 0)
     assert 0 < stats.longest_s <= stats.seconds
+    slept = Statement("slept", PingRow, "select pg_sleep($1) is not null as answers")
+    for seconds in (0.02, 0.0):
+        await db.fetch(slept, seconds)
+    assert db.stats["slept"].longest_s >= 0.02, "not that of the last"
 
 
 async def test_columns_that_a_statement_does_not_select_have_their_defaults(

@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from cache.embedded import EmbeddedValkey
 from cache.freshness import Freshness
+from core.errors import Unavailable
 from db import listener
 from db.copy import copy_into
 from db.database import PooledDatabase
@@ -53,6 +54,16 @@ async def test_who_comes_after_a_statement_that_was_cut_off_on_a_line_that_hangs
         assert hung.raw.is_closed()
         assert (pool.opened, pool.idle) == (1, 1)
         await pool.close()
+
+
+async def test_a_connection_that_cannot_be_opened_because_postgres_is_stopped_is_given_up(database_url: str) -> None:
+    async with Line(database_url).open() as line:
+        pool = open_pool(line.url, size=1, wait_s=1)
+        line.stop()
+        async with asyncio.timeout(30):  # asyncpg alone would wait for a minute
+            with pytest.raises(Unavailable):
+                await pool.take()
+        assert pool.opened == 0
 
 
 async def test_one_line_of_several_that_hangs_costs_one_request_its_answer(database_url: str, valkey: EmbeddedValkey) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import gc
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from inspect import isawaitable
+from operator import itemgetter
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +19,7 @@ from db.rows import (
     CompanyName,
     CompanyTotalsRow,
     CountedCompanyRow,
+    CountRow,
     OverviewRow,
     OverviewWithDealsRow,
     StageRow,
@@ -26,6 +29,7 @@ from db.rows import (
 from db.statements import Statement
 from loaders import Loaders
 from loaders.activity import RecentList
+from loaders.base import many_per_key
 from loaders.page import Listing, Window
 from loaders.reads import REFERENCE
 from loaders.report import Span
@@ -69,6 +73,17 @@ async def test_what_is_there_is_kept_in_process_and_ids_of_nothing_are_not() -> 
     assert [keys for _, (_, keys) in db.asked] == [[A, B], [B], [B]]
 
 
+async def test_what_is_kept_in_process_is_there_at_once_whichever_way_it_is_asked_for() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)]})
+    reference = Reference(hearing())
+    first, *others = (Loaders(db, EVERYONE, NOW, reference, is_kept=False).user_by_id for _ in range(5))
+    assert (first.at_once(A), await first.one(A)) == (None, user(A))
+    by_load, by_level, by_one, at_once = others
+    assert (await by_load.load(A), by_level.load_all([A]), await by_one.one(A)) == (user(A), [user(A)], user(A))
+    assert at_once.at_once(A) == user(A)
+    assert db.ran == {"app_user.by_ids": 1}
+
+
 async def test_nothing_is_kept_in_process_of_which_nobody_could_say_how_old_an_answer_with_it_is() -> None:
     db = FakeDatabase({"app_user.by_ids": [user(A)]})
     reference = Reference(hearing())
@@ -80,6 +95,24 @@ async def test_nothing_is_kept_in_process_of_which_nobody_could_say_how_old_an_a
     loaders = Loaders(db, EVERYONE, NOW, reference)
     assert await loaders.user_by_id.one(A) == user(A)
     assert (loaders.reads.kept_xmin, len(db.asked)) == (5, 3)
+
+
+async def test_an_answer_is_as_old_as_the_oldest_of_what_the_process_had_kept_and_of_nothing_else() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A)], "stage.all": [stage(A, 1)]})
+    reference = Reference(hearing())
+
+    async def kept_xmin(xmin: int, *keys: UUID | str) -> int | None:
+        loaders = Loaders(db, EVERYONE, NOW, reference)
+        loaders.reads.xmin = xmin
+        for key in keys:
+            await (loaders.user_by_id.one(key) if isinstance(key, UUID) else loaders.stages.one("all"))
+        return loaders.reads.kept_xmin
+
+    assert await kept_xmin(5, A, A) is None, "the second time it has what it read itself"
+    assert await kept_xmin(9, "all") is None
+    assert await kept_xmin(12, B) is None, "another user than what is kept"
+    assert await kept_xmin(12, "all") == 9
+    assert [await kept_xmin(12, A, "all"), await kept_xmin(12, "all", A)] == [5, 5]
 
 
 async def test_an_answer_that_is_made_of_what_is_kept_in_process_goes_out_of_date_with_it() -> None:
@@ -143,6 +176,12 @@ async def test_a_stage_and_all_stages_are_one_statement() -> None:
     assert (one, everything) == (stage(B, 2), [stage(A, 1), stage(B, 2)])
     assert db.ran == {"stage.all": 1}
     assert await loaders.stage_by_id.load(C) is None
+
+
+def test_rows_of_one_key_stay_together_in_their_order_though_those_of_others_lie_between() -> None:
+    rows = [(1, "a"), (2, "b"), (1, "c"), (3, "d"), (1, "e")]
+    found = many_per_key(rows, [2, 1, 4], key=itemgetter(0))
+    assert found == [[(2, "b")], [(1, "a"), (1, "c"), (1, "e")], []]
 
 
 async def test_windows_of_one_list_are_read_together_and_told_apart_by_place() -> None:
@@ -217,6 +256,13 @@ async def test_a_level_of_keys_is_one_batch_with_whatever_else_is_asked_for_in_t
     assert db.ran == {"app_user.by_ids": 1}
 
 
+async def test_who_has_one_answer_asks_for_the_next_in_the_same_moment() -> None:
+    db = FakeDatabase({"app_user.by_ids": [user(A), user(B)]})
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    assert [await users.one(key) for key in (A, B)] == [user(A), user(B)]
+    assert [keys for _, (_, keys) in db.asked] == [[A], [B]]
+
+
 async def test_a_level_that_failed_can_be_asked_for_again() -> None:
     db = FakeDatabase({"app_user.by_ids": Unavailable("gone")})
     users = Loaders(db, EVERYONE, NOW).user_by_id
@@ -281,6 +327,43 @@ async def test_what_is_written_while_it_is_read_is_not_kept_in_process() -> None
     await asyncio.sleep(0)
     db.asked[1][1].set_result([user(A, "After")])
     assert await again == user(A, "After")
+
+
+@pytest.mark.parametrize("turns", [0, 5], ids=["in one moment", "while it is read"])
+@pytest.mark.parametrize("begun_by", ["load", "one"])
+async def test_a_key_is_loaded_once_for_both_ways_in(begun_by: str, turns: int) -> None:
+    db = Gate()
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    ways: list[Callable[[UUID], Awaitable[Any]]] = [users.load, users.one]
+    if begun_by == "one":
+        ways.reverse()
+    first = ways[0](A)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    second = ways[1](A)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert [keys for keys, _ in db.asked] == [[A]]
+    db.asked[0][1].set_result([user(A)])
+    assert (await first, await second) == (user(A), user(A))
+    assert users.load_all([A]) == [user(A)]
+    assert await users.load(A) == user(A)
+    assert len(db.asked) == 1
+
+
+async def test_what_failed_for_both_ways_in_can_be_asked_for_again() -> None:
+    db = Gate()
+    users = Loaders(db, EVERYONE, NOW).user_by_id
+    first, second = users.load(A), users.one(A)
+    await asyncio.sleep(0.01)
+    db.asked[0][1].set_exception(Unavailable("away"))
+    for each in (first, second):
+        with pytest.raises(Unavailable):
+            await each
+    again = users.one(A)
+    await asyncio.sleep(0.01)
+    db.asked[1][1].set_result([user(A)])
+    assert await again == user(A)
 
 
 async def test_a_failed_batch_fails_its_own_keys_and_not_those_of_others() -> None:
@@ -376,6 +459,21 @@ async def test_stopping_cancels_what_is_under_way() -> None:
     await asyncio.sleep(0.01)
     assert db.cancelled
     assert not reading.done()
+
+
+async def test_a_page_the_first_rows_and_the_length_of_a_list_go_out_of_date_with_the_list() -> None:
+    listing, whole = Listing("deal", "company", "created_at", (None,) * 10), Window(A, None, None, 5)
+    db = FakeDatabase(
+        {
+            "deal.page_of_company_by_created_at_down": [],
+            "deal.first_of_company_5": [],
+            "deal.count_of_company": [CountRow(1, 0)],
+        }
+    )
+    page, first, count = (Loaders(db, EVERYONE, NOW) for _ in range(3))
+    assert await page.page(listing, "down").one(whole) == await first.first_of_company(listing, 5).one(A) == []
+    assert await count.count(listing).one(A) == 0
+    assert page.reads.tags == first.reads.tags == count.reads.tags == {f"deals-of-company:{A}", "stages"}
 
 
 @pytest.mark.parametrize("limit", [0, 3])

@@ -13,6 +13,7 @@ from db.database import PooledDatabase
 from resolvers.bulk import MOST_DEALS, OPERATIONS
 from tests.crm import Crm
 from tests.schema.conftest import Asker
+from tests.viewers import rep
 
 Sql: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 Sales: TypeAlias = dict[str, str]
@@ -233,6 +234,41 @@ async def test_one_deal_more_than_ten_thousand_is_too_many(ask: Asker) -> None:
     ids = [str(UUID(int=number)) for number in range(MOST_DEALS + 1)]
     payload = await bulk(ask, "DELETE", ids, policy="SKIP_FAILED")
     assert faults(payload) == [("ValidationError", "dealIds")]
+
+
+async def test_a_call_that_is_refused_is_told_by_its_name_and_which_of_its_deals_it_is_about(ask: Asker, sales: Sales) -> None:
+    for dry in (True, False):
+        for wrong in ("x", sales["deal"]):
+            payload = await bulk(ask, "DELETE", [sales["same"], sales["deal"], wrong], key="mine", dry=dry)
+            assert faults(payload) == [("ValidationError", "dealIds")]
+            assert (payload["clientMutationId"], payload["dryRun"]) == ("mine", dry)
+            assert payload["errors"][0]["message"].startswith("number 3: ")
+
+
+async def test_what_a_try_that_was_rolled_back_met_does_not_keep_the_answer_from_who_owns_the_deals(
+    ask: Asker, sql: Sql, sales: Sales
+) -> None:
+    # In the first try the deal is Bob's, and the commit meets another transaction; in the second it is Ada's.
+    await sql.execute(
+        f"""create sequence tries;
+            create function be_bobs() returns trigger language plpgsql as $$
+            begin
+                if nextval('tries') = 1 then new.owner_id = '{sales["bob"]}'; end if;
+                return new;
+            end $$;
+            create trigger b_bobs before update on deal for each row execute function be_bobs();
+            create function collide() returns trigger language plpgsql as $$
+            begin
+                if (select last_value from tries) = 1 then raise serialization_failure; end if;
+                return null;
+            end $$;
+            create constraint trigger collides after update on deal deferrable initially deferred
+                for each row execute function collide();"""
+    )
+    asked: dict[str, Any] = {"updates": {"value": 1}, "viewer": rep(sales["ada"]), "key": "mine"}
+    first = await bulk(ask, "UPDATE_VALUE", [sales["deal"]], **asked)
+    assert (told(first), await sql.fetchval("select last_value from tries")) == ([("UPDATED", 2)], 2)
+    assert await bulk(ask, "UPDATE_VALUE", [sales["deal"]], **asked) == first
 
 
 async def test_no_deals_are_no_change(ask: Asker, sql: Sql, sales: Sales) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
-from core.viewer import EVERYONE, Viewer
+from core.viewer import EVERYONE, READ_ALL, WRITE, Viewer
 from resolvers.rules import Field, shown
 from resolvers.writable import WRITABLES
 from schema.build import build_schema
@@ -133,6 +133,12 @@ async def test_no_text_is_blank_or_holds_nul(ask: Asker, sql: Sql, sales: Sales)
     assert await changes(sql) == before
 
 
+async def test_the_body_of_an_activity_may_be_blank(ask: Asker, sql: Sql, sales: Sales) -> None:
+    for text in BLANK:
+        assert await ways(ask, sales, "activity", {"body": text}) == [[], []], repr(text)
+        assert await sql.fetchval("select body from activity where id = $1", UUID(sales["activity"])) == text
+
+
 @pytest.mark.parametrize("text", ["\u200b", "\u180e", "\ufeff", "\u2060", "\u202e", "\ud7ff", "\uffff", "\U0010ffff", "'; drop", "%s {}"])
 async def test_odd_text_is_kept_as_it_is_or_refused_at_its_field(ask: Asker, sql: Sql, sales: Sales, text: str) -> None:
     assert await ways(ask, sales, "company", {"name": text}) in ([[], []], [wrong("name")] * 2)
@@ -251,6 +257,18 @@ async def test_a_deal_goes_to_another_company_with_a_contact_of_that_one_or_of_n
         assert await ways(ask, sales, "deal", {"contactId": sales[contact], "companyId": sales[company]}) == [[], []]
 
 
+async def test_an_activity_concerns_a_company_and_a_contact_of_another(ask: Asker, sales: Sales) -> None:
+    given = {"contactId": sales["stranger"], "companyId": sales["company"]}
+    assert await ways(ask, sales, "activity", given) == [[], []]
+
+
+async def test_one_who_sees_everything_refers_to_rows_of_others_in_their_own(ask: Asker, sales: Sales) -> None:
+    lead = Viewer("lead", UUID(sales["ada"]), frozenset((READ_ALL, WRITE)))
+    for noun, field in (("contact", "companyId"), ("deal", "companyId"), ("activity", "companyId"), ("activity", "dealId")):
+        others = sales[f"{field.removesuffix('Id')} of bob"]
+        assert await ways(ask, sales, noun, {field: others}, lead) == [[], []], (noun, field)
+
+
 @pytest.mark.parametrize("why", ["deleted", "hidden"])
 async def test_a_company_that_is_not_shown_forbids_no_contact_and_no_deal(ask: Asker, sql: Sql, sales: Sales, why: str) -> None:
     ada = rep(sales["ada"])
@@ -326,6 +344,15 @@ async def test_all_that_is_wrong_is_told_at_once(ask: Asker, sql: Sql, sales: Sa
     assert await ways(ask, sales, "deal", missing) == [wrong(*missing)] * 2
     bulk = {"operation": "UPDATE_STAGE", "dealIds": [sales["deal"]], "updates": {"ownerId": "x", "value": 1}}
     assert await faults(ask, "bulkUpdateDeals", bulk) == wrong("updates.ownerId", "updates.value", "updates.stageId")
+    assert await changes(sql) == before
+
+
+async def test_what_is_wrong_between_fields_is_told_along_with_what_is_wrong_in_one(ask: Asker, sql: Sql, sales: Sales) -> None:
+    before = await changes(sql)
+    nameless = {"ownerId": sales["ada"], "phone": " "}
+    assert await faults(ask, "createContact", {"input": nameless}) == wrong("phone", "lastName")
+    call = least("activity", sales, type="CALL", subject=" ", dueAt="2026-03-04T12:00:00Z")
+    assert await faults(ask, "createActivity", {"input": call}) == wrong("subject", "dueAt")
     assert await changes(sql) == before
 
 

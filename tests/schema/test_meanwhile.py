@@ -169,6 +169,16 @@ async def test_a_stage_that_is_removed_before_the_deals_move_is_told(
     assert (error["__typename"], error["field"]) == ("ValidationError", "updates.stageId")
 
 
+async def test_what_is_restored_while_it_is_looked_for_is_changed(
+    ask: Asker, sql: Sql, sales: Sales, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deal = UUID(sales["gone"])
+    once_after(monkeypatch, "deal.update", lambda: sql.execute(REVIVED, deal))
+    payload = await mutate(ask, "updateDeal", "deal { name }", id=sales["gone"], input={"name": "Other"})
+    assert payload["deal"] == {"name": "Other"}
+    assert await sql.fetchval("select name from deal where id = $1", deal) == "Other"
+
+
 async def test_what_is_deleted_while_it_is_looked_for_is_restored(
     ask: Asker, sql: Sql, sales: Sales, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +225,7 @@ async def test_a_key_whose_week_ends_while_it_is_used_is_free_again(
     await sql.execute("update idempotency_key set used_at = now() - interval '8 days'")
     once_after(monkeypatch, "idempotency.claim", lambda: upkeep.purge(sql))
     assert (await mutate(ask, "updateDeal", "deal { name }", **arguments))["deal"] == {"name": "Other"}
+    assert await sql.fetchval("select key from idempotency_key") == "client:once", "and is used up anew"
 
 
 async def test_a_subject_is_revoked_as_of_the_last_time(sql: Sql, other: Sql) -> None:

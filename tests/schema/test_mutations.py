@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -12,6 +12,7 @@ import pytest
 from graphql import GraphQLInputObjectType, get_named_type
 
 from core.viewer import EVERYONE, Viewer
+from resolvers.mutation import MAY_NOT_WRITE
 from resolvers.rules import shown
 from resolvers.writable import WRITABLES
 from schema.build import build_schema
@@ -324,6 +325,12 @@ async def test_a_task_is_done_once_and_opened_once(ask: Asker, sql: Sql, sales: 
     assert [error["__typename"] for error in stale["errors"]] == ["Conflict"]
 
 
+async def test_a_task_that_is_completed_again_stays_done_since_when_it_was(ask: Asker, sales: Sales) -> None:
+    ask.now = lambda: NOON + timedelta(hours=1)
+    payload = await mutate(ask, "completeTask", "activity { completedAt version }", id=sales["done"])
+    assert payload["activity"] == {"completedAt": TIME, "version": 1}
+
+
 async def test_what_is_no_task_is_never_done(ask: Asker, crm: Crm, sales: Sales) -> None:
     for kind in ("CALL", "EMAIL", "MEETING", "NOTE"):
         other = await crm.activity(UUID(sales["ada"]), kind)
@@ -468,6 +475,15 @@ async def test_one_who_may_only_read_is_forbidden_every_mutation(ask: Asker, sql
         told[name] = [error["__typename"] for error in payload["errors"]]
     assert await audits(sql) == changes
     assert told == {name: ["Forbidden"] for name in MUTATIONS}
+
+
+async def test_one_who_may_only_read_is_told_that_before_anything_else_that_is_wrong(ask: Asker, sales: Sales) -> None:
+    for name in WITH_ID:
+        wrong = {**filled(CALLS[name], sales), "id": "no id", "clientMutationId": ""}
+        payload = await mutate(ask, name, "", reader(), **wrong)
+        forbidden = {"__typename": "Forbidden", "message": MAY_NOT_WRITE.message}
+        assert payload == {"errors": [forbidden], "clientMutationId": ""}, name
+        assert not ask.ran, name
 
 
 async def test_a_rep_makes_nothing_anothers(ask: Asker, sql: Sql, sales: Sales) -> None:

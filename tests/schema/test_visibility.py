@@ -82,6 +82,14 @@ async def test_asking_for_another_owner_answers_nothing_of_theirs(ask: Asker, tw
     assert data["dashboard"]["recent"]["tasks"] == []
 
 
+async def test_what_a_rep_lists_is_read_and_goes_out_of_date_as_a_list_of_theirs(ask: Asker, two_reps: dict[str, Any]) -> None:
+    ada = two_reps["ada"]
+    data = await ask("{ contacts { edges { node { id } } } companies { totalCount } }", rep(ada))
+    assert data == {"contacts": {"edges": []}, "companies": {"totalCount": 1}}
+    assert set(ask.ran) == {"contact.page_of_owner_by_name_up", "company.page_of_owner_by_name_up", "company.count_of_owner"}
+    assert ask.read == {f"contacts-of-owner:{ada}", f"companies-of-owner:{ada}"}
+
+
 async def test_without_an_owner_to_look_through_everything_is_seen(ask: Asker, two_reps: dict[str, Any]) -> None:
     data = await ask(EVERYTHING)
     assert data["users"]["totalCount"] == 2
