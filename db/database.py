@@ -23,8 +23,6 @@ Row = TypeVar("Row", bound=tuple[Any, ...])
 T = TypeVar("T")
 log = structlog.get_logger("db")
 
-# A held statement whose result changed its columns under it: the schema moved on while we were connected.
-OUTDATED = (asyncpg.InvalidCachedStatementError, asyncpg.OutdatedSchemaCacheError)
 # Three tries, 0.05 to 0.15 s apart, outlast a connection that a restart cut; a longer outage is the client's to know.
 TRIES = 3
 PAUSE_S = 0.05
@@ -196,8 +194,6 @@ class PooledDatabase:
         return answer
 
     async def _roll_back(self, held: Connection, transaction: asyncpg.transaction.Transaction) -> None:
-        if held.raw.is_closed():
-            return
         try:
             async with asyncio.timeout(SETTLE_S):  # not for ever, on a line that hangs
                 await transaction.rollback()
@@ -284,11 +280,12 @@ def _translated(error: Exception, held: Connection, pool: Pool) -> Exception:
             return ConstraintViolated(error.constraint_name)
     if isinstance(error, CONTENDED):
         return _ContendedError()
-    if isinstance(error, asyncpg.DataError) or _sqlstate(error).startswith("22"):
+    if _sqlstate(error).startswith("22"):
         return BadInput("A value in the request is not one that the database can compare with.")
     if isinstance(error, asyncpg.QueryCanceledError):
         return DeadlineExceeded("The database stopped the statement at its time limit. Ask for less at once.")
-    if isinstance(error, (*LOST, *OUTDATED)):
+    # A held statement whose columns are others now: the schema moved on while we were connected.
+    if isinstance(error, (*LOST, asyncpg.InvalidCachedStatementError)):
         if not isinstance(error, FULL):
             pool.discard(held)
         return Unavailable("The database did not answer. Try again shortly.")

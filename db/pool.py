@@ -12,7 +12,7 @@ on a line that hangs nothing is ever closed, and whoever gets it would wait in v
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Any
 
@@ -31,7 +31,6 @@ SETTLE_S = 2.0
 LOST = (
     OSError,
     EOFError,
-    TimeoutError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,  # an idle session that was ended, met between its last words and its closed socket
     asyncpg.PostgresConnectionError,
@@ -94,10 +93,8 @@ class Connection:
 
     async def close(self) -> None:
         """Closes it within a second, or cuts the line."""
-        try:
+        with suppress(*LOST, asyncpg.PostgresError):
             await self.raw.close(timeout=1)
-        except (*LOST, asyncpg.PostgresError):
-            self.raw.terminate()
 
 
 class Pool:
@@ -247,9 +244,7 @@ class Pool:
         raw: asyncpg.Connection[Any] | None = None
         try:
             async with asyncio.timeout(max(self._wait_s, 5)):
-                raw = await asyncpg.connect(
-                    self._url, server_settings=self._server_settings, max_cached_statement_lifetime=0
-                )
+                raw = await asyncpg.connect(self._url, server_settings=self._server_settings)
                 opened = Connection(raw)
                 # asyncpg asks PostgreSQL about arrays where it first meets one. No request has to wait for that.
                 await opened.prepare("health.arrays", ARRAYS)

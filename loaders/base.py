@@ -66,10 +66,7 @@ class Loader(DataLoader[Key, Value]):
         task = asyncio.current_task()
         assert task is not None
         self.batches.add(task)
-        try:
-            return list(await self._load(keys))
-        finally:
-            self.batches.discard(task)
+        return list(await self._load(keys))
 
     async def _load(self, keys: list[Key]) -> Sequence[Value]:
         kept = self._kept()
@@ -238,8 +235,7 @@ class Loader(DataLoader[Key, Value]):
                 del self._under_way[key]
         batch.give(outcome)
 
-    def _ended(self, batch: Later[None], task: asyncio.Task[None]) -> None:
-        self.batches.discard(task)
+    def _ended(self, batch: Later[None], _: asyncio.Task[None]) -> None:
         if self._gathered and batch is self._next:  # stopped before it began
             keys, self._gathered = self._gathered, []
             self._let_go(keys, batch, asyncio.CancelledError())

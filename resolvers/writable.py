@@ -130,7 +130,6 @@ ACTIVITY = _writable(
         "body": optional(long_text(100_000)),
         "occurred_at": required(moment),
         "due_at": optional(moment),
-        "completed_at": optional(moment),
         "company_id": reference("company"),
         "deal_id": reference("deal"),
         "contact_id": reference("contact"),
