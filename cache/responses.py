@@ -14,6 +14,7 @@ from functools import partial
 from cache.encoding import Encoding, encoded, encoded_aside
 from cache.entry import SKEW_S, Entry, Found, Made, SharedTier, Stats, etag_of
 from cache.freshness import Freshness
+from core.later import pass_over
 from core.tags import everything_of
 
 # Longest wait for an answer that another process is making.
@@ -159,8 +160,7 @@ class ResponseCache:
         flight = self._flights.get(key)
         if flight is None or refresh or flight.began != self.freshness.number or not self.freshness.is_hearing:
             task = asyncio.create_task(self._fly(key, make, refresh, began))
-            # Those who waited may all have gone: then its error is nobody's, and asyncio would tell.
-            task.add_done_callback(lambda done: done.cancelled() or done.exception())
+            task.add_done_callback(pass_over)
             flight = _Flight(task, self.freshness.number if began is None else began)
             self._flights[key] = flight
         flight.waiting += 1

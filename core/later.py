@@ -72,6 +72,12 @@ class Later(Generic[T]):
         return self._outcome  # type: ignore[no-any-return]
 
 
+def pass_over(done: "asyncio.Future[Any]") -> None:
+    """Takes the error of a future whose readers may all have gone, of which asyncio would tell otherwise: a callback."""
+    if not done.cancelled():
+        done.exception()
+
+
 def outcomes_of(laters: Sequence[Later[T]]) -> Later[list[T | BaseException]]:
     """Their values in their order, an error in the place of the value that it came instead of."""
     together: Later[list[Any]] = Later()

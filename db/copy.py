@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from core.later import pass_over
 from db.pool import SETTLE_S
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -23,8 +24,7 @@ async def copy_into(connection: Connection, table: str, **how: Any) -> str:
 
     connection.add_termination_listener(tell)
     copying: asyncio.Future[Any] = asyncio.ensure_future(connection.copy_records_to_table(table, **how))
-    # What it raises because it was cut off is nobody's, and asyncio would tell of it.
-    copying.add_done_callback(lambda done: done.cancelled() or done.exception())
+    copying.add_done_callback(pass_over)
     try:
         await asyncio.wait({copying, gone}, return_when=asyncio.FIRST_COMPLETED)
         if not copying.done():

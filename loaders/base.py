@@ -14,7 +14,7 @@ from uuid import UUID
 from aiodataloader import DataLoader
 
 from cache.reference import Kept, Reference
-from core.later import Later, outcomes_of
+from core.later import Later, outcomes_of, pass_over
 from db.database import Database
 from loaders.reads import LIST, Reads
 
@@ -133,8 +133,7 @@ class Loader(DataLoader[Key, Value]):
         if future.done():
             return future
         shielded = asyncio.shield(future)
-        # Of several fields that fail graphql-core awaits the first: the others' errors are nobody's, and asyncio would tell.
-        shielded.add_done_callback(lambda done: done.cancelled() or done.exception())
+        shielded.add_done_callback(pass_over)  # of several fields that fail graphql-core awaits the first
         return shielded
 
     def load_all(self, keys: Sequence[Key]) -> Loading[Value]:

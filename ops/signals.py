@@ -14,6 +14,8 @@ import structlog
 import uvicorn
 from uvicorn.supervisors import Multiprocess
 
+from core.later import pass_over
+
 log = structlog.get_logger("ops")
 LOOK_EVERY_S = 0.1
 # What was cancelled closes its connection; a database that does not answer must not keep us.
@@ -65,8 +67,7 @@ class EndOnSignal:
 
     async def _until_wanted(self, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
         task = asyncio.create_task(work)
-        # What it raises because it was cancelled is nobody's, and asyncio would tell of it.
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        task.add_done_callback(pass_over)
         while not self.is_wanted and not task.done():
             await asyncio.wait({task}, timeout=LOOK_EVERY_S)
         if not task.done():

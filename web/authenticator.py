@@ -21,6 +21,7 @@ from cache.freshness import Freshness
 from core import tags
 from core.api_key import PREFIX, digest_of
 from core.errors import AppError, CredentialExpired, DeadlineExceeded, InvalidCredential, Unauthenticated
+from core.later import pass_over
 from core.settings import Settings
 from core.viewer import EVERYONE, EXPLORE, SCOPES, Viewer
 from db.database import Database
@@ -192,8 +193,7 @@ class Authenticator:
 
     def _landed(self, flight: tuple[bytes, int], done: "asyncio.Task[Viewer]") -> None:
         self._flights.pop(flight, None)
-        if not done.cancelled():
-            done.exception()  # those who waited may all have gone
+        pass_over(done)
 
     async def _verify_in_time(self, credential: bytes) -> Viewer:
         """On a line that hangs nobody would be answered any more who asks with that credential."""
