@@ -13,8 +13,9 @@ from web.json_depth import json_of
 from web.middleware.cors import PREFLIGHT_HEADERS
 from web.negotiation import GRAPHQL, HTML, JSON, best
 
-# A GET with one of these asks something; without them a browser gets the page.
-ASKING = ("query", "documentId", "id", "doc_id", "extensions", "operationName")
+# A GET with one of these names a document that is here. With a text, or with nothing, a browser gets the page: a link to a
+# query opens it there, and runs nothing.
+NAMING = frozenset({"documentId", "id", "doc_id", "extensions", "operationName"})
 
 
 class TooLarge(AppError):
@@ -50,10 +51,12 @@ class BatchLimitExceeded(BadRequest):
 
 
 def asks_for_page(call: Call) -> bool:
-    """Whether a request to the endpoint asks nothing and prefers HTML: a browser that opens it."""
+    """Whether a request to the endpoint prefers HTML, and names no document: a browser that opens it, or a link to a query."""
     is_get = call.method != "POST" and call.document_id is None
-    prefers_page = is_get and best(call.header(b"accept"), (JSON, GRAPHQL, HTML)) == HTML
-    return prefers_page and not any(value for name, value in call.parameters if name in ASKING)
+    if not is_get or best(call.header(b"accept"), (JSON, GRAPHQL, HTML)) != HTML:
+        return False
+    given = {name for name, value in call.parameters if value}
+    return "query" in given or given.isdisjoint(NAMING)
 
 
 def asks_anew(call: Call) -> bool:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from graphql import build_schema, graphql_sync
@@ -161,6 +162,24 @@ async def test_tabs_outlive_a_reload_and_a_closed_example_comes_back(page: Page)
         await click(page, ".examples li:nth-of-type(4) button")
         await page.until(f"{EDITOR}.getValue().includes('FindCompany')")
         assert (await page.evaluate(TABS))[3:] == ["CompanyAnalytics", "FindCompany"]
+    assert page.complaints == []
+
+
+@pytest.mark.parametrize("has_stored", [False, True])
+async def test_a_link_opens_its_query_beside_what_is_there_and_runs_nothing(page: Page, api: Api, *, has_stored: bool) -> None:
+    port, before, asked = await page.evaluate("location.port"), await page.evaluate(TABS), len(api.requests)
+    if has_stored:
+        await click(page, ".graphiql-tab:nth-of-type(4) .graphiql-tab-button")
+        await page.until(f"{STORED}.activeTabIndex === 3")
+    link = urlencode({"query": "query Shared($id: ID!) { deal(id: $id) { name } }", "variables": '{"id": "018cc251"}'})
+    for _ in range(2):  # the second time it only shows the tab that is there
+        await page.open(f"http://127.0.0.1:{port}/graphql?{link}")
+        await page.until(f"!!({RESPONSE})")
+        assert await page.evaluate(f"{EDITOR}.getValue()") == "query Shared($id: ID!) { deal(id: $id) { name } }"
+        assert await page.evaluate(f"{VARIABLES}.getValue()") == '{"id": "018cc251"}'
+        assert await page.evaluate(TABS) == ([*before, "Shared"] if has_stored else ["Shared", *before])
+    assert "Shared" not in {body.get("operationName") for _, body in api.requests[asked:]}
+    assert await page.evaluate("violations") == []
     assert page.complaints == []
 
 

@@ -26,7 +26,8 @@ export async function start() {
     ...opening(storage, examples),
     fetcher,
     storage,
-    defaultTabs: examples.map(({ query, variables }) => ({ query, variables })),
+    // Where tabs are stored, GraphiQL opens another one for the query that it begins with, and here it does not.
+    defaultTabs: [linked(), ...examples].filter(Boolean).map(({ query, variables }) => ({ query, variables })),
     defaultQuery: NEW_TAB,
     defaultEditorToolsVisibility: "variables",
     plugins: [explorer, examplesPlugin(examples)],
@@ -39,8 +40,21 @@ export async function start() {
   window.ReactDOM.createRoot(root).render(h(GraphiQL, props, name, h(TunedEditors)));
 }
 
-/** The query and variables to begin with: of the tab that was active last, or else of the first example. */
+/** The query and variables to begin with: of the link, of the tab that was active last, or else of the first example. */
 function opening(storage, examples) {
+  const kept = keptTab(storage, examples); // puts right what is stored, too
+  const { query, variables } = linked() ?? kept ?? examples[0];
+  return { query, variables };
+}
+
+/** The query and variables of a link to this page; nothing where it is none to a query. */
+function linked() {
+  const link = new URLSearchParams(location.search);
+  return link.get("query") ? { query: link.get("query"), variables: link.get("variables") ?? "" } : null;
+}
+
+/** The query and variables of the tab that was active last; nothing where there is none. */
+function keptTab(storage, examples) {
   // GraphiQL 4.1 reads them from other keys than the tabs and, where these differ, opens another, empty tab.
   try {
     const kept = JSON.parse(storage.getItem("graphiql:tabState"));
@@ -53,7 +67,7 @@ function opening(storage, examples) {
     const { query, variables } = kept.tabs[kept.activeTabIndex];
     return { query: query ?? "", variables: variables ?? "" };
   } catch {
-    return { query: examples[0].query, variables: examples[0].variables };
+    return null;
   }
 }
 
