@@ -8,7 +8,8 @@ from pathlib import Path
 from jobs.cells import Cell, Claim, cell, claim, column
 from jobs.mapping import FileFormat, Listed, Lookup, Mapping, MappingError, Merged
 from jobs.reading import CsvFile
-from jobs.rows import Report, RowFile, misspelling
+from jobs.rows import BadRow, Report, RowFile, misspelling
+from jobs.values import BadValueError
 
 Answers = MappingOf[str, str]
 
@@ -120,8 +121,12 @@ class Export:
         """Key and text of every row that has both."""
         rows: list[tuple[str, str]] = []
         for block in file.blocks(self._report):
-            kept = [row for row in block.rows if all(holds(row) for holds in claims)] if claims else block.rows
-            rows += [(found, text) for row in kept if (found := key(row)) and (text := taken(row).strip())]
+            for row, line in zip(block.rows, block.lines, strict=True):
+                try:
+                    if all(holds(row) for holds in claims) and (found := key(row)) and (text := taken(row).strip()):
+                        rows.append((found, text))
+                except BadValueError as error:
+                    self._report(BadRow(file.name, line, "", str(error), file.unit))
         return rows
 
 

@@ -210,6 +210,8 @@ def _replacements(table: TomlTable) -> tuple[tuple[re.Pattern[str], str], ...]:
         if not isinstance(pair, list) or len(pair) != 2:
             raise MappingError(f"{place}: must be a pair, ['what to find', 'what to put there']")
         pattern, put = as_pattern(as_text(pair[0], place), place), as_text(pair[1], place)
+        if r"\0" in put:
+            raise MappingError(rf"{place}: \0 is the character NUL, which no text holds; \g<0> is all that was found")
         try:
             pattern.sub(put, "")
         except (re.error, IndexError) as error:

@@ -27,16 +27,29 @@ NO_CSV = {
 }
 
 
+def _writing_of(path: Path) -> tuple[int, int, int] | None:
+    """What is another after a file was written; None where there is no file that could be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 class _Reader(Iterable[Row], Protocol):
     @property
     def line_num(self) -> int: ...
 
 
 class CsvFile(RowFile):
-    """One file of an export. Its header is read at once; raises MappingError where that cannot be done."""
+    """One file of an export. Its header is read at once; raises MappingError where that cannot be done.
+
+    So does reading its rows where it has been written anew since then: another header may stand over them.
+    """
 
     def __init__(self, path: Path, format_: FileFormat) -> None:
         self.path = path
+        self._written = _writing_of(path)
         header, lines_before = _header(path, format_)
         super().__init__(path.name, header, format_, lines_before)
 
@@ -93,6 +106,8 @@ class CsvFile(RowFile):
                 if fault is not None:
                     report(BadRow(self.name, line, "", fault))
             if is_ended or len(rows) == BLOCK_ROWS:
+                if _writing_of(self.path) != self._written:
+                    raise MappingError(f"{self.name}: was changed while it was read; import again when it is whole")
                 yield self._checked(rows, lines, report)
                 rows, lines = [], []
 

@@ -96,6 +96,8 @@ def as_text(value: object, place: str) -> str:
         return "true" if value else "false"
     if isinstance(value, (list, dict)):
         raise MappingError(f"{place}: must be a text, not {value!r}")
+    if "\0" in str(value):
+        raise MappingError(f"{place}: no text holds the character NUL")
     return str(value)
 
 

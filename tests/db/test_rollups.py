@@ -350,6 +350,27 @@ async def test_the_command_proves_and_mends_and_its_exit_status_tells(
     assert await is_right(sql)
 
 
+async def test_upkeep_sweeps_and_purges_and_goes_on_after_what_postgresql_refuses(
+    sql: Sql, crm: Crm, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "AT_LEAST_EVERY_S", 0.05)
+    monkeypatch.setattr(upkeep, "RECONNECT_S", 0.3)
+    monkeypatch.setattr(upkeep, "SWEEP_AFTER", 1)
+    monkeypatch.setattr(upkeep, "PURGE_EVERY_S", 0.05)
+    await sql.execute("create function no_purge() returns trigger language plpgsql as $$ begin raise 'not now'; end $$")
+    await sql.execute("create trigger no_purge before delete on activity for each statement execute function no_purge()")
+    owner = await crm.user()
+    await crm.deal(owner, await crm.stage())
+    await crm.activity(owner, deleted_at=await sql.fetchval("select now() - interval '31 days'"))
+    swept = "select sum(vacuum_count) > 0 from pg_stat_user_tables where relname like '%_delta'"
+    async with kept_up(database_url, asyncio.Event()):
+        await until(lambda: sql.fetchval(swept))
+        await sql.execute("drop trigger no_purge on activity")
+        await until(lambda: sql.fetchval("select not exists (select from activity)"))
+        await crm.activity(owner, deleted_at=await sql.fetchval("select now() - interval '31 days'"))
+        await until(lambda: sql.fetchval("select not exists (select from activity)"))
+
+
 async def test_what_was_deleted_over_30_days_ago_goes_and_nothing_refers_to_it_any_more(sql: Sql, crm: Crm) -> None:
     owner, stages = await crm.user(), await crm.stages()
     kept: dict[str, list[UUID]] = {"company": [], "contact": [], "deal": [], "activity": []}

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 import jobs.demo
+from core.errors import Unavailable
 from jobs.demo import DemoError, DemoReport, is_empty, load_demo, remove_demo
 from jobs.demo_pipeline import BLOCK, blocks
 from jobs.demo_rows import COLUMNS, Clock, users, uuid_at
@@ -223,3 +224,19 @@ async def test_sums_can_be_read_from_indexes_alone_after_a_load(database_url: st
     pages = await sql.fetchrow("select relpages, relallvisible from pg_class where relname = 'deal'")
     assert pages is not None
     assert pages["relallvisible"] > pages["relpages"] / 2
+
+
+async def test_nothing_is_left_to_be_folded_after_demo_data_came_or_went(database_url: str, sql: "Connection") -> None:
+    await load_demo(database_url, companies=5, today=TODAY)
+    assert await sql.fetchval("select fold_rollups()") == 0
+    await remove_demo(database_url)
+    assert await sql.fetchval("select fold_rollups()") == 0
+
+
+async def test_a_database_that_is_lost_leaves_no_demo_data_and_that_is_said(database_url: str, sql: "Connection") -> None:
+    breaking = "create function breaks() returns trigger language plpgsql as $$ begin {}; return null; end $$"
+    await sql.execute(breaking.format("perform pg_terminate_backend(pg_backend_pid())"))
+    await sql.execute("create trigger breaks after insert on contact for each statement execute function breaks()")
+    with pytest.raises(Unavailable, match="all of it is there, or nothing"):
+        await load_demo(database_url, companies=3, today=TODAY)
+    assert await is_empty(database_url)

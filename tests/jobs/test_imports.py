@@ -152,6 +152,7 @@ async def test_all_that_is_wrong_is_told_at_once_and_nothing_comes_in(
     write(tmp_path, users=USERS, stages=STAGES, deals="\n".join(deals))
     report = await canonical(database_url, tmp_path)
     assert not report.is_imported
+    assert (report.tallies["deals"].read, report.tallies["deals"].bad) == (7, 6)
     assert lines(report) == [
         "deals.csv, line 2, value: deal 'D1': '1.2345' has more than 2 decimals",
         "deals.csv, line 5, id: deal 'D2': is there twice in this export",
@@ -281,12 +282,24 @@ async def test_a_bulk_load_makes_indexes_and_foreign_keys_again(
     assert await sql.fetchval(in_order)
     assert await sql.fetchval("select array_agg(distinct uuid_extract_version(id)) from activity") == [7]
     assert await sql.fetch("table rollup_drift") == []
+    assert await sql.fetchval("select count(*) > 0 from pg_stats where tablename = 'activity'")  # who reads next is planned for
     found = "select source, occurred_at = '2026-01-04Z' as told, count(*) as rows from activity group by 1, 2 order by 2"
     assert [tuple(row) for row in await sql.fetch(found)] == [("canonical", False, 1), ("canonical", True, 24_999)]
     with pytest.raises(asyncpg.CheckViolationError, match="activity_external_id_has_source"):
         await sql.execute("insert into activity (type, subject, owner_id, external_id) select type, subject, owner_id, '1' from activity limit 1")
     again = (await canonical(database_url, tmp_path)).tallies["activities"]
     assert (again.inserted, again.updated, again.unchanged) == (0, 0, 25_000)
+
+
+async def test_a_table_that_is_larger_than_what_comes_keeps_its_indexes(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await canonical(database_url, write(tmp_path, users=USERS))
+    monkeypatch.setattr(loading, "BULK_ROWS", 1)
+    monkeypatch.setattr(loading, "ROW_BYTES", 1)
+    monkeypatch.setattr(loading, "take_away", None)
+    users = (await canonical(database_url, write(tmp_path, users=USERS + "U2,Bo,\n"))).tallies["users"]
+    assert (users.inserted, users.unchanged) == (1, 1)
 
 
 async def history(sql: "Connection", deal: str) -> list[str]:

@@ -49,7 +49,7 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\ntime_zone = 'Mars'\n" + USER, "time_zone: 'Mars' is not an IANA time zone"),
         ("source = 'x'\nencoding = 'utf-9'\n" + USER, "encoding: 'utf-9' is not an encoding"),
         ("source = 'x'\nencoding = 'rot13'\n" + USER, "encoding: 'rot13' is not an encoding"),
-        ("source = 'x'\nencoding = \"\\u0000\"\n" + USER, "encoding: '\\x00' is not an encoding"),
+        ("source = 'x'\nencoding = \"\\u0000\"\n" + USER, "encoding: no text holds the character NUL"),
         ("source = 'x'\ndates = ['%d/%d/%Y']\n" + USER, "dates: '%d/%d/%Y' is not a date format: redefinition of group"),
         ("source = 'x'\n" + USER + "created_at = { column = 'c', dates = '%e' }", "user[1].created_at.dates: '%e' is not a date"),
         ("source = 'x'\ndates = ['%d.%m.%Y %H:%M %Z']\n" + USER, "dates: '%d.%m.%Y %H:%M %Z' is not a date format: %Z, the name"),
@@ -58,6 +58,8 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\ndates = ['DD/MM/YYYY']\n" + USER, "dates: 'DD/MM/YYYY' is not a date format: it has no year"),
         ("source = 'x'\ndates = ['%%Y']\n" + USER, "dates: '%%Y' is not a date format: it has no year"),
         ("source = 'x'\n" + USER + "email = { column = 'e', replace = [['e', '\\9']] }", "email.replace[1]: '\\\\9' cannot take"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', replace = [['e', '<\\0>']] }", "email.replace[1]: \\0 is the character NUL"),
+        ("source = 'x'\n" + USER + "email = { value = \"a\\u0000\" }", "email.value: no text holds the character NUL"),
         ("source = 'x'\n" + USER + "email = { column = 'e', replace = inf }", "user[1].email.replace: must be a list of pairs"),
         ("source = 'x'\n" + USER + "skip = { column = 'e', is = [] }", "user[1].skip.is: is empty"),
         ("source = 'x'\n" + USER + "skip = { column = 'e', not_found_in = [] }", "user[1].skip.not_found_in: is empty"),
@@ -69,6 +71,20 @@ def test_a_shipped_mapping_is_found_by_its_bare_name(path: Path) -> None:
         ("source = 'x'\n" + USER + "[files.'u.csv']\nblank = []", 'files."u.csv".blank: unknown key; did you mean blanks?'),
         ("source = 'x'\n" + USER + "[files.'u.csv']\nxyz = 0", "known here: blanks, delimiter, encoding, header, quote, skip_lines, values"),
         ("source = 'x'\ndelimiter = ';;'\n" + USER, "delimiter: must be one character"),
+        ("source = 'x'\ndelimiter = \"\\n\"\n" + USER, "delimiter: must be one character, not '\\n'"),
+        (f"source = '{'x' * 501}'\n" + USER, "source: is longer than 500 characters"),
+        ("source = 'x'\nskip_lines = -1\n" + USER, "skip_lines: must be a whole number, not -1"),
+        ("source = 'x'\nskip_lines = true\n" + USER, "skip_lines: must be a whole number, not True"),
+        ("source = 'x'\n" + USER + "optional = 'no'", "user[1].optional: must be true or false, not 'no'"),
+        ("source = 'x'\n" + USER + "email = { column = ['e'] }", "user[1].email.column: must be a text, not ['e']"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', values = 'x' }", "user[1].email.values: must be a table such as"),
+        ("source = 'x'\n" + USER + "email = { default = 'e' }", "user[1].email: needs exactly one of column"),
+        ("source = 'x'\n" + USER + "email = { only_if = { column = 'e', is = 'x' } }", "user[1].email: needs exactly one of column"),
+        ("source = 'x'\n" + USER + "skip = { column = 'e', is = 'x', blank = true }", "user[1].skip: needs exactly one of is"),
+        ("source = 'x'\n" + USER + "email = { column = 'e', replace = [['e']] }", "user[1].email.replace[1]: must be a pair"),
+        ("source = 'x'\n" + COMPANY + "revenue = { column = 'r', multiply = inf }", "revenue.multiply: must be a number, not 'inf'"),
+        ("source = 'x'\n[[stage]]\nrows = []", "stage[1].rows: must be a list of tables, one for each stage"),
+        ("source = 'x'\n[[user]]\nrows = [{ email = 'e' }]", "user[1].key: is missing; every user needs one"),
         ("source = 'x'\ndecimal = '-'\n" + USER, "decimal: must be one of"),
         ("source = 'x'\n" + COMPANY + "owner = { column = 'o', by = 'phone' }", "company[1].owner.by"),
         ("source = 'x'\n" + COMPANY + "owner = { column = 'o', missing = 'default' }", "no default"),
@@ -107,6 +123,12 @@ def test_the_first_example_reads_days_and_times_in_one_order() -> None:
 def test_a_mapping_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     (tmp_path / "m.toml").write_text("source = 'x'\n" + USER, "utf-8-sig")
     assert load_mapping(str(tmp_path / "m.toml")).source == "x"
+
+
+def test_a_file_of_yours_goes_before_a_mapping_we_ship_of_that_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "canonical").write_text("source = 'mine'\n" + USER)
+    monkeypatch.chdir(tmp_path)
+    assert load_mapping("canonical").source == "mine"
 
 
 def test_no_such_file_and_no_toml_are_one_clear_line(tmp_path: Path) -> None:

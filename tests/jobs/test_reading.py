@@ -175,3 +175,33 @@ def test_lines_above_the_header_that_are_not_in_the_encoding_are_refused(path: P
 def test_an_empty_file_has_no_header(path: Path) -> None:
     with pytest.raises(MappingError, match="is empty"):
         read(path, b"")
+
+
+def test_what_follows_bytes_that_cannot_be_decoded_is_told_to_be_missing(path: Path) -> None:
+    rows, bad = read(path, "id,note\n1,a\n2,b\n".encode("utf-16")[:-1], FileFormat(encoding="utf-16"))
+    assert rows == [(2, ["1", "a"])]
+    assert [str(each).partition(" not utf-16: ")[0] for each in bad] == ["deals.csv, line 3: what follows is"]
+
+
+def test_blanks_around_the_names_of_columns_are_no_part_of_them(path: Path) -> None:
+    path.write_bytes(b" id , note\n1,a\n")
+    assert CsvFile(path, FileFormat()).header == ("id", "note")
+
+
+def test_columns_without_a_name_are_not_told_to_be_unused(path: Path) -> None:
+    path.write_bytes(b"id,,note,\n1,,a,\n")
+    assert CsvFile(path, FileFormat()).unused() == ["id", "note"]
+
+
+def test_a_file_in_utf_32_is_read_and_not_taken_for_utf_16(path: Path) -> None:
+    rows, bad = read(path, "id,note\n1,ü\n".encode("utf-32"), FileFormat(encoding="utf-32"))
+    assert (rows, bad) == ([(2, ["1", "ü"])], [])
+
+
+def test_what_cannot_be_opened_and_a_header_without_an_end_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "folder.csv").mkdir()
+    with pytest.raises(MappingError, match=r"folder\.csv: cannot be read: Is a directory$"):
+        CsvFile(tmp_path / "folder.csv", FileFormat())
+    (tmp_path / "long.csv").write_bytes(b'id,"' + b"x" * 1_000_001)
+    with pytest.raises(MappingError, match=r"^long\.csv: its header cannot be read: field larger"):
+        CsvFile(tmp_path / "long.csv", FileFormat())

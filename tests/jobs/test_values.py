@@ -209,6 +209,13 @@ def test_the_first_and_the_last_day_that_somebody_may_mean_are_taken_in_any_time
     assert as_date("2999-12-31", (), BERLIN) == date(2999, 12, 31)
 
 
+@pytest.mark.parametrize("text", ["1e30", "inf", "nan", "1e400"])
+@pytest.mark.parametrize("unit", ["unix", "unix_ms", "excel"])
+def test_a_number_that_no_calendar_reaches_is_no_date(text: str, unit: str) -> None:
+    with pytest.raises(BadValueError, match=f"is not a date in any of these formats: ISO 8601, {unit}"):
+        as_time(text, (unit,), UTC)
+
+
 @pytest.mark.parametrize("text", ["yesterday", "2026-02-30", "0001-01-01T00:00:00+14:00", "32.01.2026"])
 def test_no_date_is_refused(text: str) -> None:
     with pytest.raises(BadValueError):

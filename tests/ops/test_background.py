@@ -30,3 +30,22 @@ async def test_what_is_cancelled_ends() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_work_that_fails_at_once_is_not_begun_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(background, "PAUSE_S", 3600.0)
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        if begun < 10:
+            raise RuntimeError("a bug")
+
+    with capture_logs():
+        task = asyncio.create_task(background.go_on(work))
+        for _ in range(20):
+            await asyncio.sleep(0)
+    assert (begun, task.done()) == (1, False)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
