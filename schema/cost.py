@@ -72,7 +72,7 @@ class Cost:
         parts, times = self.parts, 1
         while parts:
             cost, part = max(((part.cost(self.variables), part) for part in parts), key=lambda pair: pair[0])
-            if path and 2 * times * cost <= total:
+            if not cost or (path and 2 * times * cost <= total):
                 break
             path.append(part.name)
             times *= part.times(self.variables)

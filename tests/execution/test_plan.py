@@ -78,8 +78,23 @@ class Shelf:
         return self.rows
 
 
+def _names(context: Any, keys: Sequence[int], **given: Any) -> list[str]:
+    return [" ".join(given)] * len(keys)
+
+
+def _named(root: Any, first: int | None = strawberry.UNSET, second: int = 1) -> str:
+    return ""
+
+
 @strawberry.type
 class Query:
+    number = 1
+    named = strawberry.field(resolver=_named, graphql_type=str, metadata={BATCHED: Batched("__class__", _names)})
+
+    @strawberry.field
+    def taken(self, some: list[int], more: int = 0) -> list[int]:
+        return [more, *(some.pop() for _ in range(len(some)))]
+
     @strawberry.field
     def rows(self, count: int) -> list[Row]:
         return [Row(number=number) for number in range(count)]
@@ -98,6 +113,10 @@ class Query:
     def ready(self) -> int:
         begun.append("ready")
         return 1
+
+    @strawberry.field
+    def most(self) -> list[Row | None]:
+        return [*(Row(number=number) for number in range(BREATH + 2)), Row(number="none")]  # type: ignore[arg-type]
 
     @strawberry.field
     def many(self) -> list[Row]:
@@ -231,6 +250,13 @@ async def test_the_loop_breathes_during_a_long_level() -> None:
     assert min(longest for _, longest in found) < 0.25, found
 
 
+async def test_an_error_far_behind_in_a_long_level_stands_in_its_own_place() -> None:
+    result = await planned("{ most { number } }").execute(None, None)
+    assert [each.path for each in result.errors or ()] == [["most", BREATH + 2, "number"]]
+    assert result.data is not None
+    assert result.data["most"][BREATH + 1 :] == [{"number": BREATH + 1}, None]
+
+
 async def test_a_plan_is_good_for_any_variables() -> None:
     plan = planned("query ($count: Int!, $left: Boolean = false) { rows(count: $count) { number left @include(if: $left) } }")
     for left in (True, False, True):
@@ -239,6 +265,19 @@ async def test_a_plan_is_good_for_any_variables() -> None:
     assert (await plan.execute(None, {"count": "many"})).errors
     with pytest.raises(Unplannable):
         await plan.execute(None, {"count": 1, "left": None})
+
+
+async def test_what_a_resolver_does_to_a_list_that_it_gets_is_nothing_to_the_next_request() -> None:
+    for text in ("{ taken(some: [1, 2]) }", "query ($more: Int) { taken(some: [1, 2], more: $more) }"):
+        plan = planned(text)
+        for _ in range(3):
+            assert (await plan.execute(None, {"more": 0})).data == {"taken": [0, 2, 1]}
+
+
+async def test_arguments_keep_their_order_also_where_the_first_request_left_one_out() -> None:
+    plan = planned("query ($first: Int) { named(first: $first, second: 2) }")
+    for variables, names in (({}, "second"), ({"first": 1}, "first second"), ({}, "second"), ({"first": 2}, "first second")):
+        assert (await plan.execute(None, variables)).data == {"named": names}
 
 
 async def test_of_too_many_combinations_of_conditions_the_last_are_kept() -> None:
@@ -298,6 +337,7 @@ async def test_loads_under_way_end_with_the_request_that_was_cancelled() -> None
         ("rows { number } rows { twice: right }", [{"halves"}]),
         ("rows { right @include(if: false) }", [set()]),
         ("more { right }", [set(), {"halves"}]),
+        ("first { right }", [set()]),
     ],
 )
 async def test_a_resolver_is_told_what_could_be_read_along_with_its_objects(selection: str, told: list[set[str]]) -> None:

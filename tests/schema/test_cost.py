@@ -153,6 +153,8 @@ def test_a_field_that_is_selected_twice_is_there_if_either_is_and_costs_once() -
       viewer @include(if: $b) { owner { name } }
     } fragment f on Query { viewer { subject } viewer { subject owner @skip(if: $b) { id } } }"""
     assert [cost(text, a=a, b=b) for a in (False, True) for b in (False, True)] == [0, 2, 2, 2]
+    text = "query ($a: Boolean!, $b: Boolean!) { viewer @include(if: $a) { subject } viewer @include(if: $b) { owner { id } } }"
+    assert [cost(text, a=a, b=b) for a in (False, True) for b in (False, True)] == [0, 2, 1, 2]
     assert cost("{ viewer { owner { id } } ...f ...f } fragment f on Query { viewer { owner { name } } }") == 2
 
 
@@ -167,6 +169,27 @@ def test_of_the_types_that_something_can_be_the_dearest_counts() -> None:
     assert cost(text % 3) == 1 + 7
     assert cost(text % 9) == 1 + 9
     assert plan_of(text % 9).estimate({}).dearest == "node.deals"
+
+
+def test_where_all_is_free_nothing_is_the_dearest() -> None:
+    assert plan_of("{ __typename }").estimate({}).dearest == ""
+
+
+def test_what_is_dearest_may_be_a_leaf() -> None:
+    assert plan_of("{ activities { edges { node { body } } } }").estimate({}).dearest == "activities.edges.node.body"
+
+
+def test_of_two_sizes_in_variables_the_greater_counts() -> None:
+    text = "query ($first: Int, $last: Int) { companies(first: $first, last: $last) { edges { cursor } } }"
+    assert [cost(text, first=first, last=last) for first, last in ((2, 7), (7, 2), (None, 2), (2, None))] == [8, 8, 3, 3]
+
+
+def test_what_is_null_in_an_answer_costs_nothing_and_of_the_types_that_it_can_be_one_counts() -> None:
+    assert plan_of("{ stages { id } }").actual({"stages": [None, {"id": "x"}]}, {}) == 1
+    text = "{ company(id: 1) { deals { stage { id } } } }"
+    assert plan_of(text).actual({"company": {"deals": [None, {"stage": None}]}}, {}) == 2
+    text = '{ node(id: "x") { ... on Company { activities { id } } ... on Deal { activities { id } } } }'
+    assert plan_of(text).actual({"node": {"activities": [{"id": "y"}, {"id": "z"}]}}, {}) == 3
 
 
 def test_introspection_costs_about_its_objects_and_can_be_had_twice() -> None:

@@ -121,7 +121,8 @@ def test_what_is_no_longer_stored_is_forgotten_and_the_rest_is_not_read_again(
     kept, gone = "query Kept { stages { id } }", "query Gone { stages { id } }"
     before = trusted.put("kept", kept)
     trusted.put("gone", gone)
-    trusted.replace({"kept": kept, "too": kept})
+    assert trusted.replace({"kept": kept, "too": kept}), "one is gone"
+    assert not trusted.replace({"kept": kept, "too": kept, "new": kept}), "none is gone"
     assert trusted.of_id("kept") is trusted.of_id("too") is trusted.of_operation("Kept") is before
     for found in (trusted.of_id("gone"), trusted.of_text(gone), trusted.of_operation("Gone"), trusted.of_id(document_id(gone))):
         assert found is None
@@ -136,6 +137,23 @@ def test_a_trusted_document_may_be_longer_than_what_clients_send(executable: Exe
     trusted = TrustedDocuments(executable, folder_of(tmp_path, Long=text))
     document = trusted.of_operation("Long")
     assert document is not None and document.node is not None
+
+
+def test_what_has_two_operations_is_not_found_by_the_name_of_the_first(executable: Executable, tmp_path: Path) -> None:
+    trusted = TrustedDocuments(executable, folder_of(tmp_path, Stages=STAGES))
+    trusted.put("two", "query One { stages { id } } query Two { stages { id } }")
+    assert trusted.of_operation("One") is None
+
+
+def test_what_is_stored_is_held_to_no_limits_of_clients_and_takes_no_name_of_a_file(
+    executable: Executable, tmp_path: Path
+) -> None:
+    trusted = TrustedDocuments(executable, folder_of(tmp_path, Stages=STAGES))
+    wide = "{" + " ".join(f"a{at}: stages {{ id }}" for at in range(Limits().aliases + 1)) + "}"
+    assert executable.document(wide).errors != ()
+    assert trusted.put("wide", wide).errors == ()
+    trusted.put(document_id(STAGES), "query Stages { stages { name } }")
+    assert trusted.of_id(document_id(STAGES)) is trusted.of_operation("Stages") is trusted.of_text(STAGES)
 
 
 def test_what_clients_send_is_remembered_while_there_is_room_and_the_one_not_asked_for_longest_goes_first() -> None:

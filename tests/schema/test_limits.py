@@ -99,8 +99,14 @@ def test_each_operation_is_held_to_the_limits_by_itself() -> None:
         ("{ a { ...f } }\nfragment f on T {\n  b { c }\n  d {" + "".join(f"x{i}:c " for i in range(31)) + "} }", (4, 3)),
         ("{ a " + "@d" * 51 + "}", (1, 105)),
         ("{ a }\nquery q {" + "".join(f"a{i} " for i in range(21)) + "}", (2, 1)),
+        ("".join(f"query q{at} {{" + "".join(f"a{i} " for i in range(21)) + "}\n" for at in range(2)), (1, 1)),
+        ("{ __schema " + nested(15, "ofType") + "\nv " + nested(11) + "}", (2, 20)),
+        ("{ ...f\nv " + nested(10) + "}\nfragment f on T " + nested(10), (2, 20)),
     ],
-    ids=["depth", "aliases", "within a fragment", "directives", "root fields"],
+    ids=[
+        "depth", "aliases", "within a fragment", "directives", "root fields", "the first", "beside introspection",
+        "beside a fragment",
+    ],
 )
 def test_a_fault_says_where(text: str, place: tuple[int, int]) -> None:
     (fault,) = found(text)

@@ -101,6 +101,7 @@ def refused(response: httpx2.Response) -> str:
     assert response.status_code == 401, response.text
     assert response.headers["www-authenticate"].startswith('Bearer realm="dealgraph"')
     assert response.headers["cache-control"] == "no-store"
+    assert {"Authorization", "X-API-Key"} <= set(response.headers["vary"].split(", "))
     (error,) = response.json()["errors"]
     return str(error["extensions"]["code"])
 
@@ -384,6 +385,17 @@ async def test_two_who_ask_at_once_who_they_are_are_each_told_themselves(house: 
     for _ in range(5):
         answers = await asyncio.gather(*(ask(house.doors[0], token, text) for token in tokens.values()))
         assert [each.json()["data"]["me"]["subject"] for each in answers] == list(tokens)
+
+
+async def test_who_asks_at_once_with_two_tokens_is_told_of_each_what_it_lets_them(house: House) -> None:
+    claims = ({"scope": "crm:read:all"}, {"scope": "crm:read:all crm:write"}, {"scope": "crm:read:all", "owner": str(house.bob)})
+    tokens = [house.token(**each) for each in claims]
+    text = f"query Both {{ viewer {{ owner {{ id }} scopes }} }} # {time.time()}"
+    expected = [(house.ada, ["crm:read:all"]), (house.ada, ["crm:read:all", "crm:write"]), (house.bob, ["crm:read:all"])]
+    for _ in range(5):
+        answers = await asyncio.gather(*(ask(house.doors[0], token, text) for token in tokens))
+        viewers = [each.json()["data"]["viewer"] for each in answers]
+        assert [(UUID(each["owner"]["id"]), each["scopes"]) for each in viewers] == expected
 
 
 async def test_the_schema_is_shown_to_explorers_alone(house: House) -> None:

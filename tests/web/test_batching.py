@@ -117,6 +117,17 @@ async def test_operations_that_are_too_much_together_are_told_what_they_cost_and
             assert error["extensions"] == {"code": "COST_ESTIMATED_TOO_EXPENSIVE", "cost": 30, "limit": 25}
 
 
+async def test_what_costs_as_much_as_it_may_runs_and_what_is_trusted_whatever_it_costs(
+    url_without_a_row: str, valkey: EmbeddedValkey
+) -> None:
+    async with serving(settings_for(url_without_a_row, valkey, batch_most=MOST, max_cost=20)) as client:
+        assert (await post(client, [STAGES, STAGES])).json() == [NO_STAGES, NO_STAGES]
+        trusted = await post(client, [{"documentId": STAGES_ID}] * MOST)
+        assert [each["data"] for each in trusted.json()] == [{"stages": []}] * MOST
+    async with serving(settings_for(url_without_a_row, valkey, max_cost=10)) as client:
+        assert (await post(client, STAGES)).json() == NO_STAGES
+
+
 async def test_operations_that_are_too_much_together_count_as_requests_all_the_same(
     url_without_a_row: str, valkey: EmbeddedValkey
 ) -> None:

@@ -9,8 +9,10 @@ import httpx2
 
 from cache.embedded import EmbeddedValkey
 from tests.crm import Crm
-from tests.web.conftest import GRAPHQL, serving, settings_for
+from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
 
+WAITING = """select count(*) from pg_stat_activity
+             where application_name = 'dealgraph' and datname = current_database() and wait_event_type = 'Lock'"""
 STAGES = "{ stages { id } }"
 
 
@@ -133,6 +135,29 @@ async def test_too_many_at_once_wait_in_a_short_queue_and_then_come_back_later(
         assert [answer.status_code for answer in await asyncio.gather(*running)] == [200, 200]
 
 
+async def test_who_is_sent_away_is_counted_and_told_in_a_type_and_with_headers_that_can_be_read(
+    database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    app = "https://app.example.com"
+    bounds = {"concurrency": 1, "concurrency_queue": 0, "cors_origins": app}
+    async with serving(settings_for(database_url, valkey, **bounds)) as client, sql.transaction():
+        await sql.execute("lock table company")
+        running = asyncio.create_task(ask(client, "{ companies { totalCount } }"))
+        async with asyncio.timeout(5):
+            while not await sql.fetchval(WAITING):
+                await asyncio.sleep(0.01)
+        before = (await client.get("/api/performance/stats")).json()["data"]["requests"]["statuses"].get("5xx", 0)
+        for accept in (JSON, GRAPHQL, "image/png"):
+            away = await ask(client, STAGES, accept=accept, cache_control="no-cache")
+            assert (away.status_code, away.headers["retry-after"], away.headers["vary"]) == (503, "1", "Accept")
+            assert away.headers["content-type"] == f"{GRAPHQL if accept == GRAPHQL else JSON}; charset=utf-8"
+        page = await ask(client, STAGES, origin=app, cache_control="no-cache")
+        assert (page.status_code, page.headers["access-control-allow-origin"]) == (503, app)
+        told = (await client.get("/api/performance/stats")).json()["data"]["requests"]
+        assert told["statuses"]["5xx"] == before + 4
+        running.cancel()
+
+
 async def test_the_gate_is_free_again_after_everybody_has_gone(empty: httpx2.AsyncClient) -> None:
     answers = await asyncio.gather(*(ask(empty, f"{{ b{number}: stages {{ id }} }}") for number in range(200)))
     assert {answer.status_code for answer in answers} == {200}
@@ -141,17 +166,15 @@ async def test_the_gate_is_free_again_after_everybody_has_gone(empty: httpx2.Asy
 async def test_one_operation_leaves_connections_for_others_whatever_it_asks_for(
     database_url: str, valkey: EmbeddedValkey, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
-    waiting = """select count(*) from pg_stat_activity
-                 where application_name = 'dealgraph' and datname = current_database() and wait_event_type = 'Lock'"""
     counts = " ".join(f"a{number}: activities(search: \"{number}\") {{ totalCount }}" for number in range(12))
     async with serving(settings_for(database_url, valkey, pool_size=4)) as client:
         async with sql.transaction():
             await sql.execute("lock table activity")
             greedy = asyncio.create_task(ask(client, f"{{ {counts} }}"))
             async with asyncio.timeout(5):
-                while await sql.fetchval(waiting) < 2:
+                while await sql.fetchval(WAITING) < 2:
                     await asyncio.sleep(0.01)
             answer = await ask(client, "{ deals(first: 1) { totalCount } }")
             assert answer.json()["data"] == {"deals": {"totalCount": 0}}
-            assert await sql.fetchval(waiting) == 2
+            assert await sql.fetchval(WAITING) == 2
         assert len((await greedy).json()["data"]) == 12

@@ -20,7 +20,7 @@ from db.migrate import migrate
 from jobs.recount import recount
 from tests.crm import Crm
 from tests.web.conftest import GRAPHQL, JSON, serving, settings_for
-from web.cached import Asked, Remembered, question_of
+from web.cached import LONGEST_BODY, Asked, Remembered, question_of
 
 STAGES = "{ stages { id name } }"
 PEOPLE = "{ users { edges { node { id name } } } }"
@@ -152,6 +152,28 @@ async def test_a_client_that_has_the_answer_already_gets_none(warm: httpx2.Async
     assert (other.status_code, other.content) == (200, first.content)
 
 
+async def test_who_asks_with_a_validator_after_one_without_gets_no_head_of_a_body(warm: httpx2.AsyncClient) -> None:
+    asked = {"operationName": "Stages"}
+    found = [await warm.get("/graphql", params=asked) for _ in range(3)]  # made, found, and found by the shortest way
+    there = await warm.get("/graphql", params=asked, headers={"if-none-match": found[0].headers["etag"]})
+    again = await warm.get("/graphql", params=asked)
+    assert [each.status_code for each in (*found, there, again)] == [200, 200, 200, 304, 200]
+    assert again.content == found[0].content
+
+
+async def test_a_head_by_who_has_the_answer_is_told_so_as_a_get_is(warm: httpx2.AsyncClient) -> None:
+    asked = {"query": "{ stages { name } }"}
+    etag = (await warm.get("/graphql", params=asked, headers={"content-type": JSON})).headers["etag"]
+    there = await warm.head("/graphql", params=asked, headers={"content-type": JSON, "if-none-match": etag})
+    assert (there.status_code, there.headers["etag"]) == (304, etag)
+
+
+async def test_a_post_is_answered_whatever_the_client_has(warm: httpx2.AsyncClient) -> None:
+    for _ in range(3):  # made, found, and found by the shortest way
+        answer = await ask(warm, STAGES, if_none_match="*")
+        assert (answer.status_code, answer.json()["data"]) == (200, {"stages": []})
+
+
 async def test_a_write_ends_the_answer_and_its_validator(warm: httpx2.AsyncClient, crm: Crm) -> None:
     first = await ask(warm, STAGES)
     await crm.stage("New")
@@ -194,6 +216,32 @@ async def test_a_client_may_ask_for_an_answer_that_is_made_now(warm: httpx2.Asyn
     assert outcomes(by_header, *by_extension, await ask(warm, STAGES)) == ["MISS", *["MISS"] * 3, "HIT"]
 
 
+async def test_in_whatever_case_that_is_said_an_answer_is_made_now(warm: httpx2.AsyncClient) -> None:
+    await ask(warm, STAGES)
+    long = f"{STAGES} #{' ' * LONGEST_BODY}"  # not by the shortest way
+    await ask(warm, long)
+    for query in (STAGES, long):
+        assert outcomes(await ask(warm, query), await ask(warm, query, cache_control="No-Cache")) == ["HIT", "MISS"]
+
+
+async def test_each_operation_of_a_document_has_an_answer_of_its_own(warm: httpx2.AsyncClient) -> None:
+    both = "query First { stages { id } } query Second { deals { totalCount } }"
+    for _ in range(3):
+        for name, field in (("First", "stages"), ("Second", "deals")):
+            answer = await warm.post("/graphql", json={"query": both, "operationName": name})
+            assert list(answer.json()["data"]) == [field]
+
+
+async def test_what_another_site_can_send_unnoticed_is_refused_though_the_same_was_answered_before(warm: httpx2.AsyncClient) -> None:
+    text = b'{"query": "{ stages { name id } }"}'
+    for media_type, status in ((JSON, 200), (JSON, 200), ("text/plain", 415), (None, 415), (JSON, 200)):
+        answer = await warm.post("/graphql", content=text, headers={} if media_type is None else {"content-type": media_type})
+        assert answer.status_code == status
+    for header in ({"apollo-require-preflight": "1"}, {}):
+        answer = await warm.get("/graphql", params={"query": STAGES}, headers=header)
+        assert answer.status_code == (200 if header else 400)
+
+
 async def test_servers_of_two_databases_may_share_one_redis(
     warm: httpx2.AsyncClient, empty: httpx2.AsyncClient, crm: Crm
 ) -> None:
@@ -232,6 +280,7 @@ async def test_errors_mutations_and_what_is_personal_are_never_kept(warm: httpx2
     for _ in range(2):
         answer = await ask(warm, mutation)
         assert (answer.headers.get("x-cache"), answer.headers["cache-control"]) == (None, "no-store")
+        assert {"Accept", "Authorization", "Origin"} <= set(answer.headers["vary"].split(", "))
 
 
 async def test_a_crowd_that_asks_the_same_at_a_cold_moment_costs_one_execution(warm: httpx2.AsyncClient) -> None:
@@ -261,6 +310,7 @@ async def test_without_the_database_a_stale_answer_is_served_only_if_that_is_wan
         async with asyncio.timeout(5):
             while outcomes(await ask(client, STAGES)) != ["HIT"]:
                 await asyncio.sleep(0.01)
+        assert outcomes(await client.get("/api/stages")) in (["HIT"], ["MISS"])
         mortal.stop()
         await asyncio.sleep(0.2)
         answer = await ask(client, STAGES)
@@ -270,6 +320,9 @@ async def test_without_the_database_a_stale_answer_is_served_only_if_that_is_wan
             assert answer.json()["extensions"]["cache"]["status"] == "STALE"
             assert int(answer.headers["age"]) >= 0
             assert answer.headers["cache-control"] == "no-store"
+            rest = await client.get("/api/stages")
+            assert (rest.status_code, outcomes(rest), rest.json()["metadata"]["cached"]) == (200, ["STALE"], True)
+            assert (rest.headers["cache-control"], rest.headers.get("etag")) == ("no-store", None)
         else:
             assert answer.status_code == 503
         mortal.start()

@@ -18,6 +18,7 @@ KINDS: dict[str, tuple[int, list[tuple[bytes, bytes]], list[bytes]]] = {
     "/json": (200, [(b"content-type", b"application/json"), (b"vary", b"Accept")], [b"x" * 1_024]),
     "/large": (200, [(b"content-type", b"application/json")], [LARGE]),
     "/encoded": (200, [(b"content-type", b"application/json"), (b"content-encoding", b"zstd")], [b"x" * 5_000]),
+    "/encoded-and-large": (200, [(b"content-type", b"application/json"), (b"content-encoding", b"zstd")], [b"x" * 500_000]),
     "/events": (200, [(b"content-type", b"text/event-stream; charset=utf-8")], [b"x" * 5_000, b"y" * 5_000]),
     "/parts": (200, [(b"content-type", b"multipart/mixed; boundary=-")], [b"x" * 5_000, b"y" * 5_000]),
     "/picture": (200, [(b"content-type", b"image/png")], [b"x" * 5_000]),
@@ -101,9 +102,10 @@ async def test_an_answer_says_that_another_client_would_get_another_coding(
 
 
 async def test_what_is_compressed_already_is_left_alone(client: httpx2.AsyncClient) -> None:
-    async with client.stream("GET", "/encoded", headers={"accept-encoding": "br, gzip"}) as answer:
-        assert b"".join([part async for part in answer.aiter_raw()]) == b"x" * 5_000
-    assert answer.headers["content-encoding"] == "zstd"
+    for path, size in (("/encoded", 5_000), ("/encoded-and-large", 500_000)):
+        async with client.stream("GET", path, headers={"accept-encoding": "br, gzip"}) as answer:
+            assert b"".join([part async for part in answer.aiter_raw()]) == b"x" * size
+        assert answer.headers["content-encoding"] == "zstd"
 
 
 async def test_a_large_body_does_not_hold_up_the_loop() -> None:

@@ -65,6 +65,17 @@ async def test_a_client_that_goes_away_takes_its_statement_with_it(bench: Bench)
         assert (await staying).json()["data"] == NO_DEALS
 
 
+async def test_a_client_of_a_rest_path_or_a_batch_that_goes_away_takes_its_statement_with_it(bench: Bench) -> None:
+    async with bench.stuck() as (client, lock):
+        item = {"id": 1, "path": "/api/deals"}
+        for asked in (client.get("/api/deals"), client.post("/api/batch", json=[item])):
+            leaving = asyncio.create_task(asked)
+            await bench.until_running(1)
+            leaving.cancel()
+            await bench.until_running(0)
+        await lock.rollback()
+
+
 async def test_a_crowd_that_goes_away_leaves_every_connection_usable(bench: Bench) -> None:
     async with bench.stuck() as (client, lock):
         crowd = [asyncio.create_task(_post(client, STUCK)) for _ in range(10 * POOL)]

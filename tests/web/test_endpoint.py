@@ -291,3 +291,13 @@ async def _send(client: httpx2.AsyncClient, asked: Any, **headers: Any) -> httpx
 def _code(response: httpx2.Response) -> str:
     (error,) = response.json()["errors"]
     return str(error["extensions"]["code"])
+
+
+async def test_json_may_have_as_many_levels_as_is_set_and_no_more(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    async with serving(settings_for(url_without_a_row, valkey, max_json_depth=6)) as client:
+        for levels, is_read in ((6, True), (7, False)):
+            deep = b"[" * (levels - 2) + b"]" * (levels - 2)
+            wide = b"[" + b",".join([b"[1]"] * 10) + b"]"  # more brackets than levels
+            body = b'{"query": "{ __typename }", "variables": {"deep": %b, "wide": %b}}' % (deep.replace(b"[]", b"[1]"), wide)
+            answer = await _send(client, body, accept=JSON)
+            assert ("data" in answer.json()) is is_read

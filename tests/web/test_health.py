@@ -57,6 +57,8 @@ async def test_without_the_database_clients_hear_that_it_is_away_and_the_server_
         for media_type in (JSON, GRAPHQL):
             assert await _stages(client, media_type) == (503, "UNAVAILABLE")
         assert await _health(client) == (503, {"status": "unavailable", "checks": {"database": "unavailable", "cache": "ok"}})
+        detailed = await client.get("/api/health", params={"detailed": "true"})
+        assert (detailed.status_code, detailed.json()["status"], detailed.json()["sizes"]) == (200, "unavailable", None)
         alive = await client.get("/api/health")
         assert (alive.status_code, alive.json()) == (200, {"status": "ok"})
         mortal.start()

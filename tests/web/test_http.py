@@ -196,6 +196,28 @@ async def test_a_request_names_its_host_once(empty: httpx2.AsyncClient, hosts: l
     assert "Host" in error["message"]
 
 
+async def test_of_two_hosts_one_that_can_be_none_is_refused_whichever_counts(empty: httpx2.AsyncClient) -> None:
+    twice = post("Host: x", "Host: y").replace(b"HTTP/1.1", b"HTTP/1.0") + BODY
+    other = b"GET http://x/nothing HTTP/1.1\r\nHost: you@x\r\nConnection: close\r\n\r\n"
+    for asked in (twice, other):
+        assert [status for status, _ in answers(await said(empty, asked))] == [400]
+
+
+async def test_who_speaks_1_0_is_answered_once_however_long_the_line_is_to_be_kept(empty: httpx2.AsyncClient) -> None:
+    asked = post("Host: x", "Connection: keep-alive").replace(b"HTTP/1.1", b"HTTP/1.0")
+    for _ in range(3):  # made, found, and found by the shortest way
+        assert [status for status, _ in answers(await said(empty, asked + BODY))] == [200]
+
+
+async def test_heads_that_come_in_pieces_are_no_head_that_does_not_end(url_without_a_row: str, valkey: EmbeddedValkey) -> None:
+    asked = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
+    last = asked[:-2] + b"Connection: close\r\n\r\n"
+    async with serving(settings_for(url_without_a_row, valkey, max_header_bytes=1_000, max_url_bytes=100)) as client:
+        pieces = [asked[20:] + asked[:20]] * 40
+        found = answers(await said(client, asked[:20], *pieces, asked[20:] + last))
+    assert [status for status, _ in found] == [200] * 42
+
+
 async def test_what_is_refused_before_it_is_a_request_has_an_id_too(empty: httpx2.AsyncClient) -> None:
     first, second = [await said(empty, b"FOO / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(2)]
     assert first.startswith(b"HTTP/1.1 400")
@@ -211,7 +233,7 @@ async def test_the_lines_of_a_header_are_one_list(empty: httpx2.AsyncClient, lin
 
 
 async def test_a_body_that_is_compressed_is_refused_as_such(empty: httpx2.AsyncClient) -> None:
-    for coding, status in (("gzip", 415), ("br", 415), ("identity", 200)):
+    for coding, status in (("gzip", 415), ("br", 415), ("identity", 200), ("Identity", 200)):
         headers = {"content-type": "application/json", "content-encoding": coding}
         response = await empty.post("/graphql", content=BODY, headers=headers)
         assert (response.status_code, response.headers.get("accept-encoding")) == (status, "identity" if status == 415 else None)
@@ -252,6 +274,15 @@ async def test_without_auth_a_server_of_this_machine_answers_to_its_own_names_al
             ((status, body),) = answers(await said(client, post(f"Host: {host}") + BODY))
             assert (status, orjson.loads(body)["errors"][0]["extensions"]["code"]) == (421, "MISDIRECTED_REQUEST"), host
         # An address in absolute form says the host, whatever ``Host`` says (RFC 9112, section 3.2.2).
-        for host, expected in (("localhost:80", 200), ("rebound.example", 421), ("you@localhost", 400)):
+        for host, status in (("localhost:80", 200), ("rebound.example", 421), ("you@localhost", 400)):
             whole = f"GET http://{host}/api/health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
-            assert answers(await said(client, whole))[0][0] == expected, host
+            assert answers(await said(client, whole))[0][0] == status, host
+        # Whatever the same line has said before.
+        for targets, hosts, expected in (
+            (("/", "http://rebound.example/"), ("localhost", "localhost"), [307, 421]),
+            (("http://localhost/", "/"), ("rebound.example", "rebound.example"), [307, 421]),
+            (("/", "/"), ("localhost", ""), [307, 307]),
+        ):
+            heads = [f"GET {target} HTTP/1.1\r\nHost: {host}\r\n" for target, host in zip(targets, hosts, strict=True)]
+            line = f"{heads[0]}\r\n{heads[1]}Connection: close\r\n\r\n".encode()
+            assert [status for status, _ in answers(await said(client, line))] == expected

@@ -78,6 +78,10 @@ async def test_figures_tell_what_the_process_has_done(shop: Shop) -> None:
         await shop.client.get("/api/activities?refresh=true")
     await shop.client.get("/api/activities")
     await shop.client.get("/api/nothing")
+    before = (await shop.client.get("/api/performance/stats")).json()["data"]["requests"]
+    await shop.client.post("/graphql", json={"query": "{ stages { id } }", "extensions": {"refresh": True}})  # by the short way
+    after = (await shop.client.get("/api/performance/stats")).json()["data"]["requests"]
+    assert after["count"] == before["count"] + 2  # that one, and the first question for the figures
     told = (await shop.client.get("/api/performance/stats")).json()["data"]
     document = told["documents"]["Activities"]
     assert (document["count"], document["failed"], document["kept"]["hits"]) == (3, 0, 1)

@@ -96,6 +96,12 @@ async def test_a_trusted_document_has_an_address_of_its_own(empty: httpx2.AsyncC
         assert (both.status_code, code(both)) == (400, "CANNOT_SEND_PQ_ID_AND_BODY")
 
 
+async def test_a_browser_that_opens_the_address_of_a_document_gets_its_answer(empty: httpx2.AsyncClient) -> None:
+    accept = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    answer = await empty.get(f"/graphql/{STAGES_ID}", headers={"accept": accept})
+    assert (answer.status_code, answer.json()["data"]) == (200, {"stages": []})
+
+
 async def test_variables_go_with_an_id_however_it_is_sent(client: httpx2.AsyncClient, crm: Crm) -> None:
     owner = await crm.user()
     company = await crm.company(owner, "Acme")

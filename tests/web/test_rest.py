@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 from uuid import uuid4
 
+import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
@@ -146,6 +147,9 @@ async def test_a_list_is_walked_to_its_end_and_back(shop: Shop) -> None:
         ("search=%00", [("BAD_USER_INPUT", "search")]),
         ("search=" + "a" * 1001, [("BAD_USER_INPUT", "search")]),
         ("cursor=a&before=b", [("BAD_USER_INPUT", "before")]),
+        ("limit=%D9%A3", [("BAD_USER_INPUT", "limit")]),
+        ("limit=" + "1" * 5_000, [("BAD_USER_INPUT", "limit")]),
+        ("stat=", [("UNKNOWN_PARAMETER", "stat")]),
         ("stat=OPEN", [("UNKNOWN_PARAMETER", "stat")]),
         ("first=1&id=1&limit=x", [("UNKNOWN_PARAMETER", "first"), ("UNKNOWN_PARAMETER", "id"), ("BAD_USER_INPUT", "limit")]),
         ("valueMin=0.001", [("BAD_USER_INPUT", "valueMin")]),
@@ -279,3 +283,34 @@ def test_a_table_that_cannot_be_served_is_told_at_the_start() -> None:
     ):
         with pytest.raises(DocumentsError, match=complaint):
             RestTable(executable.types, trusted, (line,))
+
+
+async def test_a_list_of_nothing_is_found(empty: httpx2.AsyncClient) -> None:
+    found = await empty.get("/api/stages")
+    assert (found.status_code, found.json()["data"]) == (200, {"items": []})
+
+
+async def test_that_there_is_nothing_has_no_validator_and_is_not_kept_by_anybody_else(shop: Shop) -> None:
+    path = f"/api/deals/{uuid4()}"
+    answers = [await shop.client.get(path) for _ in range(2)]
+    assert [(each.status_code, each.headers["x-cache"]) for each in answers] == [(404, "MISS"), (404, "HIT")]
+    assert [(each.headers["cache-control"], each.headers.get("etag")) for each in answers] == [("no-store", None)] * 2
+
+
+async def test_a_body_that_is_compressed_is_refused_and_told_what_is_taken(shop: Shop) -> None:
+    coded = {"content-type": "application/json", "content-encoding": "gzip"}
+    answer = await shop.client.post("/api/deals/bulk", content=b"{}", headers=coded)
+    assert (answer.status_code, answer.headers["accept-encoding"]) == (415, "identity")
+
+
+async def test_a_request_ends_when_its_client_wishes_alone_and_in_a_batch(shop: Shop) -> None:
+    item = [{"id": 1, "path": "/api/contacts", "query": {"search": "late"}}]
+    wrong = {"x-request-timeout": "soon"}
+    for response in (await shop.client.get("/api/contacts", headers=wrong), await shop.client.post("/api/batch", json=item, headers=wrong)):
+        assert (response.status_code, codes(response.json())) == (400, [("BAD_REQUEST", None)])
+    async with shop.sql.transaction():
+        await shop.sql.execute("lock table contact")
+        alone = await shop.client.get("/api/contacts?search=late", headers={"x-request-timeout": "0.2"})
+        assert (alone.status_code, codes(alone.json())) == (504, [("DEADLINE_EXCEEDED", None)])
+        (told,) = (await shop.client.post("/api/batch", json=item, headers={"x-request-timeout": "0.2"})).json()
+        assert (told["status"], codes(told["body"])) == (504, [("DEADLINE_EXCEEDED", None)])

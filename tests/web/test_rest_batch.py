@@ -174,3 +174,22 @@ async def test_each_request_is_charged_by_itself_and_by_the_class_of_its_path(sh
         left = await client.get("/api/stages", headers=me)
         assert (left.status_code, left.headers["x-ratelimit-remaining"]) == (200, "15")
         assert 'overall";r=23;' in left.headers["ratelimit"]
+
+
+async def test_twenty_may_be_asked_for_and_nobody_on_the_way_keeps_what_is_answered(shop: Shop) -> None:
+    items = [{"id": place, "path": "/api/stages", "query": {"refresh": None}} for place in range(20)]
+    response = await shop.client.post("/api/batch", json=items)
+    assert [each["status"] for each in response.json()] == [200] * 20
+    assert response.headers["cache-control"] == "no-store"
+    anew = await batch(shop, items[:1], **{"cache-control": "no-cache"})
+    assert anew[0]["headers"]["x-cache"] == "MISS"
+
+
+async def test_a_body_that_is_none_counts_as_a_request_too(shop: Shop, valkey: EmbeddedValkey) -> None:
+    settings = settings_for(shop.url, valkey, limits="on", limit_overall="30/h", trusted_proxies="127.0.0.0/8")
+    async with serving(settings) as client:
+        me = {"x-forwarded-for": f"198.51.101.{os.getpid() % 250}"}
+        items = [{"id": place, "method": "POST", "path": "/api/deals/bulk", "body": []} for place in range(5)]
+        told = await client.post("/api/batch", json=items, headers=me)
+        assert [each["status"] for each in told.json()] == [400] * 5
+        assert 'overall";r=25;' in told.headers["ratelimit"]

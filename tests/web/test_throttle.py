@@ -240,6 +240,7 @@ async def test_the_body_of_who_has_nothing_left_is_not_read(limited: httpx2.Asyn
 async def test_health_checks_have_a_limit_of_their_own(limited: httpx2.AsyncClient, me: dict[str, str]) -> None:
     answers = [await limited.get("/api/health", headers=me) for _ in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[-1].headers["cache-control"] == "no-store"
     assert (await limited.get("/nowhere", headers=me)).headers["x-ratelimit-remaining"] == "59"
 
 

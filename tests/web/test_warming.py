@@ -6,9 +6,12 @@ import httpx2
 import pytest
 
 from cache.embedded import EmbeddedValkey
+from cache.entry import Entry, Made
 from core.api_key import digest_of, new_key
+from core.viewer import Viewer
 from tests.crm import Crm
 from tests.web.conftest import serving, settings_for
+from web.recipes import HOT, MOST_RECIPES, MOST_WAITING, Warming
 
 
 async def made(client: httpx2.AsyncClient, name: str) -> int:
@@ -86,3 +89,17 @@ async def test_what_a_client_calls_by_a_name_that_is_warmed_is_not_made_again(
 async def test_nothing_is_warmed_unless_it_is_named(client: httpx2.AsyncClient) -> None:
     await asyncio.sleep(0.5)
     assert await made(client, "Stages") == 0
+
+
+async def test_of_too_many_answers_that_go_old_some_are_not_made_again() -> None:
+    warming: Warming[int] = Warming({"Hot"})
+    viewer = Viewer("kim", None, frozenset())
+    for number in range(MOST_RECIPES + 1):
+        warming.note(b"%d" % number, "Hot", number, viewer)
+    for number in range(MOST_RECIPES + 1):
+        warming.dropped(Entry(b"%d" % number, Made(b"{}", 200, "Hot"), "", hits=HOT))
+    # The first was forgotten, and of the others a hundred wait.
+    assert [(await warming.next())[0] for _ in range(MOST_WAITING)] == list(range(1, MOST_WAITING + 1))
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0):
+            await warming.next()
