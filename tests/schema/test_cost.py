@@ -173,6 +173,7 @@ def test_of_the_types_that_something_can_be_the_dearest_counts() -> None:
 
 def test_where_all_is_free_nothing_is_the_dearest() -> None:
     assert plan_of("{ __typename }").estimate({}).dearest == ""
+    assert plan_of("query ($a: Boolean!) { viewer @include(if: $a) { subject } }").estimate({"a": False}).dearest == ""
 
 
 def test_what_is_dearest_may_be_a_leaf() -> None:
