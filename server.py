@@ -195,7 +195,7 @@ async def _open_database(settings: Settings, freshness: Freshness, stack: AsyncE
     except Unavailable as error:
         is_cut_off = isinstance(error.__cause__, asyncpg.QueryCanceledError)
         why = "STATEMENT_TIMEOUT_S is too short to open all connections now" if is_cut_off else "the database is away"
-        log.warning(f"{why}; connections will be opened when they are needed")
+        log.warning(f"{why}; connections will be opened when they are needed", error=str(error.__cause__ or error))
     return PooledDatabase(pool, slow_s=settings.slow_statement_s, echoes=freshness)
 
 

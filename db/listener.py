@@ -6,6 +6,7 @@ triggers that announce are still those of before: a dump that is restored fills 
 """
 
 import asyncio
+import secrets
 import time
 from typing import Any, NamedTuple, Protocol
 
@@ -108,9 +109,11 @@ async def listen(url: str, hears: Hears) -> None:
 async def _begin(url: str, connection: "asyncpg.Connection[Any]", hears: Hears) -> tuple[str, asyncio.Event]:
     """Listens. What the triggers that announce are by now, and what is set when the line has gone."""
     heard, gone = asyncio.Event(), asyncio.Event()
+    hello = str(-1 - secrets.randbits(62))  # as a transaction that nobody waits for
 
     def notified(_: object, pid: int, channel: str, payload: object) -> None:
-        heard.set()
+        if payload == hello:
+            heard.set()
         xid, *tags = str(payload).split(" ")
         if tags:
             hears.hear(int(xid), tags)
@@ -124,18 +127,21 @@ async def _begin(url: str, connection: "asyncpg.Connection[Any]", hears: Hears) 
         triggers = await connection.fetchval(TRIGGERS.text)
         if triggers is None:
             raise UnannouncedError("a trigger that tells of it is switched off")
-        await _hear_another(url, heard)
+        await _hear_another(url, heard, hello)
         incarnation = await connection.fetchval(INCARNATION.text)
         snapshot = SnapshotRow(*await connection.fetchrow(SNAPSHOT.text))  # type: ignore[misc]
     hears.begin(snapshot.xmax, incarnation)
     return triggers, gone
 
 
-async def _hear_another(url: str, heard: asyncio.Event) -> None:
-    """Tries that another session is heard: a pooler by transactions takes LISTEN, answers heartbeats, and passes nothing on."""
+async def _hear_another(url: str, heard: asyncio.Event, hello: str) -> None:
+    """Tries that another session is heard: a pooler by transactions takes LISTEN, answers heartbeats, and passes on nothing.
+
+    Or by chance what comes while a statement runs, which is not this ``hello``.
+    """
     other = await asyncpg.connect(url, timeout=BEAT_TIMEOUT_S)
     try:
-        await other.execute(HELLO)
+        await other.execute(HELLO, hello)
         async with asyncio.timeout(HELLO_S):
             await heard.wait()
     except TimeoutError:

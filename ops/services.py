@@ -5,6 +5,7 @@ import fcntl
 import os
 import re
 import secrets
+import ssl
 import tempfile
 import threading
 import time
@@ -93,6 +94,8 @@ def _check_yours(settings: Settings) -> None:
 async def _connect(url: str) -> None:
     try:
         connection = await asyncpg.connect(url, timeout=CONNECT_S)
+    except ssl.SSLError as error:  # of which some are ValueErrors too: a certificate is not what it should be
+        raise SettingsError(f"DATABASE_URL: the database cannot be reached ({error})") from None
     except (ValueError, OverflowError):  # its text may quote a part of the URL, and with it of the password; or a port is none
         raise SettingsError("DATABASE_URL: this is not a URL that asyncpg can read") from None
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -10,12 +10,12 @@ select;
 select md5(string_agg(concat_ws(' ', trigger.oid, trigger.xmin, class.relfilenode), ',' order by trigger.oid)) as fingerprint
 from pg_trigger as trigger
 join pg_class as class on class.oid = trigger.tgrelid
-where not trigger.tgisinternal
+where not trigger.tgisinternal and class.relnamespace = 'public'::regnamespace
 having bool_and(trigger.tgenabled <> 'D');
 
 -- name: hello -> nothing
--- Told by another session to one that listens.
-select pg_notify('dealgraph', '0');
+-- Told by another session to one that listens. $1 a number that no transaction has.
+select pg_notify('dealgraph', $1);
 
 -- name: incarnation -> IncarnationRow
 -- Another one after a start, a crash, a promotion or a restored backup: numbers of transactions that were lost with it are

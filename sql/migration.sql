@@ -1,8 +1,11 @@
 -- Migrations: which files of sql/migrations the database has.
 
 -- name: lock -> nothing
--- $1 the number of the lock, which is let go with the session.
-select pg_advisory_lock($1);
+-- $1 the number of the lock, which is let go with the transaction: one of the session would stay in a pooler's connection.
+select pg_advisory_xact_lock($1);
+
+-- name: encoding -> EncodingRow
+select current_setting('server_encoding') as encoding;
 
 -- name: make_table -> nothing
 create table if not exists migration (

@@ -103,7 +103,7 @@ async def _answers(database: Database) -> bool:
         async with asyncio.timeout(ANSWER_S):
             missing = NEEDED - {row.name for row in await database.fetch(APPLIED)}
     except Exception as error:  # whatever it is: a server that cannot even do this is not ready
-        log.warning("the database is not ready", error=str(error) or "no answer in time")
+        log.warning("the database is not ready", error=str(error.__cause__ or error) or "no answer in time")
         return False
     if missing:
         log.warning("the database is not ready", missing=sorted(missing))

@@ -72,6 +72,37 @@ async def test_a_row_and_every_list_it_is_in_are_heard_of(freshness: Freshness, 
     assert not freshness.written_since([listed("activity", "owner", other), "deals", *rows("deal", [deal])], began)
 
 
+async def test_what_others_write_is_not_taken_for_what_is_said_to_try_whether_it_is_heard(
+    database_url: str, crm: Crm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As behind a pooler by transactions, which passes on what happens to come while a statement runs."""
+    monkeypatch.setattr(listener, "HELLO", "select $1::text")
+    monkeypatch.setattr(listener, "HELLO_S", 0.3)
+    heard = Freshness()
+    with capture_logs() as logged:
+        task = asyncio.create_task(listen(database_url, heard))
+        async with asyncio.timeout(10):
+            while not logged:
+                await crm.user()
+                assert not heard.is_listening
+        task.cancel()
+    assert "LISTEN hears nothing" in logged[0]["error"]
+
+
+async def test_a_trigger_of_somebody_else_that_is_off_is_nothing_to_us(
+    database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    await sql.execute(
+        """create schema theirs; create table theirs.t (id int);
+           create trigger off before update on theirs.t for each row execute function suppress_redundant_updates_trigger();
+           alter table theirs.t disable trigger off"""
+    )
+    heard = Freshness()
+    task = asyncio.create_task(listen(database_url, heard))
+    await until(lambda: heard.is_hearing)
+    task.cancel()
+
+
 async def test_that_nothing_is_heard_is_told_once_and_so_is_that_it_is_heard_again(
     database_url: str, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from db.embedded import EmbeddedPostgres
-from db.migrate import Migration, MigrationError, migrate, migrations
+from db.migrate import Migration, MigrationError, _apply, migrate, migrations
 
 ONE = Migration("0001_one", "create table one (id int)")
 TWO = Migration("0002_two", "create table two (id int); insert into two values (1)")
@@ -56,7 +56,23 @@ async def test_a_user_without_rights_hears_that_they_are_missing(empty_url: str)
 
 async def test_processes_that_start_together_migrate_once(empty_url: str) -> None:
     done = await asyncio.gather(*(migrate(empty_url, [ONE, TWO]) for _ in range(5)))
-    assert sorted(map(len, done)) == [0, 0, 0, 0, 2]
+    assert sorted(name for names in done for name in names) == ["0001_one", "0002_two"]
+
+
+async def test_no_lock_stays_with_the_session_which_a_pooler_may_keep(empty_url: str) -> None:
+    connection = await asyncpg.connect(empty_url)
+    await _apply(connection, [ONE, TWO])
+    assert await connection.fetchval("select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()") == 0
+    await connection.close()
+
+
+async def test_a_database_that_does_not_hold_every_text_is_refused(postgres: EmbeddedPostgres) -> None:
+    connection = await asyncpg.connect(postgres.url)
+    await connection.execute("drop database if exists ascii with (force)")
+    await connection.execute("create database ascii encoding 'SQL_ASCII' locale_provider libc locale 'C' template template0")
+    await connection.close()
+    with pytest.raises(MigrationError, match="is SQL_ASCII: make one with `encoding 'UTF8'"):
+        await migrate(postgres.database_url("ascii"), [ONE])
 
 
 def test_our_migrations_are_numbered_without_gaps() -> None:
