@@ -32,19 +32,31 @@ from ({filled}) as filled
 
 -- name: updating -> TextRow
 -- The text takes $1 text, the source. It touches only rows that differ, so that updated_at says when something
--- changed; a blank in a column that may not be null keeps what is there.
+-- changed; a blank in a column that may not be null keeps what is there. What the mapping does not fill stays as it is, but for
+-- what cannot be beside what it fills: only a task is due or done, and a stage that is lost is not won.
 select format(
     'update %1$I as kept set (%2$s) = row(%3$s) from %4$I as staged '
     'where kept.source = $1::text and kept.external_id = staged.external_id and row(%5$s) is distinct from row(%3$s)',
     $1::text,
     string_agg(name, ', ' order by place),
-    string_agg(case when is_kept then format('coalesce(staged.%1$s, kept.%1$s)', name) else 'staged.' || name end,
-               ', ' order by place),
+    string_agg(value, ', ' order by place),
     'staged_' || $1::text,
     string_agg('kept.' || name, ', ' order by place)
 ) as text
-from ({filled}) as filled
-where not is_key
+from (
+    select place, name, case when is_kept then format('coalesce(staged.%1$s, kept.%1$s)', name) else 'staged.' || name end as value
+    from ({filled}) as filled
+    where not is_key
+    union all
+    select 1000 + place, name, value
+    from (values
+        (1, 'activity', 'type', 'due_at', 'case when staged.type = ''TASK'' then kept.due_at end'),
+        (2, 'activity', 'type', 'completed_at', 'case when staged.type = ''TASK'' then kept.completed_at end'),
+        (3, 'stage', 'is_lost', 'is_won', 'kept.is_won and not coalesce(staged.is_lost, kept.is_lost)'),
+        (4, 'stage', 'is_won', 'is_lost', 'kept.is_lost and not coalesce(staged.is_won, kept.is_won)')
+    ) as beside (place, of_table, filled, name, value)
+    where of_table = $1::text and filled = any($2::text[]) and name <> all($2::text[])
+) as written
 
 -- name: emptying -> TextRow
 select format('truncate %I', 'staged_' || $1::text) as text

@@ -116,6 +116,17 @@ async def test_rows_of_another_source_and_of_nobody_are_left_alone_and_cannot_be
         assert len((await canonical(database_url, folder)).bad) == 1, owner
 
 
+async def test_what_cannot_be_beside_what_is_imported_again_goes(database_url: str, sql: "Connection", tmp_path: Path) -> None:
+    activities = "id,type,subject,owner\nA1,CALL,Call,U1\nA2,TASK,Task,U1\n"
+    await canonical(database_url, write(tmp_path, users=USERS, stages="id,name,position,probability,is_won\nS1,End,1,1,true\n", activities=activities))
+    await sql.execute("update activity set type = 'TASK', due_at = now(), completed_at = now()")
+    await canonical(database_url, write(tmp_path, stages="id,name,position,probability,is_lost\nS1,End,1,0,true\n", activities=activities))
+    kinds = await sql.fetch("select type, due_at is null and completed_at is null from activity order by type")
+    assert [tuple(row) for row in kinds] == [("CALL", True), ("TASK", False)]
+    (stage,) = await sql.fetch("select is_won, is_lost from stage")
+    assert tuple(stage) == (False, True)
+
+
 async def test_the_audit_tells_of_which_source_an_import_was(database_url: str, sql: "Connection", tmp_path: Path) -> None:
     await canonical(database_url, write(tmp_path, users=USERS, companies="id,name,owner\nC1,Acme,U1\n"))
     await canonical(database_url, write(tmp_path, companies="id,name,owner\nC1,Acme Corp,U1\n"))
