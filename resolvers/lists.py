@@ -10,7 +10,7 @@ from loaders.base import Loading
 from loaders.page import Listing, Noun, Window, has_lines
 from resolvers.arguments import limit_argument, optional_uuid, search_argument
 from resolvers.context import Context
-from resolvers.page import Asked, ListOf, Page, read_page
+from resolvers.page import ListOf, Page, PageArguments, read_page
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def first_rows_of(
 
 
 def page_below(
-    context: Context, listed: Listed, parent: UUID, asked: Asked, filter_values: tuple[Any, ...] | None
+    context: Context, listed: Listed, parent: UUID, asked: PageArguments, filter_values: tuple[Any, ...] | None
 ) -> Later[Page]:
     """A page of the list of ``parent``."""
     listing = listed.listing._replace(filter=filter_values or listed.no_filter)
@@ -91,7 +91,7 @@ def page_below(
 def page_of_all(
     context: Context,
     noun: Noun,
-    asked: Asked,
+    asked: PageArguments,
     filter_: HasValues | None,
     sort: HasOrder | None,
     usual: Usual,

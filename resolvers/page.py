@@ -22,7 +22,7 @@ from resolvers.context import Context
 LAST_ID = UUID(int=2**128 - 1)
 
 
-class Asked(NamedTuple):
+class PageArguments(NamedTuple):
     """The paging arguments of a connection as they were given."""
 
     first: int | None = None
@@ -128,7 +128,7 @@ class Page:
         return self.context.loaders.count(self.whole.listing).one(self.whole.parent)
 
 
-def read_page(context: Context, whole: ListOf, asked: Asked) -> Later[Page]:
+def read_page(context: Context, whole: ListOf, asked: PageArguments) -> Later[Page]:
     """The page that was asked for. Raises BadInput, InvalidCursor and what reading raises."""
     size, backward = asked.size()
     binding = whole.binding(context) if asked.after or asked.before else b""

@@ -13,7 +13,7 @@ from strawberry import argument
 from execution import BATCHED, Batched
 from resolvers.context import Context, Info
 from resolvers.lists import Listed, first_rows, first_rows_of, page_below
-from resolvers.page import Asked
+from resolvers.page import PageArguments
 from schema.arguments import After, Before, First, Last, Limit, LimitFirst
 from schema.connection import Connection
 from schema.direct import DIRECT
@@ -50,7 +50,7 @@ def connection_of(listed: Listed, *, type: Any, filter: Any, description: str) -
         limit: LimitFirst = None,
         filter_: filter_type = None,
     ) -> Any:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_below(info.context, listed, root.id, asked, filter_ and filter_.values())
 
     return strawberry.field(resolver=resolve, graphql_type=Connection[type], description=description)

@@ -14,7 +14,7 @@ from resolvers.context import Info
 from resolvers.dashboard import Dashboard as DashboardOf
 from resolvers.lists import Usual, page_of_all
 from resolvers.node import node_by_id
-from resolvers.page import Asked, Page
+from resolvers.page import Page, PageArguments
 from resolvers.stats import DealStats, contact_stats, deal_stats
 from schema.activity import Activity, ActivityFilter, ActivitySort
 from schema.arguments import After, Before, First, Id, Last, LimitFirst, OwnerId, Search
@@ -87,7 +87,7 @@ class Query:
         search: Search = None,
         include_stats: IncludeStats = None,
     ) -> Later[Page]:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_of_all(
             info.context, "company", asked, filter_, sort, COMPANIES, search, owner_id,
             with_totals=TOTALS in read_along(info),
@@ -107,7 +107,7 @@ class Query:
         sort: Annotated[ContactSort | None, Sort] = None,
         search: Search = None,
     ) -> Later[Page]:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_of_all(info.context, "contact", asked, filter_, sort, CONTACTS, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[Deal], description="Deals, page by page; newest first unless sorted.")
@@ -124,7 +124,7 @@ class Query:
         sort: Annotated[DealSort | None, Sort] = None,
         search: Search = None,
     ) -> Later[Page]:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_of_all(info.context, "deal", asked, filter_, sort, DEALS, search, owner_id)
 
     @strawberry.field(
@@ -143,7 +143,7 @@ class Query:
         sort: Annotated[ActivitySort | None, Sort] = None,
         search: Search = None,
     ) -> Later[Page]:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_of_all(info.context, "activity", asked, filter_, sort, ACTIVITIES, search, owner_id)
 
     @strawberry.field(graphql_type=Connection[User], description="Users, page by page; by name unless sorted.")
@@ -159,7 +159,7 @@ class Query:
         sort: Annotated[UserSort | None, Sort] = None,
         search: Search = None,
     ) -> Later[Page]:
-        asked = Asked(first, after, last, before, limit)
+        asked = PageArguments(first, after, last, before, limit)
         return page_of_all(info.context, "app_user", asked, filter_, sort, USERS, search)
 
     @strawberry.field(graphql_type=list[Stage], description="Every stage, in the order of the pipeline.")

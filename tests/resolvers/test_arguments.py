@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import BadInput
 from resolvers import arguments
-from resolvers.page import Asked
+from resolvers.page import PageArguments
 from schema.activity import ActivityFilter, ActivityType
 from schema.deal import DealFilter, DealStatus
 from schema.scalars import parse_money
@@ -40,14 +40,14 @@ def test_any_other_limit_is_refused(limit: int) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "size"),
-    [(Asked(), (20, False)), (Asked(first=3), (3, False)), (Asked(limit=3), (3, False)), (Asked(last=3), (3, True))],
+    [(PageArguments(), (20, False)), (PageArguments(first=3), (3, False)), (PageArguments(limit=3), (3, False)), (PageArguments(last=3), (3, True))],
 )
-def test_a_page_is_taken_from_the_start_or_the_end(asked: Asked, size: tuple[int, bool]) -> None:
+def test_a_page_is_taken_from_the_start_or_the_end(asked: PageArguments, size: tuple[int, bool]) -> None:
     assert asked.size() == size
 
 
-@pytest.mark.parametrize("asked", [Asked(first=1, last=1), Asked(first=1, limit=1), Asked(last=1, limit=1), Asked(0, None, 0)])
-def test_but_not_from_both(asked: Asked) -> None:
+@pytest.mark.parametrize("asked", [PageArguments(first=1, last=1), PageArguments(first=1, limit=1), PageArguments(last=1, limit=1), PageArguments(0, None, 0)])
+def test_but_not_from_both(asked: PageArguments) -> None:
     with pytest.raises(BadInput, match="give one of first, last and limit"):
         asked.size()
 
