@@ -53,14 +53,18 @@ from schema.build import build_schema
 from schema.documents import DocumentsError, TrustedDocuments
 from schema.limits import Limits
 from schema.operation import Executable
-from web.authenticator import Authenticator
-from web.cached import Remembered
-from web.document import open_documents
-from web.gate import Gate, Unfinished
+from web.auth.authenticator import Authenticator
+from web.auth.key_set import check_keys, open_keys
+from web.caching.keeping import version_of
+from web.caching.recipes import Warming
+from web.caching.remembered import Remembered
+from web.caching.reuse import Reuse
+from web.caching.warming import keep_warm
 from web.graphiql_page import graphiql_page, graphiql_routes
-from web.graphql import GraphQLEndpoint
-from web.keeping import version_of
-from web.key_set import check_keys, open_keys
+from web.graphql.document import open_documents
+from web.graphql.endpoint import GraphQLEndpoint
+from web.limits.gate import Gate, Unfinished
+from web.limits.throttle import open_throttle
 from web.middleware.authenticate import Authenticate
 from web.middleware.compression import Compression
 from web.middleware.cors import cors
@@ -69,15 +73,11 @@ from web.middleware.rate_limits import RateLimits
 from web.middleware.request_id import RequestId
 from web.middleware.security_headers import SecurityHeaders
 from web.nowhere import JsonRoute, nowhere, without_slash
-from web.protocol import bounded_protocol
-from web.recipes import Warming
-from web.rest import open_rest
-from web.rest_table import RestTable
-from web.reuse import Reuse
+from web.rest.endpoint import open_rest
+from web.rest.table import RestTable
 from web.state import State
-from web.throttle import open_throttle
 from web.traffic import CountTraffic, Traffic
-from web.warming import keep_warm
+from web.wire.protocol import bounded_protocol
 
 ROOT = Path(__file__).parent
 ASSETS = ROOT / ".assets"

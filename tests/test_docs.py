@@ -12,9 +12,9 @@ from core import errors
 from core.settings import Settings
 from resolvers.refusal import MutationError
 from schema.build import build_schema
-from web.reading import TooLarge, UnsupportedMediaType
-from web.rest_answer import STATUSES
-from web.rest_table import LINES
+from web.http.reading import TooLarge, UnsupportedMediaType
+from web.rest.answer import STATUSES
+from web.rest.table import LINES
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

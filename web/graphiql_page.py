@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from web.http.validator import has_already
 from web.nowhere import JsonRoute, not_found
-from web.validator import has_already
 
 HERE = Path(__file__).parent / "graphiql"
 

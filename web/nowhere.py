@@ -7,8 +7,8 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from core.errors import AppError
-from web.errors import app_error
-from web.rest_answer import MethodNotAllowed, NoSuchThing
+from web.http.errors import app_error
+from web.rest.answer import MethodNotAllowed, NoSuchThing
 
 
 class JsonRoute(Route):

@@ -4,7 +4,7 @@ from starlette.requests import Request
 
 from core.errors import AppError
 from core.network import is_local_name, is_loopback
-from web.auth import viewer_of
+from web.auth.asker import viewer_of
 from web.state import State, state_of
 
 FORWARDED = ("forwarded", "x-forwarded-for", "x-real-ip")

@@ -18,16 +18,16 @@ from core.tags import PLURALS, document, everything_of
 from db.database import Database
 from db.rows import ToldRow
 from db.statements import statement
-from web.answering import TOO_LATE, deadline
-from web.auth import viewer_of
-from web.call import Call
-from web.charging import charge_request
-from web.deadline import keep_time
+from web.auth.asker import viewer_of
+from web.graphql.answering import TOO_LATE, deadline
+from web.graphql.charging import charge_request
 from web.health import pool_told, responses_told
+from web.http.call import Call
+from web.http.deadline import keep_time
+from web.http.reading import read_json
 from web.operating import require_operator
-from web.reading import read_json
-from web.rest_answer import RestAnswer
-from web.rest_response import rest_response
+from web.rest.answer import RestAnswer
+from web.rest.response import rest_response
 from web.state import State, state_of
 
 ANNOUNCE = statement("transaction.announce", ToldRow)

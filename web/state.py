@@ -13,20 +13,20 @@ from core.settings import Settings
 from core.viewer import Viewer
 from db.database import PooledDatabase
 from schema.operation import Executable
-from web.authenticator import Authenticator
-from web.cached import Question, Remembered
-from web.document import Documents
-from web.gate import Gate, Unfinished
-from web.recipes import Warming
-from web.reply import RawHeaders
-from web.reuse import Reuse
-from web.throttle import Throttle
-from web.together import Together
+from web.auth.authenticator import Authenticator
+from web.caching.recipes import Warming
+from web.caching.remembered import Question, Remembered
+from web.caching.reuse import Reuse
+from web.caching.together import Together
+from web.graphql.document import Documents
+from web.http.reply import RawHeaders
+from web.limits.gate import Gate, Unfinished
+from web.limits.throttle import Throttle
 from web.traffic import Traffic
 
 
 class Line(Protocol):
-    """What a request came by (``web/protocol.py``): it calls ``on_lost`` when it is cut."""
+    """What a request came by (``web/wire/protocol.py``): it calls ``on_lost`` when it is cut."""
 
     on_lost: Callable[[], object] | None
 

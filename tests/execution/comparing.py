@@ -43,7 +43,7 @@ def answer(result: ExecutionResult) -> Answer:
 def _told(error: GraphQLError) -> tuple[Any, ...]:
     locations = tuple((each.line, each.column) for each in error.locations or ())
     cause = error.original_error
-    # Whether a cause has nodes tells web/errors.py whose fault it is.
+    # Whether a cause has nodes tells web/http/errors.py whose fault it is.
     nodes = cause.nodes is not None if isinstance(cause, GraphQLError) else None
     return error.message, tuple(error.path or ()), locations, type(cause).__name__, nodes
 

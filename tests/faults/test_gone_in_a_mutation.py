@@ -18,7 +18,7 @@ from tests.faults.creating import Pipeline, check_each_is_there_once, created, p
 from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
 from tests.web.serving import serving as serving_app
-from web.protocol import bounded_protocol
+from web.wire.protocol import bounded_protocol
 
 POOL = 4
 CLIENTS = 150

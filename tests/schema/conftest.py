@@ -18,7 +18,7 @@ from loaders import Loaders
 from resolvers.context import Context, IdempotencyKey
 from schema.build import build_schema
 from schema.operation import Executable
-from web.errors import field_errors, request_errors
+from web.http.errors import field_errors, request_errors
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 # `EXECUTOR=graphql-core make test` runs all tests by the other executor.

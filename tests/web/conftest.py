@@ -13,7 +13,7 @@ from core.settings import Settings
 from db.embedded import EmbeddedPostgres
 from server import create_app
 from tests.web.serving import serving as serving_app
-from web.protocol import bounded_protocol
+from web.wire.protocol import bounded_protocol
 
 KEY = "5e" * 32
 GRAPHQL = "application/graphql-response+json"

@@ -19,7 +19,7 @@ from schemathesis.specs.openapi.checks import content_type_conformance, response
 
 from cache.embedded import EmbeddedValkey
 from db.embedded import EmbeddedPostgres
-from tests.web.rest import Shop, open_shop
+from tests.web.shop import Shop, open_shop
 
 EXAMPLES = 4 * int(os.environ.get("FUZZ", "1"))
 POSITIVE, NEGATIVE = schemathesis.GenerationMode.POSITIVE, schemathesis.GenerationMode.NEGATIVE

@@ -12,7 +12,7 @@ from db.embedded import EmbeddedPostgres
 from tests.crm import Crm
 from tests.faults.line import Line
 from tests.web.conftest import serving, settings_for
-from tests.web.rest import Shop, open_shop
+from tests.web.shop import Shop, open_shop
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from core.errors import AppError, Unauthenticated
 from core.viewer import NOBODY
-from web.authenticator import Authenticator
-from web.call import Call, headers_of
-from web.credential import BEARER, credential_of
-from web.errors import app_error, error_reply
+from web.auth.authenticator import Authenticator
+from web.auth.credential import BEARER, credential_of
 from web.health import is_health
-from web.negotiation import GRAPHQL, JSON, best
-from web.reading import asks_for_page
-from web.reply import Reply
+from web.http.call import Call, headers_of
+from web.http.errors import app_error, error_reply
+from web.http.negotiation import GRAPHQL, JSON, best
+from web.http.reading import asks_for_page
+from web.http.reply import Reply
 
 OPEN = ("/", "/graphiql")
 OPEN_BELOW = "/graphiql/"

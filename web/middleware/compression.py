@@ -13,7 +13,7 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipRespon
 from starlette.types import Message, Receive, Scope, Send
 
 from cache.encoding import BROTLI_QUALITY, GZIP_LEVEL, LARGE_BYTES, SMALLEST_BYTES, encoded_aside
-from web.negotiation import best_encoding
+from web.http.negotiation import best_encoding
 
 COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "multipart/mixed")
 

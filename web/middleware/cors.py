@@ -12,7 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import JSONResponse, Response
 
 from core.errors import BadRequest
-from web.errors import app_error
+from web.http.errors import app_error
 
 # Any of these makes a browser ask first ("preflight"), so that another site cannot send the request unnoticed.
 PREFLIGHT_HEADERS = (b"x-apollo-operation-name", b"apollo-require-preflight", b"graphql-require-preflight")

@@ -6,8 +6,8 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from core.errors import AppError, Unavailable
-from web.errors import MASKED, app_error, error_reply
-from web.reply import Reply
+from web.http.errors import MASKED, app_error, error_reply
+from web.http.reply import Reply
 
 log = structlog.get_logger("web")
 STOPPING = error_reply(Unavailable.status, app_error(Unavailable("The server is going down.")))

@@ -1,17 +1,17 @@
 """Counts what nobody else has counted, and tells each client how it stands.
 
-Operations are charged where they run, when their cost is known (``web/charging.py``). The rest is counted here: health
+Operations are charged where they run, when their cost is known (``web/graphql/charging.py``). The rest is counted here: health
 checks before they are answered, and whatever else was answered without being charged (a page, a wrong address, a refused
 key, a body that is not JSON) when its answer begins; who may have no more gets 429 in its place.
 """
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.client import client_named, peer_of
 from web.health import is_health
-from web.reply import RawHeaders, Reply
+from web.http.reply import RawHeaders, Reply
+from web.limits.client import client_named, peer_of
+from web.limits.throttle import Kind, RateLimited
 from web.state import State
-from web.throttle import Kind, RateLimited
 
 
 class RateLimits:

@@ -7,7 +7,7 @@ from itertools import count
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.call import headers_of
+from web.http.call import headers_of
 
 SAFE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _process = b"%016x" % random.SystemRandom().getrandbits(64)

@@ -2,8 +2,8 @@
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from web.client import is_from_trusted_proxy
-from web.reply import RawHeaders
+from web.http.reply import RawHeaders
+from web.limits.client import is_from_trusted_proxy
 
 SECURITY = [
     (b"x-content-type-options", b"nosniff"),

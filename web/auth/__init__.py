@@ -1,0 +1,1 @@
+"""Who asks: credentials, the keys they are verified with, and who stands behind them."""

@@ -1,0 +1,1 @@
+"""What HTTP says, whoever answers: requests, answers, media types, validators, errors."""
