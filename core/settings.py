@@ -316,6 +316,11 @@ def load_settings() -> Settings:
         raise SettingsError("\n".join(_line(dict(each)) for each in error.errors())) from None
 
 
+def url_of(setting: SecretStr | None) -> str:
+    """The text of a URL that is kept from logs; empty where there is none yet."""
+    return "" if setting is None else setting.get_secret_value()
+
+
 def _line(error: dict[str, Any]) -> str:
     """``PORT=abc: must be ...``: secrets are named but never shown."""
     reason = error["msg"].removeprefix("Value error, ")
