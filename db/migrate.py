@@ -12,6 +12,7 @@ from typing import NamedTuple
 import asyncpg
 
 from db.statements import SQL, script, statement
+from db.unhurried import unhurried
 
 # Any number nobody else uses: an advisory lock belongs to the database, not to a table.
 LOCK = 0x6465616C
@@ -78,7 +79,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[
     encoding = await connection.fetchval(ENCODING.text)
     if encoding != "UTF8":
         raise MigrationError(f"the database is {encoding}: make one with `encoding 'UTF8' template template0`")
-    async with connection.transaction():
+    async with unhurried(connection):
         await connection.execute(TAKE_LOCK, LOCK)
         await connection.execute(MAKE_TABLE)
     done = dict(MigrationRow(*record) for record in await connection.fetch(APPLIED.text))
@@ -100,7 +101,7 @@ async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", wanted: list[
 async def _apply_one(connection: "asyncpg.Connection[asyncpg.Record]", each: Migration) -> bool:
     """Whether it was applied here, and not by another process meanwhile."""
     try:
-        async with connection.transaction():
+        async with unhurried(connection):
             await connection.execute(TAKE_LOCK, LOCK)
             if each.name in {record["name"] for record in await connection.fetch(APPLIED.text)}:
                 return False

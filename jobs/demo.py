@@ -5,6 +5,7 @@ thousands on their way, so that memory stays the same for a hundred companies an
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, time
 from typing import NamedTuple, TypeAlias
 
@@ -14,6 +15,7 @@ from core.errors import Unavailable
 from db.copy import copy_into
 from db.pool import LOST
 from db.statements import script, statement
+from db.unhurried import unhurried
 from jobs.bulk import make_again, take_away
 from jobs.demo_pipeline import ACTIVITIES, CONTACTS, DEALS, Rows, blocks
 from jobs.demo_rows import COLUMNS, stages, users
@@ -96,16 +98,16 @@ async def load_demo(
     day = today or datetime.combine(datetime.now(UTC).date(), time(), UTC)
     connection = await asyncpg.connect(url, server_settings=ON_DISK)
     try:
-        async with connection.transaction():
+        async with unhurried(connection):
             await connection.execute(script("demo.lock"))
             if replace:
                 await _remove(connection)
             elif await connection.fetchval(HAS_COMPANIES.text):
                 raise DemoError("the database has companies already; --replace removes demo data first, and only that")
             await _fill(connection, companies, seed, day, progress)
-        await fold(connection)
-        await connection.execute(script("demo.settle"))
-        return await _counted(connection)
+        await _settle(connection)
+        async with unhurried(connection):
+            return await _counted(connection)
     except LOST as error:
         raise Unavailable("the database was lost while demo data was loaded: all of it is there, or nothing") from error
     finally:
@@ -116,15 +118,21 @@ async def remove_demo(url: str) -> DemoReport:
     """Removes the demo rows and says how many there were. Raises DemoError where other rows belong to them."""
     connection = await asyncpg.connect(url, server_settings=ON_DISK)
     try:
-        async with connection.transaction():
+        async with unhurried(connection):
             await connection.execute(script("demo.lock"))
             before = await _counted(connection)
             await _remove(connection)
-        await fold(connection)
-        await connection.execute(script("demo.settle"))
+        await _settle(connection)
         return before
     finally:
         await connection.close()
+
+
+async def _settle(connection: Connection) -> None:
+    await fold(connection)
+    # It cannot be in a transaction, and so the limit of a role may end it. Autovacuum comes later and does the same.
+    with suppress(asyncpg.QueryCanceledError):
+        await connection.execute(script("demo.settle"))
 
 
 async def _remove(connection: Connection) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 
 from db.pool import LOST
+from db.unhurried import unhurried
 from jobs.conversion import Conversion, Record, Tally, cell_of, filters
 from jobs.entities import ENTITIES, Entity
 from jobs.export import Export
@@ -81,7 +82,7 @@ async def run_import(
     await asyncio.to_thread(run.check)
     connection = await asyncpg.connect(url)
     try:
-        async with connection.transaction():
+        async with unhurried(connection):
             await run.load(connection)
             if run.report.faults and not skip_bad_rows:
                 raise _BadRowsError

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import asyncpg
 
 from db.statements import script, statement
+from db.unhurried import unhurried
 
 
 class DriftRow(NamedTuple):
@@ -23,7 +24,8 @@ async def drift(url: str) -> list[DriftRow]:
     """What differs, the first hundred keys; empty where every rollup is right. Writers need not stop for it."""
     connection = await asyncpg.connect(url)
     try:
-        return [DriftRow(*record) for record in await connection.fetch(DRIFT.text)]
+        async with unhurried(connection):
+            return [DriftRow(*record) for record in await connection.fetch(DRIFT.text)]
     finally:
         await connection.close()
 
@@ -32,6 +34,7 @@ async def recount(url: str) -> None:
     """Puts the rollups right. Writers need not stop for it."""
     connection = await asyncpg.connect(url)
     try:
-        await connection.execute(RECOUNT)
+        async with unhurried(connection):
+            await connection.execute(RECOUNT)
     finally:
         await connection.close()

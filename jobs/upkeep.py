@@ -17,6 +17,7 @@ from core.retention import KEYS_KEPT, RESTORABLE
 from db.pool import LOST
 from db.rows import ActingRow, FoldedRow
 from db.statements import Statement, script, statement
+from db.unhurried import unhurried
 
 log = structlog.get_logger("jobs")
 
@@ -98,7 +99,8 @@ async def _keep_up(connection: "asyncpg.Connection[asyncpg.Record]", written: as
 
 async def fold(connection: "asyncpg.Connection[asyncpg.Record]") -> int:
     """Adds the deltas to the rollups; how many there were."""
-    folded: int = await connection.fetchval(FOLD.text)
+    async with unhurried(connection):
+        folded: int = await connection.fetchval(FOLD.text)
     return folded
 
 

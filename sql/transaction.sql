@@ -8,6 +8,12 @@ select set_config('dealgraph.actor', $1, true) as subject,
        set_config('dealgraph.user', coalesce($2::uuid::text, ''), true) as user_id,
        set_config('plan_cache_mode', 'auto', true) as planned;
 
+-- name: unhurried -> nothing
+-- Until the end of the transaction it may take as long as it takes (db/unhurried.py).
+set local statement_timeout = 0;
+set local transaction_timeout = 0;
+set local idle_in_transaction_session_timeout = 0;
+
 -- name: tell -> ToldRow
 -- The last notification of a transaction: whoever hears it has heard everything that the transaction wrote.
 select pg_notify('dealgraph', pg_current_xact_id()::text)::text as told, pg_current_xact_id()::text::bigint as xid;

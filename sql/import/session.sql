@@ -6,8 +6,6 @@ set local synchronous_commit = off;
 set local maintenance_work_mem = '512MB';
 set local max_parallel_maintenance_workers = 2;
 set local work_mem = '64MB';
-set local statement_timeout = 0;
-set local idle_in_transaction_session_timeout = 0;
 set local dealgraph.loading = 'on';
 
 -- name: lock -> nothing
