@@ -1,5 +1,7 @@
 """The results as a table."""
 
+import platform
+import sys
 from collections.abc import Mapping, Sequence
 
 from rich.table import Table
@@ -11,7 +13,8 @@ NUMBERS = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "peak MB", "sta
 
 def as_table(results: Sequence[Result], statements: Mapping[tuple[str, str], int]) -> Table:
     """A line for each program of each result, the server first; ``statements`` by program and scenario."""
-    table = Table(title="One process on one core; CPU is the program's own for one request")
+    python = f"Python {platform.python_version()} of {sys.base_prefix}: which one it is matters (bench/README.md)"
+    table = Table(title="One process on one core; CPU is the program's own for one request", caption=python)
     table.add_column("scenario")
     table.add_column("connections", justify="right")
     table.add_column("")
