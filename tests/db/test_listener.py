@@ -89,6 +89,17 @@ async def test_what_others_write_is_not_taken_for_what_is_said_to_try_whether_it
     assert "LISTEN hears nothing" in logged[0]["error"]
 
 
+async def test_that_no_other_session_is_answered_is_told_as_that(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As behind a pooler by sessions that has given out all it has."""
+    monkeypatch.setattr(listener, "HELLO", "select pg_sleep(5), $1::text")
+    monkeypatch.setattr(listener, "HELLO_S", 0.3)
+    with capture_logs() as logged:
+        task = asyncio.create_task(listen(database_url, Freshness()))
+        await until(lambda: logged)
+        task.cancel()
+    assert "POOL_SIZE + 3" in logged[0]["error"]
+
+
 async def test_a_trigger_of_somebody_else_that_is_off_is_nothing_to_us(
     database_url: str, sql: "asyncpg.Connection[asyncpg.Record]"
 ) -> None:
