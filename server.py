@@ -157,6 +157,7 @@ async def _open(settings: Settings, executable: Executable, trusted: TrustedDocu
         documents=await open_documents(settings, executable, trusted, cache.client, remembered.clear),
         request_id="warming",
     )
+    stack.push_async_callback(state["authenticator"].close)
     state["responses"].on_dropped = state["warming"].dropped
     _spare_the_collector()
     background = (

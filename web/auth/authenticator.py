@@ -34,6 +34,7 @@ log = structlog.get_logger("web")
 BELIEVED_S = 60.0
 MOST_BELIEVED = 10_000
 USES_EVERY_S = 60.0
+CLOSING_S = 1.0
 LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -158,13 +159,17 @@ class Authenticator:
             both.create_task(self._follow_uses())
             both.create_task(self._follow_keys())
 
-    async def note_uses(self) -> None:
+    async def close(self) -> None:
+        """Writes down the last uses, and waits for no database that hangs."""
+        await self.note_uses(CLOSING_S)
+
+    async def note_uses(self, within_s: float | None = None) -> None:
         """Writes down the keys that were used since the last time, once a minute for each whatever the number of processes."""
         used, self._used = self._used, set()
         if not used:
             return
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(within_s or self._deadline_s):
                 await self._database.fetch(NOTE_USED, list(used), timedelta(seconds=USES_EVERY_S))
         except (AppError, TimeoutError) as error:
             self._used |= used

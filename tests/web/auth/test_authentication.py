@@ -463,6 +463,13 @@ async def test_that_a_key_is_used_is_written_down_later_and_seldom(house: House,
     assert abs((datetime.now(UTC) - first).total_seconds()) < 5
 
 
+async def test_that_a_key_was_used_is_written_down_when_the_server_stops(house: House, valkey: EmbeddedValkey) -> None:
+    key, row_id = await house.key("crm:read")
+    async with serving(settings_for(house.url, valkey, auth="keys")) as door:
+        assert (await ask(door, key)).status_code == 200
+    assert await house.sql.fetchval("select now() - last_used_at < interval '1 minute' from api_key where id = $1", row_id)
+
+
 async def test_keys_are_made_and_listed_on_the_command_line(house: House, tmp_path: Path) -> None:
     made = await keys(house, "create", "nightly export", "--scope", "crm:read", "--owner", str(house.ada), "--expires", "90d")
     status, key, said = made
