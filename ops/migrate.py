@@ -27,6 +27,6 @@ def migrated_database() -> Iterator[str]:
 
 @contextmanager
 def _database_url() -> Iterator[str]:
-    with services(load_settings(), say, share=True) as settings:
+    with services(load_settings(), say, share=True, only_database=True) as settings:
         assert settings.database_url is not None
         yield settings.database_url.get_secret_value()

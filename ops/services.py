@@ -39,17 +39,20 @@ class DataDirInUseError(Exception):
 
 
 @contextmanager
-def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> Iterator[Settings]:
+def services(
+    settings: Settings, say: Callable[[str], None], *, share: bool, only_database: bool = False
+) -> Iterator[Settings]:
     """The settings completed with the URLs of running servers and with cursor keys, for the time of the block.
 
     Whoever starts embedded servers stops them. Where another run has them already, ``share`` uses those (a command
-    beside ``make run``); without it DataDirInUseError is raised. ``say`` is told of each step. Raises SettingsError
-    for a database that cannot be reached and for what else cannot be used.
+    beside ``make run``); without it DataDirInUseError is raised. ``only_database`` is for whoever needs no cache. ``say`` is
+    told of each step. Raises SettingsError for a database that cannot be reached and for what else cannot be used.
     """
     with ExitStack() as stack:
         _check_yours(settings)
         found: dict[str, object] = {}
-        if settings.database_url is None or settings.redis_url is None:
+        needs_cache = settings.redis_url is None and not only_database
+        if settings.database_url is None or needs_cache:
             lock = stack.enter_context(_lock_file(settings.data_dir))
             ours = _try_lock(lock)
             if not ours and not share:
@@ -61,7 +64,7 @@ def services(settings: Settings, say: Callable[[str], None], *, share: bool) -> 
                 found["cursor_keys"] = [SecretStr(_kept_key(settings.data_dir / "cursor.key"))]
             if settings.database_url is None:
                 found["database_url"] = SecretStr(_postgres(settings, stack, say, ours))
-            if settings.redis_url is None:
+            if needs_cache:
                 found["redis_url"] = SecretStr(_valkey(settings.data_dir, stack, say, ours))
         if settings.database_url is not None:
             found["database_url"] = SecretStr(of_the_primary(settings.database_url.get_secret_value()))

@@ -125,6 +125,20 @@ def test_a_command_with_nobody_beside_it_starts_servers_and_stops_them(tmp_path:
         _value(_url(settings), "select 1")
 
 
+def test_who_needs_a_database_alone_has_no_cache_started_and_beside_yours_no_folder_made(
+    tmp_path: Path, postgres: EmbeddedPostgres
+) -> None:
+    said: list[str] = []
+    with services(_settings(tmp_path / "made"), said.append, share=True, only_database=True) as settings:
+        assert (_value(_url(settings), "select 1"), settings.redis_url) == (1, None)
+    assert said == ["Starting PostgreSQL 18"]
+    yours = _settings(tmp_path / "none", database_url=postgres.url)
+    with services(yours, said.append, share=True, only_database=True) as settings:
+        assert _value(_url(settings), "select 1") == 1
+    assert said == ["Starting PostgreSQL 18"]
+    assert not (tmp_path / "none").exists()
+
+
 def test_servers_of_yours_are_used_as_they_are_and_nothing_is_embedded(
     tmp_path: Path, postgres: EmbeddedPostgres, valkey: EmbeddedValkey
 ) -> None:
