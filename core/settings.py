@@ -117,7 +117,9 @@ class Settings(BaseSettings):
     limit_heavy: str = Field(default="20/min", description="Those of them that are estimated at LIMIT_HEAVY_COST or more.")
     limit_heavy_cost: int = Field(default=1000, ge=1, le=1_000_000_000, description="From this estimated cost on it is heavy.")
     limit_bulk: str = Field(default="5/min", description="Bulk changes of a client.")
-    limit_statistics: str = Field(default="10/5min", description="Requests of a client to the statistics of the REST API.")
+    limit_statistics: str = Field(
+        default="10/5min", description="Requests of a client to `/api/deals/pipeline-stats` and `/api/contacts/stats`."
+    )
     limit_health: str = Field(default="200/min", description="Health checks of a client, which count nowhere else.")
     limit_points: int = Field(default=10_000, ge=1, le=2_000_000_000, description="Points a client can have, of cost 1 each.")
     limit_points_per_s: float = Field(default=100.0, gt=0, le=1_000_000, description="Points that it gets back each second.")
@@ -150,7 +152,10 @@ class Settings(BaseSettings):
         default=[], description="Origins whose pages may use the API from a browser, comma-separated: https://app.example.com."
     )
     hsts_s: int = Field(
-        default=31_536_000, ge=0, le=63_072_000, description="Browsers stay with TLS so long, once told; 0 tells nothing."
+        default=31_536_000,
+        ge=0,
+        le=63_072_000,
+        description="Browsers stay with TLS so long, once told, for this name and all below it; 0 tells nothing.",
     )
 
     executor: Literal["breadth-first", "graphql-core"] = Field(

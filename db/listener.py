@@ -145,7 +145,7 @@ async def _hear_another(url: str, heard: asyncio.Event, hello: str) -> None:
             other = await asyncpg.connect(url, timeout=HELLO_S)
             await other.execute(HELLO, hello, timeout=HELLO_S)
         except TimeoutError:  # a pooler by sessions that has given out all lets in whoever comes, and answers nothing
-            raise UnannouncedError("no other session is answered in time: a pooler needs POOL_SIZE + 3 for each process") from None
+            raise UnannouncedError("no other session is answered: a pooler needs POOL_SIZE + 3 for each process") from None
         async with asyncio.timeout(HELLO_S):
             await heard.wait()
     except TimeoutError:
