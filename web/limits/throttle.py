@@ -130,7 +130,7 @@ class Throttle:
         if lease is not None and lease.renewal is not None and not lease.renewal.done():
             await asyncio.wait({lease.renewal})  # it may be taking the very last ones, which are this client's
         held = self._held(client)
-        if held and not leases and kinds[0] == "overall" and self._leases[client].beyond <= 0:
+        if held and kinds[0] == "overall" and self._leases[client].beyond <= 0:
             return await self._spend(client, windows, cost)
         # One lease at a time: what each of a burst took would be lost to all but the last.
         takes_lease = leases and not held and client not in self._leasing

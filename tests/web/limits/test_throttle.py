@@ -310,23 +310,6 @@ async def test_leases_of_two_processes_never_come_to_more_than_the_overall_limit
         await cache.close()
 
 
-async def test_who_asks_while_the_last_requests_are_taken_in_advance_has_them(valkey: EmbeddedValkey) -> None:
-    cache, who = RedisCache(valkey.url, timeout_s=10), f"last {next(_addresses)}"
-    throttle = open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall="214/h"), cache.client)
-    others = asyncio.all_tasks()
-    await throttle.admit(who, ("overall",), leases=True)
-    while throttle.admit_cached(who) != [(b"x-ratelimit-remaining", b"2")]:
-        await asyncio.gather(*(asyncio.all_tasks() - others))  # more are taken before they are needed
-    await asyncio.sleep(0)
-    for left in (b"1", b"0"):
-        admitted = await throttle.admit(who, ("overall", "api"))
-        assert admitted is not None
-        assert (b"x-ratelimit-remaining", left) in admitted[1]
-    with pytest.raises(RateLimited):
-        await throttle.admit(who, ("overall", "api"))
-    await cache.close()
-
-
 async def test_a_burst_of_answers_from_the_cache_takes_one_lease_and_loses_none(valkey: EmbeddedValkey) -> None:
     cache, who = RedisCache(valkey.url, timeout_s=10), f"burst {next(_addresses)}"
     throttle = open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall="1000/h"), cache.client)
