@@ -177,6 +177,45 @@ async def test_who_has_nothing_left_is_held_off_until_the_wait_is_over(
     await cache.close()
 
 
+async def test_who_is_held_off_hears_how_much_of_the_wait_is_left_and_is_asked_about_again_after_a_second(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_ms, who = [1_000_000], f"held off again {next(_addresses)}"
+    monkeypatch.setattr("web.limits.throttle.time", SimpleNamespace(monotonic=lambda: now_ms[0] / 1000))
+    cache = RedisCache(valkey.url, timeout_s=10)
+    rules = Rules(points=1000, points_per_s=1, wait_most_ms=60_000, heal_ms=60_000)
+    settings = settings_for("postgresql://", valkey, limits="on", limit_overall="1/10s")
+    throttle = Throttle(settings, SharedLimits(cache.client, rules, lambda: now_ms[0]))
+    await throttle.admit(who, ("overall", "api"), 10)
+    now_ms[0] += 600
+    with pytest.raises(RateLimited) as told:
+        await throttle.admit(who, ("overall", "api"), 10)
+    now_ms[0] += 999
+    with pytest.raises(RateLimited) as again:
+        throttle.hold_off(who)
+    assert [each.value.retry_after_s for each in (told, again)] == [10, 9]
+    assert '"overall";r=0;t=9' in dict(again.value.standing)[b"ratelimit"].decode()
+    now_ms[0] += 1
+    throttle.hold_off(who)
+    await cache.close()
+
+
+async def test_who_goes_over_again_waits_longer_than_the_window_and_hears_it_in_the_headers(valkey: EmbeddedValkey) -> None:
+    now_ms, who = [1_000_000], f"again over {next(_addresses)}"
+    cache = RedisCache(valkey.url, timeout_s=10)
+    rules = Rules(points=1000, points_per_s=1, wait_most_ms=60_000, heal_ms=60_000)
+    settings = settings_for("postgresql://", valkey, limits="on", limit_overall="1/10s")
+    throttle, told = Throttle(settings, SharedLimits(cache.client, rules, lambda: now_ms[0])), []
+    for at_s in (0, 0, 10, 10, 20):  # by then the second window is over, and the wait is not
+        now_ms[0] = 1_000_000 + 1_000 * at_s
+        try:
+            await throttle.admit(who, ("overall",))
+        except RateLimited as error:
+            told.append((error.retry_after_s, dict(error.standing)[b"ratelimit"].decode()))
+    assert told == [(wait_s, f'"overall";r=0;t={wait_s}') for wait_s in (10, 20, 10)]
+    await cache.close()
+
+
 async def test_who_holds_requests_that_were_taken_in_advance_is_not_held_off(valkey: EmbeddedValkey) -> None:
     settings, who = settings_for("postgresql://", valkey, limits="on", limit_overall="100/h"), f"leaser {next(_addresses)}"
     cache = RedisCache(valkey.url, timeout_s=10)
@@ -369,3 +408,82 @@ async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
             few.hold_off(who)
     assert [many.admit_cached(f"{who} again") is None for who in clients] == [True, False, False]
     await cache.close()
+
+
+async def test_of_too_many_clients_those_who_came_last_are_held_off_or_hold_requests_however_long_they_are_known(
+    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.limits.throttle.time", SimpleNamespace(monotonic=lambda: 1_000.0))
+    monkeypatch.setattr("web.limits.throttle.MOST_BLOCKED", 2)
+    monkeypatch.setattr("web.limits.throttle.MOST_LEASES", 2)
+    cache = RedisCache(valkey.url, timeout_s=10)
+    none, many = (
+        open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall=most), cache.client)
+        for most in ("1/h", "100/h")
+    )
+    known, once, new = (f"known {next(_addresses)}" for _ in range(3))
+    for who in (known, once, new):
+        await none.admit(who, ("overall",))
+    for who in (known, once, known, new):
+        with pytest.raises(RateLimited):
+            await none.admit(who, ("overall",))
+        while many.admit_cached(f"{who} again") is not None:  # there are two
+            pass
+        await many.admit(f"{who} again", ("overall",), leases=True)
+    none.hold_off(once)
+    for who in (known, new):
+        with pytest.raises(RateLimited):
+            none.hold_off(who)
+    assert [many.admit_cached(f"{who} again") is None for who in (known, once, new)] == [False, True, False]
+    await cache.close()
+
+
+async def test_a_refusal_names_what_is_used_up_and_what_it_would_have_cost_if_that_was_asked(valkey: EmbeddedValkey) -> None:
+    cache, who = RedisCache(valkey.url, timeout_s=10), f"refused {next(_addresses)}"
+    limits = {"limits": "on", "limit_overall": "2/h", "limit_points": 500, "limit_points_per_s": 1}
+    throttle = open_throttle(settings_for("postgresql://", valkey, **limits), cache.client)
+    await throttle.admit(who, ("overall",), 400)
+    with pytest.raises(RateLimited) as points:
+        await throttle.admit(who, ("overall",), 400)
+    await throttle.admit(who, ("overall",))
+    with pytest.raises(RateLimited) as requests:
+        await throttle.admit(who, ("overall",))
+    assert str(points.value) == "You have used up your points. Try again in 300 s."
+    assert str(requests.value) == "You have used up your requests (overall). Try again in 3600 s."
+    told = [orjson.loads(each.value.body()) for each in (points, requests)]
+    assert told[0]["extensions"]["cost"]["requestedQueryCost"] == 400
+    assert told[1].keys() == {"errors"}
+    await cache.close()
+
+
+async def test_the_headers_tell_of_each_limit_how_much_is_left_of_it_and_when_it_is_whole_again(valkey: EmbeddedValkey) -> None:
+    cache, who = RedisCache(valkey.url, timeout_s=10), f"told {next(_addresses)}"
+    limits = {"limits": "on", "limit_overall": "1000/h", "limit_api": "50/min", "limit_points": 500, "limit_points_per_s": 2}
+    throttle = open_throttle(settings_for("postgresql://", valkey, **limits), cache.client)
+    await throttle.admit(who, ("overall",), leases=True)
+    admitted = await throttle.admit(who, ("overall", "api"), 100)
+    assert admitted is not None
+    told = {name.decode(): value.decode() for name, value in admitted[1]}
+    assert told == {
+        "ratelimit-policy": '"overall";q=1000;w=3600, "api";q=50;w=60, "points";q=500;w=250;qu="points"',
+        "ratelimit": '"overall";r=998;t=3600, "api";r=49;t=60, "points";r=400;t=50',
+        "x-ratelimit-remaining": "49",
+    }
+    await cache.close()
+
+
+async def test_waits_grow_up_to_the_longest_that_is_set_and_are_forgotten_as_slowly_as_is_set(
+    valkey: EmbeddedValkey, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now_s, away = [1_000], RedisCache(f"unix://{tmp_path}/nobody.sock")
+    monkeypatch.setattr("cache.limits.time", SimpleNamespace(monotonic_ns=lambda: now_s[0] * 1_000_000_000))
+    limits = {"limits": "on", "limit_overall": "1/10s", "limit_wait_most_s": 15, "limit_heal_s": 60}
+    throttle, waits = open_throttle(settings_for("postgresql://", valkey, **limits), away.client), []
+    for at_s in (0, 30, 200):
+        now_s[0] = 1_000 + at_s
+        await throttle.admit("hasty", ("overall",))
+        with pytest.raises(RateLimited) as told:
+            await throttle.admit("hasty", ("overall",))
+        waits.append(told.value.retry_after_s)
+    assert waits == [10, 15, 10]
+    await away.close()
