@@ -5,7 +5,7 @@ from collections.abc import Collection
 from contextlib import suppress
 
 import structlog
-from graphql import NonNullTypeNode
+from graphql import NonNullTypeNode, VariableDefinitionNode
 
 from core.errors import AppError
 from core.viewer import EVERYONE, READ_ALL, Viewer
@@ -48,6 +48,10 @@ async def _first(state: State, names: Collection[str], viewer: Viewer) -> list[R
         except Refused:
             log.warning("there is no trusted query of this name to warm", name=name)
             continue
-        if not any(isinstance(each.type, NonNullTypeNode) for each in ready.operation.variable_definitions or ()):
+        if not any(_must_be_given(each) for each in ready.operation.variable_definitions or ()):
             found.append(ready)
     return found
+
+
+def _must_be_given(variable: VariableDefinitionNode) -> bool:
+    return isinstance(variable.type, NonNullTypeNode) and variable.default_value is None

@@ -39,6 +39,14 @@ async def test_a_named_answer_is_made_before_anybody_asks(database_url: str, val
         assert await made(client, "Company") == 0  # which one would that be?
 
 
+async def test_what_has_a_value_for_each_variable_needs_none(database_url: str, valkey: EmbeddedValkey) -> None:
+    warm = "Company, ContactStats, DashboardScreen"
+    async with serving(settings_for(database_url, valkey, warm=warm)) as client:
+        await until_made(client, "DashboardScreen", 1)
+        assert [await made(client, name) for name in warm.split(", ")] == [0, 1, 1]
+        assert (await ask(client, "DashboardScreen")).headers["x-cache"] == "HIT"
+
+
 @pytest.mark.parametrize("documents", ["open", "trusted-only"])
 async def test_what_is_warmed_is_there_for_whoever_asks(database_url: str, valkey: EmbeddedValkey, documents: str) -> None:
     async with serving(settings_for(database_url, valkey, warm="Stages", documents=documents)) as client:
