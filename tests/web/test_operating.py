@@ -1,6 +1,7 @@
 """What operators see and do: health in detail, figures, and a broom for kept answers that reaches every process."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -92,6 +93,7 @@ async def test_figures_tell_what_the_process_has_done(shop: Shop) -> None:
     assert next(iter(told["statements"].values()))["count"] > 0
     assert told["cache"]["hearing"] is True
     assert told["process"]["memory"]["peakBytes"] > 10_000_000
+    assert (told["process"]["id"], 0 <= told["process"]["uptimeSeconds"] < 3_600) == (os.getpid(), True)
 
 
 async def test_health_in_detail_tells_what_there_is(shop: Shop) -> None:
