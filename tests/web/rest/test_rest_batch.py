@@ -17,8 +17,9 @@ from tests.web.shop import Shop, open_shop
 
 @pytest.fixture(scope="module")
 async def shop(postgres: EmbeddedPostgres, valkey: EmbeddedValkey, migrated: str) -> AsyncIterator[Shop]:
-    """A server for the module, with a connection for each of eight requests."""
-    async with open_shop(postgres, valkey, migrated, "rest_batch", pool_size=8) as shop:
+    """A server for the module, with a connection for each of eight requests, which stops nothing because it takes long."""
+    patient = {"pool_size": 8, "statement_timeout_s": 60, "request_deadline_s": 60}
+    async with open_shop(postgres, valkey, migrated, "rest_batch", **patient) as shop:
         yield shop
 
 
@@ -136,6 +137,33 @@ async def test_reads_share_what_they_load_and_their_answers_are_kept(shop: Shop)
     await shop.sql.execute("update company set name = 'Bolts' where id = $1", shop.companies[1])
     while (await batch(shop, items))[1]["body"]["data"]["name"] != "Bolts":  # until psql's write was heard of
         await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+async def test_who_waits_for_what_a_batch_has_begun_has_it_though_the_batch_has_gone(shop: Shop, stays: bool) -> None:
+    path = f"/api/deals/{shop.deals[1 + stays]}"
+    waiting = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+    watch = await asyncpg.connect(shop.url)
+    async with shop.sql.transaction():
+        await shop.sql.execute("lock table deal in access exclusive mode")
+        leaving = asyncio.create_task(batch(shop, [{"id": 1, "path": path}]))
+        async with asyncio.timeout(5):
+            while await watch.fetchval(waiting) == 0:
+                await asyncio.sleep(0.01)
+        staying = asyncio.create_task(shop.client.get(path))
+        await asyncio.sleep(0.1)  # it waits for the same
+        leaving.cancel()
+        await asyncio.sleep(0.1)  # and the batch has gone
+        assert await watch.fetchval(waiting) > 0
+        if not stays:
+            staying.cancel()
+            async with asyncio.timeout(5):
+                while await watch.fetchval(waiting) > 0:
+                    await asyncio.sleep(0.01)
+    if stays:
+        answer = await staying
+        assert (answer.status_code, answer.json()["data"]["name"]) == (200, "Deal 2")
+    await watch.close()
 
 
 async def test_five_are_at_work_at_once(shop: Shop) -> None:
