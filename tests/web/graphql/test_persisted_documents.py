@@ -310,3 +310,17 @@ async def test_what_is_registered_in_redis_is_known_at_the_start_and_found_when_
         for asked in ({"documentId": "late-1"}, hashed(late), {"operationName": "Late"}):
             assert (await post(client, asked)).json() == NO_STAGES
         assert (await client.get("/graphql/late-1")).json() == NO_STAGES
+
+
+async def test_an_answer_that_is_nested_more_than_can_be_written_is_told_as_that(
+    database_url: str, valkey: EmbeddedValkey, redis: RedisCache, crm: Crm
+) -> None:
+    owner = await crm.user()
+    await crm.deal(owner, await crm.stage(), "Deep", company_id=await crm.company(owner))
+    texts = ["query Deep { deals { edges { node { " + "company { deals { " * times + "id" + " } }" * times + " } } } }" for times in (50, 88)]
+    await RegisteredDocuments(redis.client).add({document_id(text): text.encode() for text in texts})
+    async with serving(settings_for(database_url, valkey)) as client:
+        written, deeper = [await post(client, hashed(text)) for text in texts]
+    assert (written.status_code, written.json().keys()) == (200, {"data", "extensions"})
+    assert (deeper.status_code, code(deeper)) == (400, "BAD_USER_INPUT")
+    assert "254 levels" in deeper.text
