@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import strawberry
 from graphql import OperationDefinitionNode, execute_sync, get_introspection_query, parse
+from strawberry.schema.config import StrawberryConfig
 
 from execution import BATCHED, Batched, Plan, Unplannable, compile_plan, read_along
 from execution.batched import ANYTHING
@@ -248,6 +249,68 @@ async def test_the_loop_breathes_during_a_long_level() -> None:
         assert max(after - before for before, after in pairwise(resolved)) == BREATH
         assert len(set(resolved)) >= 100_000 // BREATH
     assert min(longest for _, longest in found) < 0.25, found
+
+
+class Noted:
+    """A value that notes in which turn of the others it is written."""
+
+    now = 0
+
+    def __init__(self) -> None:
+        self.written_in: set[int] = set()
+
+    @staticmethod
+    def written(value: "Noted") -> str:
+        value.written_in.add(Noted.now)
+        return ""
+
+
+FIRST, SECOND = Noted(), Noted()
+
+
+def _coming(value: Noted) -> Any:
+    async def come(coming: "asyncio.Future[None]", keys: Sequence[int]) -> Sequence[Noted]:
+        await coming
+        return [value] * len(keys)
+
+    def load(context: Any, keys: Sequence[int]) -> Any:
+        return asyncio.ensure_future(come(context, keys))
+
+    return strawberry.field(resolver=lambda root: None, graphql_type=Noted, metadata={BATCHED: Batched("number", load)})
+
+
+@strawberry.type
+class Long:
+    number: int
+    first = _coming(FIRST)
+    second = _coming(SECOND)
+
+
+@strawberry.type
+class Longs:
+    @strawberry.field
+    def all(self) -> list[Long]:
+        return [Long(number=number) for number in range(BREATH)]
+
+
+async def test_the_loop_breathes_between_long_columns_that_come_at_the_same_time() -> None:
+    coming = asyncio.get_running_loop().create_future()
+
+    async def tick() -> None:
+        while True:
+            Noted.now += 1
+            await asyncio.sleep(0)
+
+    config = StrawberryConfig(scalar_map={Noted: strawberry.scalar(name="Noted", serialize=Noted.written)})
+    running = asyncio.create_task(planned("{ all { first second } }", strawberry.Schema(Longs, config=config)).execute(coming, None))
+    await asyncio.sleep(0.01)
+    ticking = asyncio.create_task(tick())
+    coming.set_result(None)
+    result = await running
+    ticking.cancel()
+    assert result.errors is None
+    assert FIRST.written_in and SECOND.written_in
+    assert FIRST.written_in.isdisjoint(SECOND.written_in)
 
 
 async def test_an_error_far_behind_in_a_long_level_stands_in_its_own_place() -> None:
