@@ -1,0 +1,89 @@
+"""Operations as they are executed: what figures call them, which have failed, and that either executor has all it needs."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from graphql import OperationDefinitionNode
+
+from core.cursor import CursorCodec
+from core.viewer import EVERYONE
+from db.database import PooledDatabase
+from loaders import Loaders
+from resolvers.context import Context
+from schema.build import build_schema
+from schema.operation import LONGEST_LABEL, Document, Executable, document_id, label_of
+from tests.crm import Crm
+
+LONG = "a" * (LONGEST_LABEL + 1)
+DEEP = 60
+
+
+@pytest.fixture
+def executable() -> Executable:
+    return Executable(build_schema())
+
+
+@pytest.fixture
+def context(db: PooledDatabase) -> Context:
+    now = datetime.now(UTC)
+    return Context(EVERYONE, Loaders(db, EVERYONE, now), CursorCodec([bytes(32)]), now, db, None)
+
+
+def asked(executable: Executable, text: str, name: str | None = None) -> tuple[Document, OperationDefinitionNode]:
+    """A document that is trusted, and its operation of that name."""
+    document = executable.read(text, is_trusted=True)
+    assert document.errors == ()
+    operation = document.operation(name)
+    assert operation is not None
+    return document, operation
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("query Stages { stages { id } }", "Stages"),
+        (f"query {LONG} {{ stages {{ id }} }}", LONG[:-1]),
+        ("{ stages { id } }", document_id("{ stages { id } }")[: len("sha256:") + 12]),
+    ],
+)
+def test_figures_call_an_operation_by_a_short_name_that_tells_it_from_others(executable: Executable, text: str, label: str) -> None:
+    assert label_of(*asked(executable, text)) == label
+
+
+async def test_an_operation_has_failed_where_its_answer_has_errors_or_there_is_none(executable: Executable, context: Context) -> None:
+    for text in ("query Fine { __typename }", "query Wrong { company(id: 7) { id } }"):
+        await executable.execute(*asked(executable, text), None, context)
+    ended = asyncio.create_task(executable.execute(*asked(executable, "query Ended { stages { id } }"), None, context))
+    await asyncio.sleep(0)
+    ended.cancel()
+    await asyncio.wait([ended])
+    context.loaders.stop()
+    told = {name: (each.count, each.failed) for name, each in executable.durations.items()}
+    assert told == {"Fine": (1, 0), "Wrong": (1, 1), "Ended": (1, 1)}
+
+
+async def test_what_is_nested_too_deeply_for_a_plan_is_executed_all_the_same_and_counted_once(
+    executable: Executable, context: Context, crm: Crm
+) -> None:
+    acme = await crm.company(await crm.user(), "Acme")
+    below = "deals { company { " * DEEP + "id" + " } }" * DEEP
+    wanted = asked(executable, f"query Other {{ __typename }} query Wanted($id: ID!) {{ company(id: $id) {{ name {below} }} }}", "Wanted")
+    for _ in range(2):
+        result = await executable.execute(*wanted, {"id": str(acme)}, context)
+        assert result.errors is None
+        assert result.data == {"company": {"name": "Acme", "deals": []}}
+    assert executable.fallbacks == {"fields nested too deeply": 1}
+
+
+async def test_a_condition_that_is_null_is_told_as_graphql_core_tells_it_and_counted_each_time(
+    executable: Executable, context: Context, crm: Crm
+) -> None:
+    acme = {"id": str(await crm.company(await crm.user(), "Acme"))}
+    text = "query ($id: ID!, $is_wanted: Boolean = true) { company(id: $id) { name @include(if: $is_wanted) } }"
+    wanted = asked(executable, text)
+    for number in (1, 2):
+        result = await executable.execute(*wanted, acme | {"is_wanted": None}, context)
+        assert "provided to non-null type" in str(result.errors)
+        assert executable.fallbacks == {"a condition that is null": number}
+    assert (await executable.execute(*wanted, acme, context)).data == {"company": {"name": "Acme"}}
