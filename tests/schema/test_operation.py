@@ -87,3 +87,34 @@ async def test_a_condition_that_is_null_is_told_as_graphql_core_tells_it_and_cou
         assert "provided to non-null type" in str(result.errors)
         assert executable.fallbacks == {"a condition that is null": number}
     assert (await executable.execute(*wanted, acme, context)).data == {"company": {"name": "Acme"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "introspects", "is_personal"),
+    [
+        ("{ stages { id } }", False, False),
+        ("{ viewer { subject } }", False, True),
+        ("{ ...F } fragment F on Query { me: viewer { subject } }", False, True),
+        ("{ a: __schema { types { name } } }", True, False),
+        ('query A { stages { id } } query B { ... { ... on Query { a: __type(name: "Deal") { name } } } }', True, False),
+        ("{ viewer { subject } __schema { types { name } } }", True, True),
+    ],
+)
+def test_a_document_that_asks_for_the_schema_or_for_who_asks_is_known_however_that_is_written(
+    executable: Executable, text: str, introspects: bool, is_personal: bool
+) -> None:
+    document = executable.document(text)
+    assert (document.errors, document.introspects, document.is_personal) == ((), introspects, is_personal)
+
+
+def test_fragments_that_hold_each_other_twice_are_looked_into_once(executable: Executable) -> None:
+    fragments = "".join(f"fragment f{at} on Query {{ ...f{at + 1} ...f{at + 1} }} " for at in range(DEEP))
+    document, operation = asked(executable, f"{{ ...f0 }} {fragments} fragment f{DEEP} on Query {{ stages {{ id }} }}")
+    assert [each.name.value for each in document.root_fields(operation)] == ["stages"]
+
+
+def test_of_too_many_documents_of_clients_the_last_are_remembered(executable: Executable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("schema.operation.CACHED_DOCUMENTS", 2)
+    texts = [f"query Number{number} {{ stages {{ id }} }}" for number in range(3)]
+    found = [executable.document(text) for text in texts]
+    assert [executable.document(text) is each for text, each in zip(texts[::-1], found[::-1], strict=True)] == [True, True, False]
