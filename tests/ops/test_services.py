@@ -174,6 +174,11 @@ def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, postgres: Em
     assert refusal == 'DATABASE_URL: the database cannot be reached (database "nowhere" does not exist)'
 
 
+def test_a_database_of_which_no_host_is_what_is_asked_for_is_one_line(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    standby = postgres.url.replace("target_session_attrs=any", "target_session_attrs=standby")
+    assert _refusal(_settings(tmp_path, database_url=standby)).startswith("DATABASE_URL: the database cannot be reached (None of the hosts")
+
+
 def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Path) -> None:
     assert _refusal(_settings(tmp_path, redis_url="redis://:hunter2@host:port")).startswith("REDIS_URL: this is not a URL")
 
