@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,18 @@ def test_only_what_you_do_not_bring_is_embedded(tmp_path: Path, postgres: Embedd
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cursor.key", "lock", "valkey"]
 
 
+def test_a_key_of_yours_is_used_also_where_something_is_embedded(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    with services(_settings(tmp_path, database_url=postgres.url, cursor_keys=KEY), _ignore, share=False) as complete:
+        assert complete.cursor_key_bytes == [bytes.fromhex(KEY)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "valkey"]
+
+
+def test_the_settings_lead_to_the_host_that_takes_writes(tmp_path: Path, postgres: EmbeddedPostgres, valkey: EmbeddedValkey) -> None:
+    several = postgres.url.replace("&target_session_attrs=any", "").replace("host=", "host=/nowhere,")
+    with services(_settings(tmp_path, database_url=several, redis_url=valkey.url, cursor_keys=KEY), _ignore, share=False) as complete:
+        assert _url(complete) == f"{several}&target_session_attrs=primary"
+
+
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
@@ -177,6 +190,18 @@ def test_a_database_that_does_not_exist_is_one_line(tmp_path: Path, postgres: Em
 def test_a_database_of_which_no_host_is_what_is_asked_for_is_one_line(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
     standby = postgres.url.replace("target_session_attrs=any", "target_session_attrs=standby")
     assert _refusal(_settings(tmp_path, database_url=standby)).startswith("DATABASE_URL: the database cannot be reached (None of the hosts")
+
+
+def test_a_database_that_does_not_answer_is_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.services.CONNECT_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        refusal = _refusal(_settings(tmp_path, database_url=f"postgresql://me:hunter2@127.0.0.1:{silent.getsockname()[1]}/crm"))
+    assert refusal.startswith("DATABASE_URL: the database cannot be reached (no answer in ")
+
+
+def test_a_folder_in_which_a_server_cannot_be_kept_is_one_line(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    (tmp_path / "valkey").write_text("")
+    assert _refusal(_settings(tmp_path, database_url=postgres.url)).startswith("DATA_DIR: Valkey cannot be kept there (")
 
 
 def test_a_cache_url_that_is_none_is_one_line_without_the_password(tmp_path: Path) -> None:
