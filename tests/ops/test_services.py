@@ -2,15 +2,20 @@
 
 import asyncio
 import os
+import signal
 import socket
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
+from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from cache.embedded import EmbeddedValkey
+from cache.redis import RedisCache
 from core.settings import Settings, SettingsError
 from db.embedded import EmbeddedPostgres
 from ops.services import DataDirInUseError, of_the_primary, services
@@ -72,7 +77,7 @@ def test_the_cursor_key_is_kept_for_the_next_run_and_readable_by_us_alone(tmp_pa
 
 
 def test_a_file_that_holds_no_cursor_key_is_told_before_anything_is_started(tmp_path: Path) -> None:
-    for broken in ("", "5e" * 31, "no hexadecimal digits at all, though as long as a key of sixty-four"):
+    for broken in ("", "5e" * 31, "5e" * 33, "no hexadecimal digits at all, though as long as a key of sixty-four"):
         (tmp_path / "cursor.key").write_text(broken)
         said: list[str] = []
         with (
@@ -81,6 +86,67 @@ def test_a_file_that_holds_no_cursor_key_is_told_before_anything_is_started(tmp_
         ):
             raise AssertionError("nothing is started")
         assert said == []
+
+
+def test_a_kept_key_may_end_in_a_newline_and_one_that_cannot_be_read_is_one_line(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    (tmp_path / "cursor.key").write_text(f"{KEY}\n")
+    with services(_settings(tmp_path, database_url=postgres.url), _ignore, share=False) as complete:
+        assert complete.cursor_key_bytes == [bytes.fromhex(KEY)]
+    (tmp_path / "cursor.key").unlink()
+    (tmp_path / "cursor.key").mkdir()
+    assert _refusal(_settings(tmp_path, database_url=postgres.url)) == f"{tmp_path}/cursor.key: cannot be used (Is a directory)"
+
+
+def test_who_uses_a_folder_is_told_though_a_run_before_has_left_its_number(tmp_path: Path, postgres: EmbeddedPostgres) -> None:
+    (tmp_path / "lock").write_text("123")
+    settings = _settings(tmp_path, database_url=postgres.url)
+    with (
+        services(settings, _ignore, share=False),
+        pytest.raises(DataDirInUseError, match=f": process {os.getpid()} uses"),
+        services(settings, _ignore, share=False),
+    ):
+        pass
+
+
+def test_what_has_ended_and_does_not_start_is_tried_again_until_it_does(
+    tmp_path: Path, postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("LOOK_EVERY_S", "SLOWEST_START_S"):
+        monkeypatch.setattr(f"ops.services.{name}", 0.02)
+    with capture_logs() as logs, services(_settings(tmp_path, database_url=postgres.url), _ignore, share=False) as complete:
+        assert complete.redis_url is not None
+        url, folder, aside = complete.redis_url.get_secret_value(), tmp_path / "valkey", tmp_path / "aside"
+        number = _of_redis(url, "process_id")
+        folder.rename(aside)
+        folder.write_text("nothing can be kept here")
+        os.kill(int(number), signal.SIGKILL)
+        _wait_until(lambda: sum("does not start" in each["event"] for each in logs) >= 2)
+        folder.unlink()
+        aside.rename(folder)
+        _wait_until(lambda: _of_redis(url, "process_id") not in ("", number))
+    assert logs[0]["event"] == "the embedded Valkey has ended, and is started again"
+
+
+def _wait_until(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + 10
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def _of_redis(url: str, figure: str) -> str:
+    """A figure of a Redis; empty where it does not answer."""
+
+    async def ask() -> str:
+        cache = RedisCache(url)
+        try:
+            return str((await cache.client.info())[figure])
+        except (RedisError, OSError):
+            return ""
+        finally:
+            await cache.close()
+
+    return asyncio.run(ask())
 
 
 def test_a_second_run_on_the_same_folder_is_told_who_uses_it(running: Settings) -> None:
