@@ -118,3 +118,38 @@ def test_of_too_many_documents_of_clients_the_last_are_remembered(executable: Ex
     texts = [f"query Number{number} {{ stages {{ id }} }}" for number in range(3)]
     found = [executable.document(text) for text in texts]
     assert [executable.document(text) is each for text, each in zip(texts[::-1], found[::-1], strict=True)] == [True, True, False]
+
+
+async def test_each_operation_of_a_document_has_a_cost_and_a_plan_of_its_own_which_are_made_once(
+    executable: Executable, context: Context
+) -> None:
+    text = "query Few { stages { id } } query Many { deals(first: 100) { edges { node { id } } } }"
+    few, many = (asked(executable, text, name)[1] for name in ("Few", "Many"))
+    document = executable.document(text)
+    costs = [executable.cost_plan(document, each) for each in (few, many)]
+    assert costs[0].estimate({}).requested < costs[1].estimate({}).requested
+    assert [executable.cost_plan(document, each) is cost for each, cost in zip((few, many), costs, strict=True)] == [True, True]
+    for each, data in ((few, {"stages": []}), (many, {"deals": {"edges": []}})):
+        assert (await executable.execute(document, each, None, context)).data == data
+    plans = dict(document.plans)
+    assert plans.keys() == {"Few", "Many"} and None not in plans.values()
+    await executable.execute(document, few, None, context)
+    assert document.plans["Few"] is plans["Few"]
+
+
+async def test_where_graphql_core_is_to_execute_nothing_is_planned(context: Context) -> None:
+    executable = Executable(build_schema(), breadth_first=False)
+    document, operation = asked(executable, "query Stages { stages { id } }")
+    assert (await executable.execute(document, operation, None, context)).data == {"stages": []}
+    assert (document.plans, executable.fallbacks) == ({}, {})
+
+
+def test_a_selection_of_nothing_is_no_document(executable: Executable) -> None:
+    assert executable.document("{ stages { } }").node is None
+
+
+def test_what_is_over_a_limit_is_told_that_and_not_looked_at_any_further(executable: Executable) -> None:
+    wide = " ".join(f"a{number}: nothing" for number in range(executable.limits.aliases + 1))
+    errors = executable.document(f"{{ {wide} }}").errors
+    assert not any("Cannot query field" in each.message for each in errors)
+    assert errors
