@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from itertools import count
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import asyncpg
 import httpx2
@@ -11,10 +11,12 @@ import pytest
 
 from cache.embedded import EmbeddedValkey
 from cache.redis import RedisCache
+from db.embedded import EmbeddedPostgres
 from tests.web.conftest import JSON, serving, settings_for
 
 LIMITS = {"limits": "on", "limit_points": 500, "limit_points_per_s": 0.01, "trusted_proxies": "127.0.0.0/8"}
 STAGES = "{ stages { id } }"
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 HUNDRED = "{ deals(first: 100) { edges { node { id } } } }"
 _addresses = count(1)
 
@@ -42,6 +44,12 @@ async def until_kept(client: httpx2.AsyncClient) -> None:
 
 async def ask(client: httpx2.AsyncClient, query: str, headers: dict[str, str]) -> httpx2.Response:
     return await client.post("/graphql", json={"query": query}, headers=headers)
+
+
+def code(answer: httpx2.Response) -> str:
+    """The code of its one error."""
+    (error,) = answer.json()["errors"]
+    return str(error["extensions"]["code"])
 
 
 async def points_left(client: httpx2.AsyncClient, me: dict[str, str]) -> int:
@@ -73,6 +81,48 @@ async def test_who_has_an_answer_that_was_made_for_another_is_given_back_all_it_
         answers = await asyncio.gather(*asked)
         assert [answer.status_code for answer in answers] == [200, 200]
         assert answers[1].json()["extensions"]["cost"]["throttleStatus"]["currentlyAvailable"] == 500
+
+
+async def test_what_had_no_turn_in_time_costs_nothing(
+    database_url: str, valkey: EmbeddedValkey, me: dict[str, str], sql: "asyncpg.Connection[asyncpg.Record]"
+) -> None:
+    bounds = {"concurrency": 1, "concurrency_queue": 1, "concurrency_wait_s": 0.05}
+    async with serving(settings_for(database_url, valkey, **LIMITS, **bounds)) as client:
+        async with sql.transaction():
+            await sql.execute("lock table company in access exclusive mode")
+            running = asyncio.create_task(ask(client, "{ companies { totalCount } }", {"x-forwarded-for": "203.0.113.0"}))
+            async with asyncio.timeout(5):
+                while not await sql.fetchval(WAITING):
+                    await asyncio.sleep(0.01)
+            assert code(await ask(client, HUNDRED, me)) == "OVERLOADED"
+        await running
+        assert await points_left(client, me) == 500
+
+
+async def test_what_the_database_was_not_there_for_costs_nothing(
+    postgres: EmbeddedPostgres, database_url: str, valkey: EmbeddedValkey, me: dict[str, str]
+) -> None:
+    admin = await asyncpg.connect(postgres.url)
+    name = urlsplit(database_url).path.removeprefix("/")
+    async with serving(settings_for(database_url, valkey, **LIMITS)) as client:
+        await until_kept(client)
+        await admin.execute(f"alter database {name} allow_connections false")
+        pooled = "datname = $1 and application_name = 'dealgraph'"  # what is written can be heard all the while
+        await admin.fetch(f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where {pooled}", name)
+        assert code(await ask(client, HUNDRED, me)) == "UNAVAILABLE"
+        await admin.execute(f"alter database {name} allow_connections true")
+        while (await client.get("/api/health?ready")).status_code != 200:
+            await asyncio.sleep(0.01)
+        assert await points_left(client, me) == 500
+    await admin.close()
+
+
+async def test_what_is_refused_for_its_variables_costs_what_was_estimated(
+    limited: httpx2.AsyncClient, me: dict[str, str]
+) -> None:
+    unset = "query ($first: Int!) { deals(first: 100) { edges { node { id } } } a: deals(first: $first) { totalCount } }"
+    assert code(await ask(limited, unset, me)) == "BAD_USER_INPUT"
+    assert await points_left(limited, me) < 400
 
 
 async def test_variables_that_do_not_fit_are_told_whole_however_many_there_are(
