@@ -1,8 +1,11 @@
 """What the tests share: a real PostgreSQL and Valkey for the session, and a fresh database for a test that asks."""
 
 import asyncio
+import fcntl
+import os
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -22,6 +25,7 @@ from tests.crm import Crm
 # Where Linux keeps files in memory, and how much the databases of a session may come to there.
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 4_000_000_000
+PREFIX = "dealgraph-tests-"
 
 _numbers = count(1)
 
@@ -29,9 +33,8 @@ _numbers = count(1)
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[EmbeddedPostgres]:
     """A running PostgreSQL of this test session, in memory if there is room: on a disk a database takes up to 350 ms, there 14."""
-    is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
-    with TemporaryDirectory(prefix="dealgraph-tests-", dir=MEMORY if is_roomy else None) as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres")
+    with _quick_folder() as folder:
+        server = EmbeddedPostgres(folder / "postgres")
         server.start()
         asyncio.run(_commit_without_waiting(server))
         yield server
@@ -95,6 +98,29 @@ def all_statements() -> list[str]:
     """The names of all statements that connections hold."""
     build_schema()
     return list(REGISTRY)
+
+
+@contextmanager
+def _quick_folder() -> Iterator[Path]:
+    """A folder for this session. What sessions have left there that were killed goes, since memory is not given back otherwise."""
+    if MEMORY.is_dir():
+        for left in MEMORY.glob(f"{PREFIX}*"):
+            with suppress(OSError), _locked(left):  # nobody's any more
+                shutil.rmtree(left, ignore_errors=True)
+    is_roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES
+    with TemporaryDirectory(prefix=PREFIX, dir=MEMORY if is_roomy else None) as folder, _locked(Path(folder)):
+        yield Path(folder)
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Holds a lock on the folder as long as this process lives. Raises OSError where another holds it, or may not be asked."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 async def _commit_without_waiting(server: EmbeddedPostgres) -> None:
