@@ -13,7 +13,7 @@ from bench import cached, growth
 from bench.agree import check_agreement
 from bench.crowded import LOADS, allow_many_files
 from bench.crowded import measured as crowded
-from bench.data import databases, keys_of, server_env, url_of
+from bench.data import databases, keys_of, server_env
 from bench.measure import Result, measure
 from bench.programs import SERVER, chosen, counted, started
 from bench.report import as_table
@@ -22,7 +22,7 @@ from bench.statements import statements_of
 from bench.target import Target, TargetError
 from bench.writes import measured
 from bench.wrk import WrkError, check_wrk
-from core.settings import SettingsError
+from core.settings import SettingsError, url_of
 from db.embedded import EmbeddedError
 from db.migrate import MigrationError
 from ops.services import DataDirInUseError
@@ -50,13 +50,13 @@ def bench(
     if writes:
         with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
             task = bar.add_task("Writing", total=4 * rounds)
-            table = measured(url_of(settings), rounds, lambda: bar.advance(task))
+            table = measured(url_of(settings.database_url), rounds, lambda: bar.advance(task))
         Console(width=128).print(table)
         return
     if grown:
         with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
             task = bar.add_task("", total=len(growth.SIZES))
-            table = growth.measured(url_of(settings), lambda size: bar.update(task, description=size, advance=1))
+            table = growth.measured(url_of(settings.database_url), lambda size: bar.update(task, description=size, advance=1))
         WIDE.print(table)
         return
     check_wrk()
@@ -76,7 +76,7 @@ def _compared(only: list[str] | None, rounds: int, seconds: float, *, peers: boo
     server_core, other_core = _cores()
     os.sched_setaffinity(0, {other_core})  # for what starts from here on: PostgreSQL, Valkey, the load
     with databases(screen.print) as settings:
-        url, env = url_of(settings), server_env(settings)
+        url, env = url_of(settings.database_url), server_env(settings)
         keys = keys_of(url, SCENARIOS)
         with started(programs, env, server_core, settings.data_dir) as targets:
             for scenario in scenarios:
@@ -112,7 +112,7 @@ def _kept(rounds: int, seconds: float) -> None:
     server_core, other_core = _cores()
     os.sched_setaffinity(0, {other_core})
     with databases(screen.print) as settings, Progress(console=screen, transient=True) as bar:
-        owner = keys_of(url_of(settings), [SCENARIOS[0]])[SCENARIOS[0].name][0]
+        owner = keys_of(url_of(settings.database_url), [SCENARIOS[0]])[SCENARIOS[0].name][0]
         task = bar.add_task("Asking the same again", total=8 * rounds)
         load = {"rounds": rounds, "seconds": seconds}
         tables = cached.measured(

@@ -8,7 +8,7 @@ from pathlib import Path
 import asyncpg
 
 from bench.scenarios import Scenario
-from core.settings import Settings
+from core.settings import Settings, url_of
 from db.migrate import MigrationError, migrate
 from db.statements import parse
 from jobs.demo import is_empty
@@ -26,7 +26,7 @@ def databases(say: Callable[[str], None]) -> Iterator[Settings]:
     # Its own servers whatever the environment says: what is measured must not be somebody's data.
     ours = Settings(data_dir=FOLDER, database_url=None, redis_url=None, cursor_keys=None)
     with services(ours, say, share=False) as settings:
-        url = url_of(settings)
+        url = url_of(settings.database_url)
         try:
             asyncio.run(migrate(url))
         except MigrationError as error:
@@ -36,19 +36,12 @@ def databases(say: Callable[[str], None]) -> Iterator[Settings]:
         yield settings
 
 
-def url_of(settings: Settings) -> str:
-    """The URL of the database of these settings."""
-    assert settings.database_url is not None
-    return settings.database_url.get_secret_value()
-
-
 def server_env(settings: Settings) -> Mapping[str, str]:
     """The environment in which the server uses these databases, keeps no answer, does nothing else, and logs no request."""
-    assert settings.redis_url is not None
     assert settings.cursor_keys is not None
     return {
-        "DATABASE_URL": url_of(settings),
-        "REDIS_URL": settings.redis_url.get_secret_value(),
+        "DATABASE_URL": url_of(settings.database_url),
+        "REDIS_URL": url_of(settings.redis_url),
         "CURSOR_KEYS": ",".join(key.get_secret_value() for key in settings.cursor_keys),
         "HOST": "127.0.0.1",
         "WORKERS": "1",

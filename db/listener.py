@@ -139,20 +139,23 @@ async def _hear_another(url: str, heard: asyncio.Event, hello: str) -> None:
 
     Or by chance what comes while a statement runs, which is not this ``hello``.
     """
-    other = None
     try:
-        try:
-            other = await asyncpg.connect(url, timeout=HELLO_S)
-            await other.execute(HELLO, hello, timeout=HELLO_S)
-        except TimeoutError:  # a pooler by sessions that has given out all lets in whoever comes, and answers nothing
-            raise UnannouncedError("no other session is answered: a pooler needs POOL_SIZE + 3 for each process") from None
+        await _greet(url, hello)
+    except TimeoutError:  # a pooler by sessions that has given out all lets in whoever comes, and answers nothing
+        raise UnannouncedError("no other session is answered: a pooler needs POOL_SIZE + 3 for each process") from None
+    try:
         async with asyncio.timeout(HELLO_S):
             await heard.wait()
     except TimeoutError:
         raise UnannouncedError("LISTEN hears nothing: DATABASE_URL must lead to PostgreSQL itself, not to a pooler") from None
+
+
+async def _greet(url: str, hello: str) -> None:
+    other = await asyncpg.connect(url, timeout=HELLO_S)
+    try:
+        await other.execute(HELLO, hello, timeout=HELLO_S)
     finally:
-        if other is not None:
-            other.terminate()
+        other.terminate()
 
 
 async def _go_on(connection: "asyncpg.Connection[Any]", hears: Hears, triggers: str, gone: asyncio.Event) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core.settings import load_settings
+from core.settings import load_settings, url_of
 from db import migrate as migrations
 from ops.screen import say, screen
 from ops.services import services
@@ -28,5 +28,4 @@ def migrated_database() -> Iterator[str]:
 @contextmanager
 def _database_url() -> Iterator[str]:
     with services(load_settings(), say, share=True, only_database=True) as settings:
-        assert settings.database_url is not None
-        yield settings.database_url.get_secret_value()
+        yield url_of(settings.database_url)

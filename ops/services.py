@@ -24,6 +24,7 @@ from cache.redis import RedisCache
 from core.cursor import KEY_BYTES
 from core.settings import Settings, SettingsError
 from db.embedded import CONNECTIONS, EmbeddedError, EmbeddedPostgres
+from db.pool import LOST
 
 ATTACH_S = 60.0
 CONNECT_S = 10.0
@@ -101,8 +102,7 @@ async def _connect(url: str) -> None:
         raise SettingsError(f"DATABASE_URL: the database cannot be reached ({error})") from None
     except (ValueError, OverflowError):  # its text may quote a part of the URL, and with it of the password; or a port is none
         raise SettingsError("DATABASE_URL: this is not a URL that asyncpg can read") from None
-    # Of several hosts none may be what the URL asks for: that is an error of the client to asyncpg.
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
+    except (*LOST, asyncpg.PostgresError) as error:
         reason = str(error) or f"no answer in {CONNECT_S:.0f} s"
         raise SettingsError(f"DATABASE_URL: the database cannot be reached ({reason})") from None
     await connection.close()

@@ -392,9 +392,9 @@ async def test_who_asks_for_more_than_the_bucket_holds_is_given_back_what_was_ta
     await away.close()
 
 
-async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
-    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+async def of_two_clients(valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[tuple[Throttle, Throttle]]:
+    """Throttles that remember two clients each, at a time that stands still: one allows a request an hour, one a hundred."""
     monkeypatch.setattr("web.limits.throttle.time", SimpleNamespace(monotonic=lambda: 1_000.0))
     monkeypatch.setattr("web.limits.throttle.MOST_BLOCKED", 2)
     monkeypatch.setattr("web.limits.throttle.MOST_LEASES", 2)
@@ -403,6 +403,14 @@ async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
         open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall=most), cache.client)
         for most in ("1/h", "100/h")
     )
+    yield few, many
+    await cache.close()
+
+
+async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
+    of_two_clients: tuple[Throttle, Throttle],
+) -> None:
+    few, many = of_two_clients
     clients = [f"one of many {next(_addresses)}" for _ in range(3)]
     for who in clients:
         await few.admit(who, ("overall",))
@@ -414,20 +422,12 @@ async def test_of_too_many_clients_only_the_last_are_held_off_or_hold_requests(
         with pytest.raises(RateLimited):
             few.hold_off(who)
     assert [many.admit_cached(f"{who} again") is None for who in clients] == [True, False, False]
-    await cache.close()
 
 
 async def test_of_too_many_clients_those_who_came_last_are_held_off_or_hold_requests_however_long_they_are_known(
-    valkey: EmbeddedValkey, monkeypatch: pytest.MonkeyPatch
+    of_two_clients: tuple[Throttle, Throttle],
 ) -> None:
-    monkeypatch.setattr("web.limits.throttle.time", SimpleNamespace(monotonic=lambda: 1_000.0))
-    monkeypatch.setattr("web.limits.throttle.MOST_BLOCKED", 2)
-    monkeypatch.setattr("web.limits.throttle.MOST_LEASES", 2)
-    cache = RedisCache(valkey.url, timeout_s=10)
-    none, many = (
-        open_throttle(settings_for("postgresql://", valkey, limits="on", limit_overall=most), cache.client)
-        for most in ("1/h", "100/h")
-    )
+    none, many = of_two_clients
     known, once, new = (f"known {next(_addresses)}" for _ in range(3))
     for who in (known, once, new):
         await none.admit(who, ("overall",))
@@ -442,7 +442,6 @@ async def test_of_too_many_clients_those_who_came_last_are_held_off_or_hold_requ
         with pytest.raises(RateLimited):
             none.hold_off(who)
     assert [many.admit_cached(f"{who} again") is None for who in (known, once, new)] == [False, True, False]
-    await cache.close()
 
 
 async def test_a_refusal_names_what_is_used_up_and_what_it_would_have_cost_if_that_was_asked(valkey: EmbeddedValkey) -> None:
